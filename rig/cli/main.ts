@@ -1,0 +1,70 @@
+#!/usr/bin/env node
+import { constants } from 'node:os';
+import { Command } from 'commander';
+import { packageVersion } from '../config/package.js';
+import type { CommandIo } from './command.js';
+import { grammar } from './grammar.js';
+import { reportError } from './print-error.js';
+
+const abort = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(name, () => {
+    // A second signal of the same kind means that the person no longer wants to wait for the clean-up.
+    if (abort.signal.aborted) process.exit(128 + constants.signals[name]);
+    abort.abort(name);
+  });
+}
+
+const io: CommandIo = {
+  out: (text) => void process.stdout.write(text),
+  err: (text) => void process.stderr.write(text),
+  terminal: process.stdout.isTTY === true && process.stdin.isTTY === true,
+  env: process.env,
+  cwd: process.cwd(),
+  signal: abort.signal,
+};
+
+process.exitCode = await main(process.argv);
+
+async function main(argv: readonly string[]): Promise<number> {
+  const separator = argv.indexOf('--');
+  const rest = separator < 0 ? [] : argv.slice(separator + 1);
+  const words = separator < 0 ? argv : argv.slice(0, separator);
+  let exitCode = 0;
+  const program = new Command('rig')
+    .description('Drives a board, virtual or real: provisions an image, boots it, asserts what it does.')
+    .version(packageVersion())
+    .option('--debug', 'print stack traces')
+    .showHelpAfterError('(rig --help lists the commands)')
+    .showSuggestionAfterError(true)
+    .exitOverride();
+  for (const entry of grammar) {
+    const [words, usage] = splitUsage(entry.usage);
+    let parent = program;
+    for (const word of words.slice(0, -1)) {
+      parent =
+        parent.commands.find((command) => command.name() === word) ??
+        parent.command(word).description(`${word} commands`);
+    }
+    const command = parent.command(`${words.at(-1)}${usage}`).description(entry.summary);
+    for (const [flags, meaning, fallback] of entry.options ?? [])
+      command.option(flags, meaning, fallback === undefined ? undefined : String(fallback));
+    command.action(async (...received: unknown[]) => {
+      const args = received.slice(0, -2) as (string | string[] | undefined)[];
+      const options = { ...program.opts(), ...(received.at(-2) as Record<string, unknown>) };
+      exitCode = await (await entry.load()).run({ args, options, rest }, io);
+    });
+  }
+  try {
+    await program.parseAsync(words);
+    return exitCode;
+  } catch (error) {
+    return reportError(error, { debug: argv.includes('--debug'), io });
+  }
+}
+
+/** `image build <flavour>` into its words and the rest. */
+function splitUsage(usage: string): [words: string[], args: string] {
+  const [, words = '', args = ''] = /^((?:[a-z][a-z-]* ?)+)(.*)$/.exec(usage) ?? [];
+  return [words.trim().split(' '), args === '' ? '' : ` ${args}`];
+}

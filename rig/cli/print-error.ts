@@ -1,0 +1,28 @@
+import { constants } from 'node:os';
+import { CommanderError } from 'commander';
+import { RigError, toErrorRecord } from '../contracts/errors.js';
+import { exitCodeOfBlame, exitCodes } from '../contracts/verdict.js';
+import type { CommandIo } from './command.js';
+
+/** Prints what a person needs of `error` (never a stack trace, unless asked) and returns the exit code. */
+export function reportError(error: unknown, { debug, io }: { debug: boolean; io: CommandIo }): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.passed : exitCodes.badInput;
+  if (io.signal.aborted) return signalExitCode(io.signal);
+  const record = toErrorRecord(error);
+  const place = record.place;
+  const where = place
+    ? `${[place.file, place.line, place.column].filter((part) => part !== undefined).join(':')}: `
+    : '';
+  io.err(`rig: ${where}${record.message}\n`);
+  if (record.hint) io.err(`     ${record.hint}\n`);
+  if (debug && record.stack) io.err(`${record.stack}\n`);
+  else if (!(error instanceof RigError)) io.err('     Run it again with --debug for the stack trace.\n');
+  if (debug) for (const cause of record.causes ?? []) io.err(`  caused by: ${cause}\n`);
+  return exitCodeOfBlame(record.blame);
+}
+
+/** 128 + the signal's number, as a shell reports it. */
+export function signalExitCode(signal: AbortSignal): number {
+  const name = signal.reason as 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+  return 128 + (constants.signals[name] ?? constants.signals.SIGTERM);
+}

@@ -1,0 +1,130 @@
+import type { CapabilityName } from './capabilities.js';
+
+/** Debian's names. */
+export type Architecture = 'arm64' | 'amd64' | 'armhf' | 'armel' | 'i386';
+
+/** How far a board has come since power-on, in order. `shell` means that a Shell answers. */
+export type Stage = 'off' | 'recovery' | 'firmware' | 'bootloader' | 'kernel' | 'init' | 'shell';
+
+/** Text that the console shows when a stage begins: a literal, or a regular expression as a source string. */
+export type Signature = { readonly literal: string } | { readonly regexp: string };
+
+/** A board type: data, one YAML file each (`rig/boards/*.yaml`, or a path in lab.yaml). */
+export interface BoardType {
+  readonly name: string;
+  readonly summary: string;
+  readonly arch: Architecture;
+  /** Present: QEMU plays this board. */
+  readonly machine?: MachineSpec;
+  /** Capabilities that every board of this type must have; missing one is an error, not a skip. */
+  readonly capabilities: readonly CapabilityName[];
+  readonly signatures: {
+    readonly firmware?: Signature;
+    readonly bootloader?: Signature;
+    readonly kernel?: Signature;
+    readonly init?: Signature;
+    /** Where a person types the user name. */
+    readonly login?: Signature;
+    /** Where a person types a command; a board without it has no shell on its console. */
+    readonly prompt?: Signature;
+  };
+  readonly login?: { readonly user: string; readonly password?: string };
+  /** Name of the device profile that judges its images. */
+  readonly profile: string;
+  readonly flash: 'direct' | 'sd' | 'flasher' | 'netboot' | 'none';
+  readonly inventory: {
+    readonly cpus?: number;
+    readonly memoryMiB?: number;
+    /** Kernel name of the disk it boots from, without /dev/. */
+    readonly disk?: string;
+    readonly network?: readonly string[];
+  };
+  /** Allowed time to each stage since power-on, on a host of reference speed. */
+  readonly budgetsMs: { readonly [stage in Exclude<Stage, 'off' | 'recovery'>]?: number } & {
+    readonly shell: number;
+  };
+}
+
+/** What QEMU needs to play a board. */
+export interface MachineSpec {
+  /** `-machine` name. */
+  readonly model: string;
+  readonly cpu: string;
+  readonly cpus: number;
+  readonly memoryMiB: number;
+  readonly boot:
+    | {
+        readonly kind: 'u-boot';
+        readonly image: string;
+        readonly environment?: Readonly<Record<string, string>>;
+      }
+    | { readonly kind: 'uefi'; readonly code: string; readonly variables: string }
+    | {
+        readonly kind: 'kernel';
+        readonly kernel: string;
+        readonly initrd?: string;
+        readonly append?: string;
+      };
+  /** How the disk hangs on the machine; absent: no disk. */
+  readonly disk?: 'virtio-mmio' | 'virtio-pci' | 'nvme' | 'ahci';
+  readonly nic?: 'virtio-mmio' | 'virtio-pci' | 'e1000e';
+  readonly rng?: 'virtio-mmio' | 'virtio-pci';
+  /** Guest TCP ports forwarded to free ports of this host. */
+  readonly forward: readonly number[];
+}
+
+/** What a product promises, so that one suite judges many products (`rig/profiles/*.yaml`). */
+export interface DeviceProfile {
+  readonly name: string;
+  readonly ssh: { readonly port: number; readonly user: string };
+  /** HTTP port that the image answers on, where it has one. */
+  readonly httpPort?: number;
+  readonly partitions: readonly PartitionPromise[];
+  /** Partition labels a root may be on; the first is the one a fresh image boots. */
+  readonly roots: readonly string[];
+  readonly mounts: { readonly boot: string; readonly state: string; readonly data: string };
+  /** Keys of /etc/os-release that must be there, each with what its value must match (regular expression source). */
+  readonly osRelease: Readonly<Record<string, string>>;
+  readonly consoleLogin: { readonly dev: boolean; readonly prod: boolean };
+  readonly passwordlessRoot: { readonly dev: boolean; readonly prod: boolean };
+  /** Kernel log lines at warning level or above that are known and harmless (regular expression sources, with the reason). */
+  readonly knownKernelWarnings: readonly { readonly pattern: string; readonly reason: string }[];
+}
+
+export interface PartitionPromise {
+  readonly label: string;
+  readonly filesystem: 'vfat' | 'ext4';
+  /** The partition's filesystem is read-only while mounted. */
+  readonly readOnly: boolean;
+  /** Grows to fill the medium on the first boot. */
+  readonly grows?: boolean;
+}
+
+/** One board as the lab file (or nothing) gives it: a type, and drivers with their options. */
+export interface BoardConfig {
+  readonly name: string;
+  readonly type: BoardType;
+  readonly profile: DeviceProfile;
+  readonly labels: readonly string[];
+  /** Driver options by role (`power`, `console`, …); empty for a virtual board. */
+  readonly drivers: Readonly<Record<string, DriverConfig>>;
+  readonly ssh?: { readonly host?: string; readonly port?: number; readonly keyFile?: string };
+}
+
+export interface DriverConfig {
+  readonly driver: string;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** An image that was found and looked at. */
+export interface Image {
+  readonly path: string;
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  /** Absent when the image says nothing of it. */
+  readonly arch?: Architecture;
+  readonly version?: string;
+  readonly variant?: 'dev' | 'prod';
+  /** Private key file that opens ssh on it, for images made by `rig image build`. */
+  readonly sshKeyFile?: string;
+}

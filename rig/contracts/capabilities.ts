@@ -1,0 +1,122 @@
+import type { RigError } from './errors.js';
+
+/**
+ * What a board can be asked to do. Contracts are minimal: what can be derived (`cycle`, `expect`, `login`)
+ * is written once above the drivers, in `rig/core`.
+ *
+ * `reset` pulls a reset line; `powerButton` asks the running system to shut down. The names without an
+ * interface here yet (`bootMode`, `gpio`, `update`, `capture`, `measure`) may already be declared as needs: no
+ * board has them, so such tests are skipped with that reason.
+ */
+export type CapabilityName =
+  | 'power'
+  | 'reset'
+  | 'powerButton'
+  | 'bootMode'
+  | 'console'
+  | 'storage'
+  | 'gpio'
+  | 'link'
+  | 'address'
+  | 'shell'
+  | 'update'
+  | 'capture'
+  | 'measure'
+  | 'snapshots';
+
+export interface Cancellable {
+  /** Aborting rejects the call with the signal's reason and leaves the device in a state `dispose` can end. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export type PowerState = 'on' | 'off' | 'unknown';
+
+/** Idempotent both ways. Resolves when the device says so, not when the command was sent. */
+export interface Power {
+  on(options?: Cancellable): Promise<void>;
+  off(options?: Cancellable): Promise<void>;
+  state(options?: Cancellable): Promise<PowerState>;
+}
+
+export interface Reset {
+  reset(options?: Cancellable): Promise<void>;
+}
+
+export interface PowerButton {
+  /** Presses once; the system decides what follows. Rejects when the board is off. */
+  press(options?: Cancellable): Promise<void>;
+}
+
+/** The byte stream of a serial line. Opened once, before the first power-on, and read until disposed. */
+export interface ConsolePort {
+  open(sink: ConsoleSink, options?: Cancellable): Promise<ConsoleLine>;
+}
+
+export interface ConsoleSink {
+  /** The chunk may be reused by the caller after the call returns: copy what must stay. */
+  data(chunk: Uint8Array): void;
+  /** At most once, when the line is lost other than by `dispose` (adapter unplugged, process ended). */
+  lost(error: RigError): void;
+}
+
+export interface ConsoleLine extends AsyncDisposable {
+  write(bytes: Uint8Array, options?: Cancellable): Promise<void>;
+}
+
+export type LinkState = 'up' | 'down';
+
+/** The board's network carrier, as the rig can cut and restore it. */
+export interface Link {
+  up(options?: Cancellable): Promise<void>;
+  down(options?: Cancellable): Promise<void>;
+  state(options?: Cancellable): Promise<LinkState>;
+}
+
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Address {
+  /** Where this host reaches the board's TCP `port`. Rejects with `address.unreachable-port` for a port that nothing maps. */
+  endpoint(port: number, options?: Cancellable): Promise<Endpoint>;
+  /** The address under which the board reaches this host. */
+  hostAddress(options?: Cancellable): Promise<string>;
+}
+
+/** `dirty`: the medium held `image` and a board has since run from it. */
+export type MediumState =
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'image' | 'dirty'; readonly sha256: string; readonly path: string };
+
+/** The medium that the board boots from. Every call but `state` needs the board off. */
+export interface Storage {
+  state(): MediumState;
+  /** Puts `image` on the medium; the image itself is never changed. */
+  provision(image: ImageFile, options?: ProvisionOptions): Promise<void>;
+  /** Reads a byte range of the medium, for evidence from a dead board. */
+  read(offset: number, length: number, options?: Cancellable): Promise<Uint8Array>;
+  /** Copies the medium to `path` (sparse raw) so that it outlives the board. */
+  keep(path: string, options?: Cancellable): Promise<void>;
+}
+
+export interface ImageFile {
+  readonly path: string;
+  readonly sha256: string;
+}
+
+export interface ProvisionOptions extends Cancellable {
+  /** Medium size where the rig may choose it (virtual boards); at least the image's. */
+  readonly mediumBytes?: number;
+}
+
+/** What a driver gives to a board. A board is the union of what its drivers give. */
+export interface Capabilities {
+  readonly power?: Power;
+  readonly reset?: Reset;
+  readonly powerButton?: PowerButton;
+  readonly console?: ConsolePort;
+  readonly storage?: Storage;
+  readonly link?: Link;
+  readonly address?: Address;
+}

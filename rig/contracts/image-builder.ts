@@ -1,0 +1,26 @@
+import type { Architecture, Image } from './board.js';
+import type { Cancellable } from './capabilities.js';
+
+/** A reference OS to build. Equal requests give images with equal sha256, wherever and whenever they are built. */
+export interface BuildRequest {
+  readonly flavour: 'tiny';
+  readonly arch: Extract<Architecture, 'arm64' | 'amd64'>;
+  readonly variant: 'dev' | 'prod';
+  readonly version: string;
+}
+
+export interface BuildOptions extends Cancellable {
+  /** Where finished images and downloaded packages are kept. */
+  readonly cacheDir: string;
+  /** Ignore a finished image in the cache (downloaded packages are still used). */
+  readonly noCache?: boolean;
+  /** Called with one short line at each step. */
+  readonly progress?: (line: string) => void;
+}
+
+/** A finished build: the image with its `.bmap`, its manifest and the key that opens ssh on it beside it. */
+export interface BuiltImage extends Image {
+  readonly bmapPath: string;
+  readonly manifestPath: string;
+  readonly cached: boolean;
+}
