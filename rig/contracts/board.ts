@@ -87,6 +87,8 @@ export interface DeviceProfile {
   readonly osRelease: Readonly<Record<string, string>>;
   readonly consoleLogin: { readonly dev: boolean; readonly prod: boolean };
   readonly passwordlessRoot: { readonly dev: boolean; readonly prod: boolean };
+  /** Logs that survive on the medium, as evidence when the board is dead; paths from the partition's root. */
+  readonly mediumLogs?: readonly { readonly partition: string; readonly paths: readonly string[] }[];
   /** Kernel log lines at warning level or above that are known and harmless (regular expression sources, with the reason). */
   readonly knownKernelWarnings: readonly { readonly pattern: string; readonly reason: string }[];
 }

@@ -129,9 +129,17 @@ export interface Board {
   /** `/proc/sys/kernel/random/boot_id` (Linux, Documentation/admin-guide/sysctl/kernel.rst). */
   bootId(): Promise<string>;
   endpoint(port: number, options?: Cancellable): Promise<Endpoint>;
+  /** Whether the board's ssh server lets its user in this way; rejects when no server answered. */
+  sshAccepts(login: SshLogin, options?: WaitOptions): Promise<boolean>;
   /** The address under which the board reaches this host. */
   hostAddress(): Promise<string>;
 }
+
+/** A way to log in over ssh (RFC 4252): `none` offers no credential at all, `key` the image's own. */
+export type SshLogin =
+  | { readonly method: 'none' }
+  | { readonly method: 'password'; readonly password: string }
+  | { readonly method: 'key' };
 
 /** When each stage was seen, in milliseconds since the epoch began, in the order seen. */
 export interface BootRecord {

@@ -1,0 +1,223 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { type ErrorRecord, RigError, toErrorRecord } from '../../contracts/errors.js';
+import type { EventBody, TestPlace } from '../../contracts/events.js';
+import type { Board, TestContext } from '../../contracts/suite.js';
+import type { Verdict } from '../../contracts/verdict.js';
+import { RequirementFailed, tapAssertions } from './assertions.js';
+import { eventually } from './eventually.js';
+import { Guard } from './guard.js';
+import { TestHostServices } from './host-services.js';
+import type { PlannedTest } from './plan.js';
+
+/** After its time is over a body has this long to stop by itself; then its handles are revoked. */
+const graceMs = 2_000;
+/** A timer that fired this much late proves that this process, not the board, was held up. */
+const stalledMs = 5_000;
+
+export interface AttemptOptions {
+  readonly place: TestPlace;
+  readonly boards: readonly Board[];
+  readonly bindAddress: string;
+  /** Multiplies the deadline. */
+  readonly scale: number;
+  /** Ends the test from outside: a signal, the run's deadline, a lost board. */
+  readonly signal: AbortSignal;
+  readonly emit: (event: EventBody) => void;
+  /** Tells the boards which signal ends their calls from now on. */
+  readonly useSignal: (signal: AbortSignal) => void;
+}
+
+export interface AttemptOutcome {
+  readonly verdict: Extract<Verdict, 'passed' | 'failed' | 'errored' | 'skipped'>;
+  readonly error?: ErrorRecord;
+  readonly reason?: string;
+}
+
+class Skipped extends Error {}
+
+/** Runs the body of one test once and says what came of it. Never rejects. */
+export async function runAttempt(planned: PlannedTest, options: AttemptOptions): Promise<AttemptOutcome> {
+  const { place, emit } = options;
+  const guard = new Guard();
+  const over = new AbortController();
+  const signal = AbortSignal.any([over.signal, options.signal]);
+  options.useSignal(signal);
+  await using host = new TestHostServices(options.bindAddress);
+
+  const failed: string[] = [];
+  let assertions = 0;
+  let first: { error: unknown } | 'assertion' | undefined;
+  const steps = new AsyncLocalStorage<number>();
+  let lastStep = 0;
+
+  const set = await tapAssertions(planned.test.name, (result) => {
+    assertions += 1;
+    if (!result.ok) {
+      failed.push(result.name);
+      first ??= 'assertion';
+    }
+    const step = steps.getStore();
+    emit({ type: 'assert', ...place, ...result, ...(step === undefined ? {} : { step }) });
+  });
+
+  const step: TestContext['step'] = async (name, body) => {
+    lastStep += 1;
+    const id = lastStep;
+    const parent = steps.getStore();
+    const leave = guard.enter(`step "${name}"`);
+    const failedBefore = failed.length;
+    emit({ type: 'step.start', ...place, step: id, name, ...(parent === undefined ? {} : { parent }) });
+    try {
+      const result = await steps.run(id, body);
+      emit({ type: 'step.end', ...place, step: id, ok: failed.length === failedBefore });
+      return result;
+    } catch (error) {
+      const thrown = error instanceof RequirementFailed || error instanceof Skipped;
+      emit({
+        type: 'step.end',
+        ...place,
+        step: id,
+        ok: error instanceof Skipped,
+        ...(thrown ? {} : { error: toErrorRecord(error, 'suite') }),
+      });
+      throw error;
+    } finally {
+      leave();
+    }
+  };
+
+  const boards = options.boards.map((board) => guard.wrap(board, board.name));
+  const [board] = boards;
+  if (!board) throw new TypeError('a test needs at least one board');
+  const context: TestContext = {
+    ...guard.wrap(set.assertions, 't'),
+    board,
+    boards,
+    host: guard.wrap(host, 'host'),
+    signal,
+    step,
+    measure: (name, value, unit) => emit({ type: 'measure', ...place, name, value, unit }),
+    skip: (reason) => {
+      throw new Skipped(reason);
+    },
+    eventually: (what, condition, waitOptions) =>
+      eventually(what, condition, { ...waitOptions, scale: options.scale, signal }),
+  };
+
+  const deadline = startDeadline(planned, guard, over, options.scale);
+  const body = (async () => planned.test.body(context))();
+  try {
+    await orAborted(body, signal);
+    if (guard.pending.length > 0) {
+      throw new RigError(`The test's body returned while ${guard.pending.join(', ')} was still under way`, {
+        code: 'suite.not-awaited',
+        blame: 'suite',
+        hint: 'Put an await before the call, or return its promise.',
+      });
+    }
+    if (assertions === 0 && guard.calls === 0) {
+      throw new RigError('The test asserted nothing and asked nothing of the board', {
+        code: 'suite.asserts-nothing',
+        blame: 'suite',
+        hint: 'A test that cannot fail says nothing: assert what the behaviour promises.',
+      });
+    }
+  } catch (error) {
+    if (error instanceof Skipped) {
+      return failed.length > 0
+        ? judge('assertion', failed, assertions)
+        : { verdict: 'skipped', reason: error.message };
+    }
+    if (!(error instanceof RequirementFailed)) first ??= { error };
+  } finally {
+    deadline.stop();
+    if (signal.aborted) await settled(body, graceMs);
+    guard.revoke(`test "${planned.test.name}" is over`);
+    set.finish();
+  }
+  return judge(first, failed, assertions);
+}
+
+/** The first cause wins: what broke after it is only its consequence. */
+function judge(
+  first: { error: unknown } | 'assertion' | undefined,
+  failed: readonly string[],
+  all: number,
+): AttemptOutcome {
+  if (first === undefined) return { verdict: 'passed' };
+  if (first !== 'assertion') {
+    const error = toErrorRecord(first.error, 'suite');
+    return { verdict: error.blame === 'board' ? 'failed' : 'errored', error };
+  }
+  const more = failed.length > 1 ? ` (and ${failed.length - 1} more of ${all})` : '';
+  return {
+    verdict: 'failed',
+    error: {
+      code: 'test.assertion',
+      blame: 'board',
+      message: `Assertion failed: ${failed[0]}${more}`,
+      hint: 'The board answered, and the answer is not what its profile promises: see found and wanted.',
+    },
+  };
+}
+
+function startDeadline(
+  planned: PlannedTest,
+  guard: Guard,
+  over: AbortController,
+  scale: number,
+): { stop(): void } {
+  const ms = planned.test.options.deadlineMs * scale;
+  const due = performance.now() + ms;
+  const timer = setTimeout(() => {
+    const lateMs = Math.round(performance.now() - due);
+    const waiting = guard.pending.filter((call) => !call.startsWith('step '));
+    const step = guard.pending.findLast((call) => call.startsWith('step '));
+    over.abort(
+      new RigError(
+        `Test "${planned.test.name}" was not done within ${Math.round(ms)} ms${step ? `, in ${step}` : ''}: ` +
+          (waiting.length > 0 ? `it waited for ${waiting.join(', ')}` : 'it waited for nothing of the board'),
+        {
+          code: 'test.deadline',
+          blame: lateMs > stalledMs ? 'rig' : waiting.length > 0 ? 'board' : 'suite',
+          hint:
+            waiting.length > 0
+              ? 'The board did not do in time what the test waited for; give the test a longer deadlineMs if it may take longer.'
+              : 'The body itself did not end: look for a loop or a promise that never settles.',
+          evidence: { waitingFor: [...waiting], timerLateMs: lateMs },
+        },
+      ),
+    );
+  }, ms);
+  return { stop: () => clearTimeout(timer) };
+}
+
+async function orAborted(body: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  let onAbort: () => void = () => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    await Promise.race([body, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Waits at most `ms` for the body to stop; what it throws then is a consequence of the abort, already told. */
+async function settled(body: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([
+    body.then(
+      () => {},
+      () => {},
+    ),
+    patience,
+  ]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,283 @@
+import type { BoardConfig, Image } from '../../contracts/board.js';
+import { type ErrorRecord, RigError, toErrorRecord } from '../../contracts/errors.js';
+import type { EventBody, TestPlace } from '../../contracts/events.js';
+import type { Verdict } from '../../contracts/verdict.js';
+import { type AttemptOutcome, runAttempt } from './attempt.js';
+import { gatherEvidence } from './evidence.js';
+import type { ManagedBoard } from './managed-board.js';
+import type { BoardPlan, PlannedTest } from './plan.js';
+import { type BoardState, leave, reach, recover, unknownState, type Wanted } from './start-state.js';
+
+export interface BoardRunnerOptions {
+  readonly openBoard: (config: BoardConfig) => Promise<ManagedBoard>;
+  /** Further boards of the same type for tests that need several; the reason when there are not enough. */
+  readonly siblings: (config: BoardConfig, count: number) => readonly BoardConfig[] | string;
+  /** The image of a variant; a string is the reason why there is none. */
+  readonly image: (
+    config: BoardConfig,
+    variant: 'dev' | 'prod' | undefined,
+  ) => Promise<Image | undefined | string>;
+  readonly emit: (event: EventBody) => void;
+  readonly evidenceFile: (place: TestPlace, name: string) => Promise<{ path: string; relative: string }>;
+  readonly mask: (text: string) => string;
+  readonly retries: number;
+  readonly scale: (config: BoardConfig) => number;
+  readonly keepOnFailure: boolean;
+  readonly signal: AbortSignal;
+}
+
+interface Opened {
+  readonly board: ManagedBoard;
+  readonly state: BoardState;
+  /** Set once its start state could not be reached even after recovery: what follows is blocked by it. */
+  broken?: ErrorRecord;
+}
+
+/** Runs a plan on its board, one test at a time, and always ends with every board that it opened off. */
+export class BoardRunner {
+  readonly #plan: BoardPlan;
+  readonly #options: BoardRunnerOptions;
+  readonly #opened: Opened[] = [];
+  #openError: ErrorRecord | undefined;
+
+  constructor(plan: BoardPlan, options: BoardRunnerOptions) {
+    this.#plan = plan;
+    this.#options = options;
+  }
+
+  /** @returns the final verdict of each test, in the order of the plan. Rejects only when a board cannot be closed. */
+  async run(): Promise<readonly Verdict[]> {
+    const verdicts: Verdict[] = [];
+    let suite: string | undefined;
+    try {
+      for (const planned of this.#plan.tests) {
+        if (planned.suite.name !== suite) {
+          this.#endSuite(suite);
+          suite = planned.suite.name;
+          this.#options.emit({
+            type: 'suite.start',
+            suite,
+            board: this.#plan.board.name,
+            tests: this.#plan.tests.filter((other) => other.suite === planned.suite).length,
+          });
+        }
+        verdicts.push(await this.#runTest(planned));
+      }
+      this.#endSuite(suite);
+    } finally {
+      await this.#close();
+    }
+    return verdicts;
+  }
+
+  #endSuite(suite: string | undefined): void {
+    if (suite !== undefined) this.#options.emit({ type: 'suite.end', suite, board: this.#plan.board.name });
+  }
+
+  async #runTest(planned: PlannedTest): Promise<Verdict> {
+    let previous: Verdict | undefined;
+    for (let attempt = 1; ; attempt += 1) {
+      const place: TestPlace = { id: planned.id, board: this.#plan.board.name, attempt };
+      const began = performance.now();
+      this.#options.emit({
+        type: 'test.start',
+        ...place,
+        suite: planned.suite.name,
+        name: planned.test.name,
+        deadlineMs: Math.round(planned.test.options.deadlineMs * this.#options.scale(this.#plan.board)),
+        from: planned.test.options.from,
+      });
+      const outcome = await this.#attempt(planned, place);
+      const bad = outcome.verdict === 'failed' || outcome.verdict === 'errored';
+      const again =
+        bad && attempt <= this.#options.retries && !this.#options.signal.aborted && !this.#brokenBy();
+      const final: Verdict =
+        previous !== undefined && outcome.verdict === 'passed' ? 'flaky' : outcome.verdict;
+      this.#options.emit({
+        type: 'test.end',
+        ...place,
+        suite: planned.suite.name,
+        name: planned.test.name,
+        verdict: outcome.verdict,
+        ms: Math.round(performance.now() - began),
+        ...(again ? {} : { final }),
+        ...(outcome.reason === undefined ? {} : { reason: outcome.reason }),
+        ...(outcome.error === undefined ? {} : { error: outcome.error }),
+      });
+      if (!again) return final;
+      previous = outcome.verdict;
+    }
+  }
+
+  async #attempt(planned: PlannedTest, place: TestPlace): Promise<Outcome> {
+    const { signal } = this.#options;
+    if (planned.skip !== undefined) return { verdict: 'skipped', reason: planned.skip };
+    if (signal.aborted) return { verdict: 'blocked', reason: reasonOf(signal) };
+    const broken = this.#brokenBy();
+    if (broken)
+      return {
+        verdict: 'blocked',
+        reason: `the board is broken: ${firstLine(broken.message)}`,
+        error: broken,
+      };
+
+    const image = await this.#image(planned);
+    if (typeof image === 'string') return { verdict: 'skipped', reason: image };
+    if (image instanceof RigError) return { verdict: 'errored', error: toErrorRecord(image) };
+    const opened = await this.#open(planned);
+    if (typeof opened === 'string') return { verdict: 'skipped', reason: opened };
+    if (!Array.isArray(opened)) return outcomeOf(opened as ErrorRecord);
+
+    for (const one of opened as Opened[]) {
+      const error = await this.#bring(one, { from: planned.test.options.from, image: image.image });
+      if (error) {
+        if (!signal.aborted) await this.#gather(one, place);
+        return outcomeOf(error);
+      }
+    }
+    const outcome = await this.#body(planned, place, opened as Opened[]);
+    if ((outcome.verdict === 'failed' || outcome.verdict === 'errored') && !signal.aborted) {
+      for (const one of opened as Opened[]) await this.#gather(one, place);
+    }
+    return outcome;
+  }
+
+  async #body(planned: PlannedTest, place: TestPlace, opened: readonly Opened[]): Promise<AttemptOutcome> {
+    const { emit, scale, signal } = this.#options;
+    const outcome = await runAttempt(planned, {
+      place,
+      boards: opened.map((one) => one.board),
+      bindAddress: this.#plan.board.type.machine ? '127.0.0.1' : '0.0.0.0',
+      scale: scale(this.#plan.board),
+      signal,
+      emit,
+      useSignal: (own) => {
+        for (const one of opened) one.board.useSignal(own);
+      },
+    });
+    for (const one of opened) {
+      one.board.useSignal(signal);
+      leave(one.state, planned.test.options, outcome.verdict === 'passed' || outcome.verdict === 'skipped');
+      if (one.board.lost && !one.broken) this.#markBroken(one, toErrorRecord(one.board.lost));
+    }
+    return outcome;
+  }
+
+  /** @returns the error when neither the direct way nor one recovery led to the start state */
+  async #bring(one: Opened, wanted: Wanted): Promise<ErrorRecord | undefined> {
+    const { signal, emit } = this.#options;
+    try {
+      await reach(one.board, one.state, wanted);
+      return undefined;
+    } catch (first) {
+      if (signal.aborted) return toErrorRecord(first);
+      emit({
+        type: 'log',
+        level: 'warning',
+        board: one.board.name,
+        message: `Did not reach the start state "${wanted.from}", trying once from a fresh medium: ${firstLine(String(first instanceof Error ? first.message : first))}`,
+      });
+      try {
+        if (one.board.lost) throw one.board.lost;
+        await recover(one.board, one.state, wanted);
+        return undefined;
+      } catch {
+        // The first cause is the one to tell; the recovery failed because of it.
+        const record = toErrorRecord(first);
+        if (!signal.aborted) this.#markBroken(one, record);
+        return record;
+      }
+    }
+  }
+
+  #markBroken(one: Opened, error: ErrorRecord): void {
+    one.broken = error;
+    this.#options.emit({ type: 'board.broken', board: one.board.name, error });
+  }
+
+  #brokenBy(): ErrorRecord | undefined {
+    return this.#openError ?? this.#opened[0]?.broken;
+  }
+
+  async #image(planned: PlannedTest): Promise<{ image: Image | undefined } | string | RigError> {
+    try {
+      const image = await this.#options.image(this.#plan.board, planned.test.options.variant);
+      return typeof image === 'string' ? image : { image };
+    } catch (error) {
+      if (error instanceof RigError) return error;
+      throw error;
+    }
+  }
+
+  /** The boards a test needs, opened: an array; or why there are not enough; or the error of opening one. */
+  async #open(planned: PlannedTest): Promise<Opened[] | string | ErrorRecord> {
+    const count = planned.test.options.boards;
+    const others = count > 1 ? this.#options.siblings(this.#plan.board, count - 1) : [];
+    if (typeof others === 'string') return others;
+    for (const config of [this.#plan.board, ...others].slice(this.#opened.length)) {
+      try {
+        this.#opened.push({ board: await this.#options.openBoard(config), state: unknownState() });
+      } catch (error) {
+        const record = toErrorRecord(error);
+        if (this.#opened.length === 0 && !this.#options.signal.aborted) {
+          this.#openError = record;
+          this.#options.emit({ type: 'board.broken', board: config.name, error: record });
+        }
+        return record;
+      }
+    }
+    return this.#opened.slice(0, count);
+  }
+
+  async #gather(one: Opened, place: TestPlace): Promise<void> {
+    await gatherEvidence(one.board, {
+      place,
+      emit: this.#options.emit,
+      file: (name) =>
+        this.#options.evidenceFile(place, one === this.#opened[0] ? name : `${one.board.name}-${name}`),
+      mask: this.#options.mask,
+      keepMedium: this.#options.keepOnFailure,
+    });
+    one.state.running = 'doubtful';
+  }
+
+  async #close(): Promise<void> {
+    const errors: unknown[] = [];
+    for (const { board } of this.#opened.toReversed()) {
+      const cpuSeconds = await board.cpuSeconds().catch(() => undefined);
+      try {
+        await board[Symbol.asyncDispose]();
+      } catch (error) {
+        errors.push(error);
+      }
+      this.#options.emit({
+        type: 'board.close',
+        board: board.name,
+        boots: board.boots,
+        ...(cpuSeconds === undefined ? {} : { cpuSeconds }),
+      });
+    }
+    if (errors.length > 0)
+      throw errors.length === 1 ? errors[0] : new AggregateError(errors, 'Boards could not be closed');
+  }
+}
+
+interface Outcome {
+  readonly verdict: Verdict;
+  readonly error?: ErrorRecord;
+  readonly reason?: string;
+}
+
+function outcomeOf(error: ErrorRecord): Outcome {
+  return { verdict: error.blame === 'board' ? 'failed' : 'errored', error };
+}
+
+function reasonOf(signal: AbortSignal): string {
+  return signal.reason instanceof Error
+    ? firstLine(signal.reason.message)
+    : `the run was ended by ${String(signal.reason)}`;
+}
+
+function firstLine(text: string): string {
+  return text.split('\n')[0] ?? '';
+}

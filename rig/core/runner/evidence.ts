@@ -1,0 +1,93 @@
+import { writeFile } from 'node:fs/promises';
+import type { EventBody, TestPlace } from '../../contracts/events.js';
+import type { ManagedBoard } from './managed-board.js';
+import { readLogs } from './medium-logs.js';
+
+/** What an engineer would ask a board that failed, in the order of use; each is one command and may not exist there. */
+const questions: readonly { readonly name: string; readonly command: string }[] = [
+  { name: 'dmesg', command: 'dmesg' },
+  {
+    name: 'journal',
+    command: 'command -v journalctl >/dev/null && journalctl -b --no-pager -n 500 || cat /var/log/messages',
+  },
+  {
+    name: 'failed-units',
+    command: 'command -v systemctl >/dev/null && systemctl --failed --no-pager --full',
+  },
+  { name: 'pstore', command: 'for f in /sys/fs/pstore/*; do [ -f "$f" ] && echo "== $f" && cat "$f"; done' },
+  { name: 'network', command: 'ip addr; ip route; cat /etc/resolv.conf' },
+  { name: 'mounts', command: 'cat /proc/mounts; df' },
+  { name: 'processes', command: 'ps' },
+];
+
+const maxConsoleBytes = 1024 * 1024;
+const maxAnswerBytes = 1024 * 1024;
+const questionMs = 10_000;
+
+export interface EvidenceOptions {
+  readonly place: TestPlace;
+  readonly emit: (event: EventBody) => void;
+  /** Where the file of a piece of evidence goes, absolute and relative to the run folder. */
+  readonly file: (name: string) => Promise<{ path: string; relative: string }>;
+  readonly mask: (text: string) => string;
+  /** Also copy the medium. */
+  readonly keepMedium: boolean;
+}
+
+/**
+ * Gathers what an engineer would ask for after a failure: the console since the last reset; from the running board
+ * its logs, or from the medium when it is dead. Never rejects: evidence that cannot be had is said in a log event.
+ */
+export async function gatherEvidence(board: ManagedBoard, options: EvidenceOptions): Promise<void> {
+  const { place, emit } = options;
+  const keep = async (name: string, content: string | Uint8Array): Promise<void> => {
+    const { path, relative } = await options.file(name);
+    await writeFile(path, typeof content === 'string' ? options.mask(content) : content);
+    emit({ type: 'evidence', ...place, name, file: relative });
+  };
+  const attempt = async (what: string, body: () => Promise<void>): Promise<boolean> => {
+    try {
+      await body();
+      return true;
+    } catch (error) {
+      const message = error instanceof Error ? error.message.split('\n')[0] : String(error);
+      emit({
+        type: 'log',
+        level: 'warning',
+        board: place.board,
+        message: `No evidence "${what}": ${message}`,
+      });
+      return false;
+    }
+  };
+
+  await attempt('console', async () => {
+    const text = board.consoleTail(maxConsoleBytes);
+    if (text !== '') await keep('console.txt', text);
+  });
+  if (await board.answers()) {
+    for (const { name, command } of questions) {
+      const asked = await attempt(name, async () => {
+        const { stdout } = await board.shell.run(`{ ${command}; } 2>/dev/null | tail -c ${maxAnswerBytes}`, {
+          timeoutMs: questionMs,
+        });
+        if (stdout.trim() !== '') await keep(`${name}.txt`, stdout);
+      });
+      // A shell that stopped answering will not answer the next question either.
+      if (!asked) break;
+    }
+  } else if (board.has('storage')) {
+    await attempt('medium logs', async () => {
+      if (board.has('power')) await board.power.off();
+      for (const { name, text } of await readLogs(board)) await keep(name, text);
+    });
+  }
+  if (options.keepMedium && board.has('storage')) {
+    await attempt('medium', async () => {
+      if (board.has('power')) await board.power.off();
+      const { path, relative } = await options.file('medium.img');
+      await board.keepMedium(path);
+      emit({ type: 'evidence', ...place, name: 'medium.img', file: relative });
+    });
+  }
+}

@@ -1,0 +1,40 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { HostServices } from '../../contracts/suite.js';
+import { DisposalStack } from '../../lifetime/disposal-stack.js';
+
+/** Host services of one test; what it opened is closed with it. */
+export class TestHostServices implements HostServices, AsyncDisposable {
+  readonly #open = new DisposalStack();
+  readonly #bindAddress: string;
+
+  /** @param bindAddress loopback for boards on a user-mode network, every interface for those on a wire */
+  constructor(bindAddress: string) {
+    this.#bindAddress = bindAddress;
+  }
+
+  async serveHttp(body: string): ReturnType<HostServices['serveHttp']> {
+    const requests: { path: string; from: string }[] = [];
+    const server = createServer((request, response) => {
+      requests.push({ path: request.url ?? '', from: request.socket.remoteAddress ?? '' });
+      response.writeHead(200, { 'content-type': 'text/plain', 'content-length': Buffer.byteLength(body) });
+      response.end(body);
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(0, this.#bindAddress, resolve);
+    });
+    this.#open.defer(
+      () =>
+        new Promise<void>((resolve) => {
+          server.close(() => resolve());
+          server.closeAllConnections();
+        }),
+    );
+    return { port: (server.address() as AddressInfo).port, requests };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#open[Symbol.asyncDispose]();
+  }
+}

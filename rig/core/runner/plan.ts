@@ -1,0 +1,79 @@
+import type { BoardConfig } from '../../contracts/board.js';
+import type { CapabilityName } from '../../contracts/capabilities.js';
+import type { SuiteDefinition, TestDefinition, Tier } from '../../contracts/suite.js';
+
+/** One test on one board, as the plan holds it. */
+export interface PlannedTest {
+  /** `board/suite/test`, unique in a run. */
+  readonly id: string;
+  readonly suite: SuiteDefinition;
+  readonly test: TestDefinition;
+  /** Set: the test will not run, for this reason. */
+  readonly skip?: string;
+}
+
+/** What one board has to do, in order. */
+export interface BoardPlan {
+  readonly board: BoardConfig;
+  readonly tests: readonly PlannedTest[];
+}
+
+export interface Selection {
+  readonly tier: Tier;
+  /** Matched against `suite/test`. */
+  readonly only?: RegExp;
+}
+
+const tiers: readonly Tier[] = ['smoke', 'pr', 'nightly'];
+
+/** Whether a test of tier `of` belongs to a run of tier `selected`. */
+export function inTier(of: Tier, selected: Tier): boolean {
+  return tiers.indexOf(of) <= tiers.indexOf(selected);
+}
+
+/**
+ * Every selected test of every suite on one board. Suites stay together; within one, tests are ordered so that boots
+ * are shared: those from a fresh medium first, then those on a running board from the cleanest to the dirtiest,
+ * then those from power-off, and at last the other image variants.
+ */
+export function planBoard(
+  board: BoardConfig,
+  suites: readonly SuiteDefinition[],
+  selection: Selection,
+): BoardPlan {
+  const tests = suites.flatMap((suite) =>
+    suite.tests
+      .filter((test) => inTier(test.options.tier, selection.tier))
+      .filter((test) => selection.only === undefined || selection.only.test(`${suite.name}/${test.name}`))
+      .map((test) => plan(board, suite, test)),
+  );
+  const place = (planned: PlannedTest): number => cost(planned.test);
+  const bySuite = suites.flatMap((suite) =>
+    tests.filter((planned) => planned.suite === suite).sort((a, b) => place(a) - place(b)),
+  );
+  // Another variant means another medium: once for the whole run, not once a suite.
+  const isOther = (planned: PlannedTest): boolean => planned.test.options.variant !== undefined;
+  return { board, tests: [...bySuite.filter((planned) => !isOther(planned)), ...bySuite.filter(isOther)] };
+}
+
+function plan(board: BoardConfig, suite: SuiteDefinition, test: TestDefinition): PlannedTest {
+  const needs = new Set([...(suite.options.needs ?? []), ...(test.options.needs ?? [])]);
+  const lacking = [...needs].filter((need) => !board.type.capabilities.includes(need));
+  return {
+    id: `${board.name}/${suite.name}/${test.name}`,
+    suite,
+    test,
+    ...(lacking.length > 0 ? { skip: lacks(board, lacking) } : {}),
+  };
+}
+
+function lacks(board: BoardConfig, capabilities: readonly CapabilityName[]): string {
+  return `boards of type ${board.type.name} have no ${capabilities.join(', ')}`;
+}
+
+const dirtRank = { nothing: 0, network: 1, memory: 2, disk: 3 } as const;
+const fromRank = { fresh: 0, any: 10, shell: 20, off: 30 } as const;
+
+function cost(test: TestDefinition): number {
+  return fromRank[test.options.from] + dirtRank[test.options.dirties] + (test.options.boards > 1 ? 5 : 0);
+}

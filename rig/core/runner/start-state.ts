@@ -1,0 +1,104 @@
+import type { Image } from '../../contracts/board.js';
+import type { Dirt, StartState } from '../../contracts/suite.js';
+import type { ManagedBoard } from './managed-board.js';
+
+/** What the runner knows of one board between two tests. */
+export interface BoardState {
+  /** The image that was provisioned last, and whether a board has run from it since. */
+  image: Image | undefined;
+  medium: 'unknown' | 'fresh' | 'used';
+  /** `doubtful`: a test failed or a call was cut short, so ask before trusting it. */
+  running: 'off' | 'shell' | 'doubtful';
+  /** What tests left changed since the last boot or provisioning. */
+  dirt: Set<Dirt>;
+}
+
+export function unknownState(): BoardState {
+  return { image: undefined, medium: 'unknown', running: 'doubtful', dirt: new Set() };
+}
+
+/** The state of the medium and the stage that a test asks for. */
+export interface Wanted {
+  readonly from: StartState;
+  readonly image: Image | undefined;
+}
+
+/**
+ * Brings a board to a start state the cheapest way, and keeps `state` true while it does. Rejects with the error of
+ * the step that failed; the state is then doubtful.
+ */
+export async function reach(board: ManagedBoard, state: BoardState, wanted: Wanted): Promise<void> {
+  const otherImage = state.medium === 'unknown' || state.image?.sha256 !== wanted.image?.sha256;
+  if (
+    otherImage ||
+    (wanted.from === 'fresh' && state.medium !== 'fresh') ||
+    (state.dirt.has('disk') && wanted.from !== 'any')
+  ) {
+    await provision(board, state, wanted.image);
+  }
+  switch (wanted.from) {
+    case 'any':
+      return;
+    case 'fresh':
+    case 'off':
+      return powerOff(board, state);
+    case 'shell':
+      return toShell(board, state);
+  }
+}
+
+/** From nothing known: power off, a fresh medium, and then `reach`. The one recovery that a board gets. */
+export async function recover(board: ManagedBoard, state: BoardState, wanted: Wanted): Promise<void> {
+  state.running = 'doubtful';
+  await powerOff(board, state);
+  await provision(board, state, wanted.image);
+  await reach(board, state, wanted);
+}
+
+/** Tells what a test that began in `from` leaves behind. */
+export function leave(state: BoardState, test: { from: StartState; dirties: Dirt }, passed: boolean): void {
+  if (test.from !== 'any' || state.running !== 'off')
+    state.medium = state.medium === 'fresh' ? 'used' : state.medium;
+  if (test.dirties !== 'nothing') state.dirt.add(test.dirties);
+  // A test from power-off may end in any stage; one that failed may have ended anywhere.
+  state.running = passed && test.from === 'shell' ? 'shell' : 'doubtful';
+}
+
+async function toShell(board: ManagedBoard, state: BoardState): Promise<void> {
+  if (state.dirt.has('network')) {
+    await board.link.up();
+    state.dirt.delete('network');
+    state.running = 'doubtful';
+  }
+  if (state.dirt.has('memory')) await powerOff(board, state);
+  if (state.running === 'shell') return;
+  if (state.running === 'doubtful' && (await isOn(board)) && (await board.answers())) {
+    state.running = 'shell';
+    return;
+  }
+  await powerOff(board, state);
+  state.medium = state.medium === 'fresh' ? 'used' : state.medium;
+  await board.boot();
+  state.running = 'shell';
+}
+
+async function provision(board: ManagedBoard, state: BoardState, image: Image | undefined): Promise<void> {
+  await powerOff(board, state);
+  state.medium = 'unknown';
+  await board.provision(image);
+  state.image = image;
+  state.medium = 'fresh';
+  state.dirt.clear();
+}
+
+async function powerOff(board: ManagedBoard, state: BoardState): Promise<void> {
+  if (state.running !== 'off') await board.power.off();
+  state.running = 'off';
+  state.dirt.delete('memory');
+  state.dirt.delete('network');
+  if (board.has('link')) await board.link.up();
+}
+
+async function isOn(board: ManagedBoard): Promise<boolean> {
+  return (await board.power.state()) === 'on';
+}
