@@ -13,25 +13,36 @@ export class RequirementFailed extends Error {
   override readonly name = 'RequirementFailed';
 }
 
-/** Assertions made by tap; each result goes to `onResult`, and `finish` closes tap's test. */
+/** Assertions made by tap. */
 export interface AssertionSet {
   readonly assertions: Assertions;
-  finish(): void;
+  /** Closes tap's test; every result was told when it resolves. */
+  finish(): Promise<void>;
+}
+
+export interface AssertionListener<Place> {
+  /** At the moment of the call, in the caller's asynchronous context: where in the test it stands. */
+  called(ok: boolean, name: string): Place;
+  /** When tap has written its diagnostics; a little later, in the order of the calls. */
+  judged(place: Place, result: AssertionResult): void;
 }
 
 /**
  * tap is loaded here, when the first test begins, not with the runner: it costs 0.15 CPU seconds, and `rig boards`
  * or a board that does not boot has no use for it.
  */
-export async function tapAssertions(
-  name: string,
-  onResult: (result: AssertionResult) => void,
+export async function tapAssertions<Place>(
+  testName: string,
+  listener: AssertionListener<Place>,
 ): Promise<AssertionSet> {
   const { Test } = await import('tap');
-  const test = new Test({ name, autoend: false, bail: false });
+  const test = new Test({ name: testName, autoend: false, bail: false });
+  const places: Place[] = [];
   test.on('assert', (result) => {
+    const place = places.shift();
+    if (place === undefined) return;
     const diagnostic = result.ok ? undefined : shown(result.diag);
-    onResult({
+    listener.judged(place, {
       ok: result.ok !== false,
       name: result.name,
       ...(diagnostic === undefined ? {} : { diagnostic }),
@@ -39,24 +50,38 @@ export async function tapAssertions(
   });
   // tap writes TAP text as it goes; ours is made from the event log, so this stream only has to flow.
   test.resume();
-  const say = (message: string | undefined, fallback: string): string => message ?? fallback;
+  const check = (name: string, judge: (name: string) => boolean): boolean => {
+    const ok = judge(name);
+    places.push(listener.called(ok, name));
+    return ok;
+  };
   const assertions: Assertions = {
-    ok: (value, message) => test.ok(value, say(message, 'is truthy')),
-    notOk: (value, message) => test.notOk(value, say(message, 'is falsy')),
-    equal: (found, wanted, message) => test.equal(found, wanted, say(message, 'is equal')),
-    not: (found, unwanted, message) => test.not(found, unwanted, say(message, 'is not equal')),
-    same: (found, wanted, message) => test.strictSame(found, wanted, say(message, 'is deeply equal')),
-    match: (found, pattern, message) =>
-      test.match(found, pattern, say(message, `matches ${String(pattern)}`)),
-    notMatch: (found, pattern, message) =>
-      test.notMatch(found, pattern, say(message, `does not match ${String(pattern)}`)),
-    fail: (message, diagnostic) => test.fail(message, diagnostic === undefined ? {} : { found: diagnostic }),
-    pass: (message) => test.pass(message),
+    ok: (value, message = 'is truthy') => check(message, (name) => test.ok(value, name)),
+    notOk: (value, message = 'is falsy') => check(message, (name) => test.notOk(value, name)),
+    equal: (found, wanted, message = 'is equal') => check(message, (name) => test.equal(found, wanted, name)),
+    not: (found, unwanted, message = 'is not equal') =>
+      check(message, (name) => test.not(found, unwanted, name)),
+    same: (found, wanted, message = 'is deeply equal') =>
+      check(message, (name) => test.strictSame(found, wanted, name)),
+    match: (found, pattern, message = `matches ${String(pattern)}`) =>
+      check(message, (name) => test.match(found, pattern, name)),
+    notMatch: (found, pattern, message = `does not match ${String(pattern)}`) =>
+      check(message, (name) => test.notMatch(found, pattern, name)),
+    fail: (message, diagnostic) =>
+      check(message, (name) => test.fail(name, diagnostic === undefined ? {} : { found: diagnostic })),
+    pass: (message) => check(message, (name) => test.pass(name)),
     require: (value, message) => {
-      if (!test.ok(value, message)) throw new RequirementFailed(message);
+      if (!check(message, (name) => test.ok(value, name))) throw new RequirementFailed(message);
     },
   };
-  return { assertions, finish: () => test.end() };
+  const finish = async (): Promise<void> => {
+    const ended = new Promise<void>((resolve) => {
+      test.once('end', () => resolve());
+    });
+    test.end();
+    await ended;
+  };
+  return { assertions, finish };
 }
 
 /** What a report shows of tap's diagnostics: what was found and wanted, not tap's own source positions. */

@@ -50,14 +50,17 @@ export async function runAttempt(planned: PlannedTest, options: AttemptOptions):
   const steps = new AsyncLocalStorage<number>();
   let lastStep = 0;
 
-  const set = await tapAssertions(planned.test.name, (result) => {
-    assertions += 1;
-    if (!result.ok) {
-      failed.push(result.name);
-      first ??= 'assertion';
-    }
-    const step = steps.getStore();
-    emit({ type: 'assert', ...place, ...result, ...(step === undefined ? {} : { step }) });
+  const set = await tapAssertions(planned.test.name, {
+    called: (ok, name) => {
+      assertions += 1;
+      if (!ok) {
+        failed.push(name);
+        first ??= 'assertion';
+      }
+      const step = steps.getStore();
+      return step === undefined ? {} : { step };
+    },
+    judged: (where, result) => emit({ type: 'assert', ...place, ...result, ...where }),
   });
 
   const step: TestContext['step'] = async (name, body) => {
@@ -133,7 +136,10 @@ export async function runAttempt(planned: PlannedTest, options: AttemptOptions):
     deadline.stop();
     if (signal.aborted) await settled(body, graceMs);
     guard.revoke(`test "${planned.test.name}" is over`);
-    set.finish();
+    over.abort(
+      new RigError(`Test "${planned.test.name}" is over`, { code: 'test.over', blame: 'suite', hint: '' }),
+    );
+    await set.finish();
   }
   return judge(first, failed, assertions);
 }

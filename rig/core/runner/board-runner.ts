@@ -158,7 +158,6 @@ export class BoardRunner {
     for (const one of opened) {
       one.board.useSignal(signal);
       leave(one.state, planned.test.options, outcome.verdict === 'passed' || outcome.verdict === 'skipped');
-      if (one.board.lost && !one.broken) this.#markBroken(one, toErrorRecord(one.board.lost));
     }
     return outcome;
   }
@@ -178,7 +177,6 @@ export class BoardRunner {
         message: `Did not reach the start state "${wanted.from}", trying once from a fresh medium: ${firstLine(String(first instanceof Error ? first.message : first))}`,
       });
       try {
-        if (one.board.lost) throw one.board.lost;
         await recover(one.board, one.state, wanted);
         return undefined;
       } catch {

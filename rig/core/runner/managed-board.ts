@@ -1,6 +1,5 @@
 import type { BoardConfig, Image } from '../../contracts/board.js';
 import type { MediumState } from '../../contracts/capabilities.js';
-import type { RigError } from '../../contracts/errors.js';
 import type { Board } from '../../contracts/suite.js';
 
 /** A board as the runner drives it: what suites see, and the levers that bring it to a start state. */
@@ -13,8 +12,6 @@ export interface ManagedBoard extends Board, AsyncDisposable {
   medium(): MediumState;
   /** Whether a Shell answers within a short time. Never rejects. */
   answers(): Promise<boolean>;
-  /** Set once the board can do nothing more: QEMU was killed, an adapter unplugged. */
-  readonly lost: RigError | undefined;
   /** Power-ons and observed resets so far. */
   readonly epochs: number;
   /** Cold boots so far. */

@@ -1,0 +1,98 @@
+import { existsSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { cacheDir } from '../config/folders.js';
+import type { BoardConfig, Image } from '../contracts/board.js';
+import { RigError } from '../contracts/errors.js';
+
+/** Version that reference images carry unless another is asked for. */
+export const referenceVersion = '1.0.0';
+
+export interface ImageRequest {
+  /** `tiny`, `tiny:prod`, or a path; absent: the reference image, where the board type has one. */
+  readonly ref: string | undefined;
+  readonly variant?: 'dev' | 'prod' | undefined;
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+  readonly progress: (line: string) => void;
+}
+
+/**
+ * The image that a reference means for `board`: a reference OS (built when the cache has none) or a file of
+ * somebody's own.
+ *
+ * @returns undefined for a board that boots a given kernel, or a real one whose medium is left as it is; a string
+ *   when there is no such variant, as the reason to skip what needs it
+ * @throws RigError `image.missing`, `image.unknown-flavour`, `image.wrong-architecture` (blame: config)
+ */
+export async function resolveImage(
+  board: BoardConfig,
+  request: ImageRequest,
+): Promise<Image | undefined | string> {
+  const { ref, variant } = request;
+  const machine = board.type.machine;
+  if (machine && machine.disk === undefined) {
+    return variant === undefined
+      ? undefined
+      : `${board.type.name} boots a given kernel, so it has no image variants`;
+  }
+  const reference = /^(tiny)(?::(\w+))?$/.exec(ref ?? (machine ? 'tiny' : ''));
+  if (reference && !(ref !== undefined && existsSync(resolve(request.cwd, ref)))) {
+    return buildReference(board, request, reference[2]);
+  }
+  if (ref === undefined) return undefined;
+  const image = await inspect(resolve(request.cwd, ref), ref);
+  if (image.arch !== undefined && image.arch !== board.type.arch) {
+    throw new RigError(
+      `Image ${ref} is for ${image.arch}, but board ${board.name} (${board.type.name}) is ${board.type.arch}`,
+      {
+        code: 'image.wrong-architecture',
+        blame: 'config',
+        hint: 'Choose another --board or another --image; rig image inspect tells what an image is.',
+      },
+    );
+  }
+  if (variant !== undefined && image.variant !== variant) {
+    return `${ref} is ${image.variant === undefined ? 'an image that names no variant' : `the ${image.variant} variant`}`;
+  }
+  return image;
+}
+
+async function buildReference(
+  board: BoardConfig,
+  request: ImageRequest,
+  named: string | undefined,
+): Promise<Image> {
+  const { arch } = board.type;
+  if (named !== undefined && named !== 'dev' && named !== 'prod') {
+    throw new RigError(`Unknown image variant "${named}" in "${request.ref}"`, {
+      code: 'image.unknown-variant',
+      blame: 'config',
+      hint: 'Use tiny:dev or tiny:prod.',
+    });
+  }
+  if (arch !== 'arm64' && arch !== 'amd64') {
+    throw new RigError(`There is no reference image for ${arch}, the architecture of ${board.name}`, {
+      code: 'image.no-reference',
+      blame: 'config',
+      hint: 'Give an image of your own with --image.',
+    });
+  }
+  const { buildImage } = await import('../../qemu/image/build.js');
+  return buildImage(
+    { flavour: 'tiny', arch, variant: request.variant ?? named ?? 'dev', version: referenceVersion },
+    { cacheDir: cacheDir(request.env), signal: request.signal, progress: request.progress },
+  );
+}
+
+async function inspect(path: string, ref: string): Promise<Image> {
+  if (!existsSync(path) || !statSync(path).isFile()) {
+    throw new RigError(`Cannot find image "${ref}": there is no file ${path}`, {
+      code: 'image.missing',
+      blame: 'config',
+      hint: 'Give a path to a disk image, or tiny or tiny:prod for the reference OS.',
+    });
+  }
+  const { inspectImage } = await import('../../qemu/image/inspect.js');
+  return inspectImage(path);
+}

@@ -1,0 +1,149 @@
+import type { BoardConfig, DeviceProfile, Image } from '../../rig/contracts/board.js';
+import type { MediumState, PowerState } from '../../rig/contracts/capabilities.js';
+import { RigError } from '../../rig/contracts/errors.js';
+import type { BootRecord, Console, Shell, ShellResult } from '../../rig/contracts/suite.js';
+import type { ManagedBoard } from '../../rig/core/runner/managed-board.js';
+
+/** What a scripted board is told to do wrong. */
+export interface Script {
+  /** Boots that fail, counted from 1. */
+  readonly failBoots?: readonly number[];
+  readonly bootBlame?: 'board' | 'rig';
+  /** Answers of the shell by command; `hang` never settles by itself. */
+  readonly shell?: (command: string) => ShellResult | 'hang' | RigError;
+}
+
+export const profile: DeviceProfile = {
+  name: 'test',
+  ssh: { port: 22222, user: 'root' },
+  partitions: [],
+  roots: [],
+  mounts: { boot: '/mnt/boot', state: '/mnt/state', data: '/mnt/data' },
+  osRelease: {},
+  consoleLogin: { dev: true, prod: false },
+  passwordlessRoot: { dev: true, prod: false },
+  knownKernelWarnings: [],
+};
+
+export function boardConfig(name = 'b1'): BoardConfig {
+  return {
+    name,
+    type: {
+      name: 'scripted',
+      summary: 'a board for tests of the runner',
+      arch: 'arm64',
+      capabilities: ['power', 'console', 'shell', 'storage'],
+      signatures: {},
+      profile: 'test',
+      flash: 'direct',
+      inventory: {},
+      budgetsMs: { shell: 1000 },
+    },
+    profile,
+    labels: [],
+    drivers: {},
+  };
+}
+
+/** A board in memory that keeps a diary, for tests of the runner's own decisions. */
+export class ScriptedBoard implements ManagedBoard {
+  readonly diary: string[] = [];
+  readonly config: BoardConfig;
+  readonly name: string;
+  readonly type: BoardConfig['type'];
+  readonly profile = profile;
+  readonly epochs = 1;
+  boots = 0;
+  image: Image | undefined;
+  #state: PowerState = 'off';
+  #signal = new AbortController().signal;
+  readonly #script: Script;
+
+  constructor(config: BoardConfig, script: Script = {}) {
+    this.config = config;
+    this.name = config.name;
+    this.type = config.type;
+    this.#script = script;
+  }
+
+  has = (capability: string): boolean => (this.type.capabilities as readonly string[]).includes(capability);
+  useSignal = (signal: AbortSignal): void => {
+    this.#signal = signal;
+  };
+  power = {
+    on: async (): Promise<void> => {
+      this.diary.push('on');
+      this.#state = 'on';
+    },
+    off: async (): Promise<void> => {
+      this.diary.push('off');
+      this.#state = 'off';
+    },
+    state: async (): Promise<PowerState> => this.#state,
+    cycle: async (): Promise<void> => {
+      this.diary.push('cycle');
+    },
+  };
+  link = { up: async () => {}, down: async () => {}, state: async () => 'up' as const };
+  shell: Shell = {
+    run: (command) => this.#run(command),
+    text: async (command) => (await this.#run(command)).stdout.trim(),
+  };
+  ssh = this.shell;
+  consoleShell = this.shell;
+
+  get console(): Console {
+    throw new Error('a scripted board has no console');
+  }
+
+  async boot(): Promise<BootRecord> {
+    this.boots += 1;
+    this.diary.push('boot');
+    if (this.#script.failBoots?.includes(this.boots)) {
+      throw new RigError(`boot ${this.boots} failed`, {
+        code: 'board.no-shell',
+        blame: this.#script.bootBlame ?? 'board',
+        hint: 'scripted',
+      });
+    }
+    this.#state = 'on';
+    return this.lastBoot();
+  }
+
+  reboot = () => this.boot();
+  shutdown = async (): Promise<void> => {
+    this.#state = 'off';
+  };
+  reset = async (): Promise<void> => {};
+  lastBoot = (): BootRecord => ({ epoch: this.boots, stages: [] });
+  bootId = async (): Promise<string> => `boot-${this.boots}`;
+  endpoint = async () => ({ host: '127.0.0.1', port: 1 });
+  sshAccepts = async (): Promise<boolean> => true;
+  hostAddress = async (): Promise<string> => '127.0.0.1';
+  async provision(image: Image | undefined): Promise<void> {
+    this.diary.push(`provision ${image?.variant ?? 'nothing'}`);
+    this.image = image;
+  }
+  medium = (): MediumState => ({ kind: 'unknown' });
+  answers = async (): Promise<boolean> => this.#state === 'on';
+  consoleTail = (): string => 'last words on the console\n';
+  async keepMedium(): Promise<void> {
+    this.diary.push('keep medium');
+  }
+  readMedium = async (): Promise<Uint8Array> => new Uint8Array(512);
+  cpuSeconds = async (): Promise<number | undefined> => undefined;
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.diary.push('dispose');
+    this.#state = 'off';
+  }
+
+  #run(command: string): Promise<ShellResult> {
+    const answer = this.#script.shell?.(command) ?? { exitCode: 0, stdout: 'ok\n', stderr: '' };
+    if (answer instanceof RigError) return Promise.reject(answer);
+    if (answer !== 'hang') return Promise.resolve(answer);
+    return new Promise((_resolve, reject) => {
+      const signal = this.#signal;
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    });
+  }
+}

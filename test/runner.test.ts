@@ -1,0 +1,354 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import type { BoardConfig, Image } from '../rig/contracts/board.js';
+import { RigError } from '../rig/contracts/errors.js';
+import type { EventBody } from '../rig/contracts/events.js';
+import type { SuiteDefinition, TestContext } from '../rig/contracts/suite.js';
+import { type AddTest, suite } from '../rig/core/runner/define.js';
+import { planBoard } from '../rig/core/runner/plan.js';
+import { type RunOptions, run } from '../rig/core/runner/run.js';
+import { boardConfig, type Script, ScriptedBoard } from './fakes/scripted-board.js';
+
+const image = (variant: 'dev' | 'prod'): Image => ({
+  path: `/${variant}`,
+  sha256: variant,
+  sizeBytes: 1,
+  variant,
+});
+
+interface Outcome {
+  readonly events: EventBody[];
+  readonly boards: ScriptedBoard[];
+  readonly exitCode: number;
+  /** `suite/test attempt verdict [code]` in the order they ended. */
+  readonly verdicts: string[];
+}
+
+async function runSuite(
+  define: (test: AddTest) => void,
+  options: Partial<RunOptions> & {
+    script?: Script;
+    suites?: SuiteDefinition[];
+    configs?: BoardConfig[];
+  } = {},
+): Promise<Outcome> {
+  const dir = await mkdtemp(join(tmpdir(), 'runner-test-'));
+  t.teardown(() => rm(dir, { recursive: true, force: true }));
+  const suites = options.suites ?? [suite('s', { summary: 'scripted' }, define)];
+  const events: EventBody[] = [];
+  const boards: ScriptedBoard[] = [];
+  const result = await run({
+    plans: (options.configs ?? [boardConfig()]).map((config) =>
+      planBoard(config, suites, { tier: 'nightly' }),
+    ),
+    jobs: 1,
+    signal: new AbortController().signal,
+    openBoard: async (config) => {
+      const board = new ScriptedBoard(config, options.script);
+      boards.push(board);
+      return board;
+    },
+    siblings: (config, count) =>
+      Array.from({ length: count }, (_, index) => boardConfig(`${config.name}~${index + 2}`)),
+    image: async (_config, variant) => image(variant ?? 'dev'),
+    emit: (event) => events.push(event),
+    evidenceFile: async (_place, name) => ({ path: join(dir, name), relative: name }),
+    mask: (text) => text,
+    retries: 0,
+    scale: () => 1,
+    keepOnFailure: false,
+    ...options,
+  });
+  const verdicts = events.flatMap((event) =>
+    event.type === 'test.end'
+      ? [
+          `${event.suite}/${event.name} ${event.attempt} ${event.final ?? event.verdict}${event.error ? ` ${event.error.code}` : ''}`,
+        ]
+      : [],
+  );
+  return { events, boards, exitCode: result.exitCode, verdicts };
+}
+
+const boardError = (message: string): RigError =>
+  new RigError(message, { code: 'board.bad', blame: 'board', hint: 'h' });
+const rigError = (message: string): RigError =>
+  new RigError(message, { code: 'rig.bad', blame: 'rig', hint: 'h' });
+
+/** `sleep` never comes back. */
+const hangs: Script['shell'] = (command) =>
+  command.startsWith('sleep') ? 'hang' : { exitCode: 0, stdout: 'ok\n', stderr: '' };
+
+t.test('the verdict follows the evidence', async (t) => {
+  const { verdicts, exitCode } = await runSuite((test) => {
+    test('passes', async (t) => void t.equal(await t.board.shell.text('x'), 'ok'));
+    test('wrong answer', async (t) => void t.equal(await t.board.shell.text('x'), 'nope'));
+    test('board error', async () => Promise.reject(boardError('b')));
+    test('rig error', async () => Promise.reject(rigError('r')));
+    test('defect of the suite', async (t) => {
+      await t.board.shell.run('x');
+      (undefined as unknown as { x(): void }).x();
+    });
+    test('says nothing', async () => {});
+    test('skips itself', async (t) => t.skip('not today'));
+    test('first cause wins', async (t) => {
+      t.equal(1, 2, 'first');
+      throw rigError('later');
+    });
+    test('requires', async (t: TestContext) => {
+      t.require(false, 'the ground of the rest');
+      throw rigError('never reached');
+    });
+  });
+  t.strictSame(verdicts, [
+    's/passes 1 passed',
+    's/wrong answer 1 failed test.assertion',
+    's/board error 1 failed board.bad',
+    's/rig error 1 errored rig.bad',
+    's/defect of the suite 1 errored suite.unexpected',
+    's/says nothing 1 errored suite.asserts-nothing',
+    's/skips itself 1 skipped',
+    's/first cause wins 1 failed test.assertion',
+    's/requires 1 failed test.assertion',
+  ]);
+  t.equal(exitCode, 1, 'a failed board outranks the errors of the rig');
+});
+
+t.test('exit codes without a failed board', async (t) => {
+  t.equal((await runSuite((test) => test('ok', (t) => void t.ok(true)))).exitCode, 0);
+  t.equal((await runSuite((test) => test('rig', () => Promise.reject(rigError('r'))))).exitCode, 3);
+});
+
+t.test('a deadline blames who was waited for', async (t) => {
+  const late: string[] = [];
+  const { verdicts, events } = await runSuite(
+    (test) => {
+      test('board hangs', { deadlineMs: 60 }, async (t) => {
+        await t.step('ask', () => t.board.shell.run('sleep 9999'));
+      });
+      test('suite hangs', { deadlineMs: 60 }, async (t) => {
+        await t.board.shell.run('x');
+        await new Promise((resolve) => t.signal.addEventListener('abort', resolve));
+        try {
+          await t.board.shell.run('too late');
+        } catch (error) {
+          late.push((error as RigError).code);
+        }
+        await new Promise(() => {});
+      });
+    },
+    {
+      script: {
+        shell: (command) => (command.startsWith('sleep') ? 'hang' : { exitCode: 0, stdout: '', stderr: '' }),
+      },
+    },
+  );
+  t.strictSame(verdicts, ['s/board hangs 1 failed test.deadline', 's/suite hangs 1 errored test.deadline']);
+  const [first] = events.flatMap((event) => (event.type === 'test.end' && event.error ? [event.error] : []));
+  t.match(first?.message, 'in step "ask": it waited for b1.shell.run("sleep 9999")');
+});
+
+t.test('handles are revoked when a test is over', async (t) => {
+  const caught = new Promise<string>((resolve) => {
+    void runSuite((test) => {
+      test('lets go of a promise', async (t) => {
+        t.ok(true);
+        setTimeout(() => {
+          try {
+            void t.board.shell.run('late');
+            resolve('was let through');
+          } catch (error) {
+            resolve((error as RigError).code);
+          }
+        }, 20);
+      });
+      test('takes a while', async (t) => {
+        await new Promise((resolve) => setTimeout(resolve, 60));
+        t.ok(true);
+      });
+    });
+  });
+  t.equal(await caught, 'suite.late-call');
+});
+
+t.test('a promise that nobody awaits is found', async (t) => {
+  const { verdicts } = await runSuite(
+    (test) => test('forgets', async (t) => void t.board.shell.run('sleep')),
+    { script: { shell: hangs } },
+  );
+  t.strictSame(verdicts, ['s/forgets 1 errored suite.not-awaited']);
+});
+
+t.test('a board that does not boot fails once and blocks the rest', async (t) => {
+  const define = (test: AddTest): void => {
+    test('one', (t) => void t.ok(true));
+    test('two', (t) => void t.ok(true));
+  };
+  const once = await runSuite(define, { script: { failBoots: [1] } });
+  t.strictSame(once.verdicts, ['s/one 1 passed', 's/two 1 passed'], 'one recovery is granted');
+  const never = await runSuite(define, { script: { failBoots: [1, 2] } });
+  t.strictSame(never.verdicts, ['s/one 1 failed board.no-shell', 's/two 1 blocked board.no-shell']);
+  t.equal(never.exitCode, 1);
+  t.equal(never.boards[0]?.diary.at(-1), 'dispose');
+  const rig = await runSuite(define, { script: { failBoots: [1, 2], bootBlame: 'rig' } });
+  t.equal(rig.exitCode, 3, 'the same at the fault of the rig');
+});
+
+t.test('retries are honest', async (t) => {
+  let calls = 0;
+  const flaky = await runSuite((test) => test('sometimes', (t) => void t.equal(++calls, 2)), { retries: 2 });
+  t.strictSame(flaky.verdicts, ['s/sometimes 1 failed test.assertion', 's/sometimes 2 flaky']);
+  t.equal(flaky.exitCode, 0);
+  const bad = await runSuite((test) => test('never', (t) => void t.ok(false)), { retries: 1 });
+  t.strictSame(bad.verdicts, ['s/never 1 failed test.assertion', 's/never 2 failed test.assertion']);
+});
+
+t.test('boots are shared and dirt is undone', async (t) => {
+  const { boards, verdicts } = await runSuite((test) => {
+    test('from off', { from: 'off' }, (t) => void t.ok(true));
+    test('dirties disk', { dirties: 'disk' }, (t) => void t.ok(true));
+    test('dirties memory', { dirties: 'memory' }, (t) => void t.ok(true));
+    test('clean one', (t) => void t.ok(true));
+    test('prod', { variant: 'prod' }, (t) => void t.ok(true));
+    test('clean two', (t) => void t.ok(true));
+    test('fresh', { from: 'fresh' }, (t) => void t.ok(true));
+  });
+  t.strictSame(
+    verdicts.map((verdict) => verdict.split(' 1 ')[0]),
+    ['s/fresh', 's/clean one', 's/clean two', 's/dirties memory', 's/dirties disk', 's/from off', 's/prod'],
+  );
+  t.strictSame(boards[0]?.diary, [
+    'off',
+    'provision dev',
+    'off',
+    'boot',
+    'off',
+    'boot',
+    'off',
+    'provision dev',
+    'off',
+    'provision prod',
+    'boot',
+    'dispose',
+  ]);
+});
+
+t.test('evidence is gathered from a board that answers', async (t) => {
+  const { events } = await runSuite((test) => test('fails', (t) => void t.ok(false)), {
+    keepOnFailure: true,
+  });
+  const names = events.flatMap((event) => (event.type === 'evidence' ? [event.name] : []));
+  t.strictSame(names, [
+    'console.txt',
+    'dmesg.txt',
+    'journal.txt',
+    'failed-units.txt',
+    'pstore.txt',
+    'network.txt',
+    'mounts.txt',
+    'processes.txt',
+    'medium.img',
+  ]);
+});
+
+t.test('evidence files hold what the board said', async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), 'runner-test-'));
+  t.teardown(() => rm(dir, { recursive: true, force: true }));
+  await runSuite((test) => test('fails', (t) => void t.ok(false)), {
+    evidenceFile: async (_place, name) => ({ path: join(dir, name), relative: name }),
+    mask: (text) => text.replaceAll('words', '*****'),
+  });
+  t.equal(await readFile(join(dir, 'console.txt'), 'utf8'), 'last ***** on the console\n');
+});
+
+t.test('a signal ends the run, and says so', async (t) => {
+  const abort = new AbortController();
+  const { verdicts, exitCode, boards, events } = await runSuite(
+    (test) => {
+      test('under way', async (t) => {
+        setTimeout(() => abort.abort('SIGTERM'), 10);
+        await t.board.shell.run('sleep');
+      });
+      test('after it', (t) => void t.ok(true));
+    },
+    { signal: abort.signal, script: { shell: hangs } },
+  );
+  t.strictSame(verdicts, ['s/under way 1 errored run.interrupted', 's/after it 1 blocked']);
+  t.equal(exitCode, 143);
+  t.equal(boards[0]?.diary.at(-1), 'dispose');
+  t.match(events.at(-1), { type: 'run.end', signal: 'SIGTERM', exitCode: 143 });
+});
+
+t.test('the deadline of the run blocks what is left', async (t) => {
+  const { verdicts, exitCode } = await runSuite(
+    (test) => {
+      test('too long', (t) => t.board.shell.run('sleep').then(() => {}));
+      test('after it', (t) => void t.ok(true));
+    },
+    { deadlineMs: 30, script: { shell: hangs } },
+  );
+  t.strictSame(verdicts, ['s/too long 1 errored run.deadline', 's/after it 1 blocked']);
+  t.equal(exitCode, 3);
+});
+
+t.test('two boards at a time', async (t) => {
+  let together = 0;
+  let most = 0;
+  const { verdicts } = await runSuite(
+    (test) =>
+      test('meets', async (t) => {
+        together += 1;
+        most = Math.max(most, together);
+        await new Promise((resolve) => setTimeout(resolve, 30));
+        together -= 1;
+        t.equal(t.boards.length, 1);
+      }),
+    { jobs: 2, configs: [boardConfig('b1'), boardConfig('b2')] },
+  );
+  t.equal(verdicts.length, 2);
+  t.equal(most, 2);
+});
+
+t.test('tests that need several boards get them, or a reason', async (t) => {
+  const two = await runSuite((test) =>
+    test(
+      'pair',
+      { boards: 2 },
+      (t) =>
+        void t.same(
+          t.boards.map((b) => b.name),
+          ['b1', 'b1~2'],
+        ),
+    ),
+  );
+  t.strictSame(two.verdicts, ['s/pair 1 passed']);
+  t.strictSame(
+    two.boards.map((board) => board.diary.at(-1)),
+    ['dispose', 'dispose'],
+  );
+  const none = await runSuite((test) => test('pair', { boards: 2 }, (t) => void t.ok(true)), {
+    siblings: () => 'only one',
+  });
+  t.strictSame(none.verdicts, ['s/pair 1 skipped']);
+});
+
+t.test('a capability that the type never had is a skip with the reason', async (t) => {
+  const { events, exitCode } = await runSuite((test) =>
+    test('led', { needs: ['gpio'] }, (t) => void t.ok(true)),
+  );
+  t.match(
+    events.find((event) => event.type === 'test.end'),
+    { verdict: 'skipped', reason: 'boards of type scripted have no gpio' },
+  );
+  t.equal(exitCode, 0);
+});
+
+t.test('suites that cannot be right are refused', async (t) => {
+  t.throws(() => suite('s', { summary: '' }, () => {}), { code: 'suite.invalid' });
+  const twice = (test: AddTest): void => {
+    test('a', () => {});
+    test('a', () => {});
+  };
+  t.throws(() => suite('s', { summary: '' }, twice), { code: 'suite.invalid' });
+});
