@@ -1,0 +1,53 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageRoot } from '../../rig/config/package.js';
+import type { RigEvent } from '../../rig/contracts/events.js';
+import type { VerdictCounts } from '../../rig/contracts/verdict.js';
+import type { Totals } from './print.js';
+
+/** The suites of a pull request, on both virtual boards, through the command that a person uses. */
+const command = ['run', 'boot', 'networking', '--board', 'virt-arm64', '--board', 'virt-x86-64'];
+
+/** Runs them, showing what the command shows, and counts the verdicts that it left in its run folder. */
+export async function runBoardSuites(
+  tier: 'pr' | 'nightly',
+  { resultsDir, signal }: { resultsDir: string; signal: AbortSignal },
+): Promise<Totals> {
+  const runDir = join(resultsDir, 'boards');
+  rmSync(runDir, { recursive: true, force: true });
+  const child = spawn(
+    process.execPath,
+    [
+      join(packageRoot, 'dist/rig/cli/main.js'),
+      ...command,
+      ...['--tier', tier, '--report', runDir, '--junit', join(resultsDir, 'boards.xml')],
+    ],
+    { cwd: packageRoot, stdio: ['ignore', 'inherit', 'inherit'] },
+  );
+  // The rig powers its boards off and writes its reports on SIGTERM.
+  const stop = () => child.kill('SIGTERM');
+  signal.addEventListener('abort', stop, { once: true });
+  const [exitCode] = (await once(child, 'exit')) as [number | null];
+  signal.removeEventListener('abort', stop);
+  return totalsFrom(countsIn(runDir), exitCode);
+}
+
+/** The counts of the run's last event; undefined when the run did not come to its end. */
+function countsIn(runDir: string): VerdictCounts | undefined {
+  const path = join(runDir, 'events.ndjson');
+  if (!existsSync(path)) return undefined;
+  const last = readFileSync(path, 'utf8').trimEnd().split('\n').at(-1);
+  if (last === undefined || last === '') return undefined;
+  const event = JSON.parse(last) as RigEvent;
+  return event.type === 'run.end' ? event.counts : undefined;
+}
+
+/** What is neither passed nor skipped has failed; so has a run that ended badly with nothing to show for it. */
+export function totalsFrom(counts: VerdictCounts | undefined, exitCode: number | null): Totals {
+  const passed = (counts?.passed ?? 0) + (counts?.flaky ?? 0);
+  const failed = (counts?.failed ?? 0) + (counts?.errored ?? 0) + (counts?.blocked ?? 0);
+  const unexplained = (exitCode !== 0 && failed === 0) || counts === undefined;
+  return { passed, failed: failed + (unexplained ? 1 : 0), skipped: counts?.skipped ?? 0 };
+}

@@ -1,0 +1,32 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import junit from 'junit-report-builder';
+import { diagnosticLines } from './print.js';
+import type { FileResult } from './run-file.js';
+
+/** Writes the results of the test files for Jenkins' `junit` step. */
+export function writeJunit(path: string, results: readonly FileResult[]): void {
+  for (const result of results) {
+    const suite = junit.testSuite().name(result.source).time(result.wallSeconds);
+    for (const test of result.tests) {
+      const entry = suite
+        .testCase()
+        .className(result.source)
+        .name(test.name)
+        .time(test.ms / 1000);
+      if (test.verdict === 'skipped') entry.skipped();
+      for (const failure of test.failures)
+        entry.failure(failure.name).stacktrace(diagnosticLines(failure.diagnostic).join('
+'));
+    }
+    if (result.problem !== undefined) {
+      suite
+        .testCase()
+        .className(result.source)
+        .name('the file as a whole')
+        .error(result.problem, 'driver', result.stderrTail);
+    }
+  }
+  mkdirSync(dirname(path), { recursive: true });
+  junit.writeTo(path);
+}
