@@ -16,8 +16,7 @@ export function writeJunit(path: string, results: readonly FileResult[]): void {
         .time(test.ms / 1000);
       if (test.verdict === 'skipped') entry.skipped();
       for (const failure of test.failures)
-        entry.failure(failure.name).stacktrace(diagnosticLines(failure.diagnostic).join('
-'));
+        entry.failure(failure.name).stacktrace(diagnosticLines(failure.diagnostic).join('\n'));
     }
     if (result.problem !== undefined) {
       suite
