@@ -23,8 +23,17 @@ export interface BoardSession extends AsyncDisposable {
 
 export interface SessionConsole {
   write(bytes: Uint8Array, options?: Cancellable): Promise<void>;
-  /** Every byte from now on, in order; the chunk may be reused after the call returns. */
-  subscribe(reader: { data(chunk: Uint8Array): void; lost(error: RigError): void }): Disposable;
+  /** Every byte from now on, in order; `from: 'tail'` begins with the last 64 KiB that were seen. */
+  subscribe(reader: ConsoleReader, options?: { readonly from?: 'now' | 'tail' }): Disposable;
+}
+
+export interface ConsoleReader {
+  /** The chunk may be reused after the call returns. */
+  data(chunk: Uint8Array): void;
+  /** At most once; nothing comes after it. */
+  lost(error: RigError): void;
+  /** This reader was too slow and missed so many bytes. A reader without it is `lost` (`session.reader-too-slow`). */
+  gap?(missedBytes: number): void;
 }
 
 /** Who uses a board, as a second comer is told. */

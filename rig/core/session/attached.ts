@@ -1,0 +1,153 @@
+import type { BoardConfig } from '../../contracts/board.js';
+import type {
+  Cancellable,
+  Capabilities,
+  CapabilityName,
+  Endpoint,
+  LinkState,
+  PowerState,
+} from '../../contracts/capabilities.js';
+import type { DeviceEvent } from '../../contracts/driver.js';
+import type { Json } from '../../contracts/errors.js';
+import type { BoardSession, ConsoleReader, Holder, SessionConsole } from '../../contracts/session.js';
+import type { SessionClient, SessionEnd } from './client.js';
+import { maxChunkBytes } from './frames.js';
+import type { SessionInfo } from './protocol.js';
+
+/** Typed in pieces of this size, each awaited, so that a board that takes no input is felt by who types. */
+const typeBytes = 64 * 1024;
+
+/** A session that lives in another process. Disposing it leaves the session and gives a lease back. */
+export class AttachedSession implements BoardSession {
+  readonly board: BoardConfig;
+  readonly drivers: BoardSession['drivers'];
+  readonly has: ReadonlySet<CapabilityName>;
+  readonly capabilities: Omit<Capabilities, 'console'>;
+  readonly console?: SessionConsole;
+  readonly #client: SessionClient;
+
+  constructor(client: SessionClient) {
+    this.#client = client;
+    const { board, drivers, has, gives } = client.info;
+    this.board = board;
+    this.drivers = drivers;
+    this.has = new Set(has);
+    this.capabilities = remoteCapabilities(client, new Set(gives));
+    if (gives.includes('console')) {
+      this.console = {
+        write: (bytes, options) => typeAll(client, { bytes, signal: options?.signal }),
+        subscribe: (reader: ConsoleReader, options) => client.subscribe(reader, options?.from ?? 'now'),
+      };
+    }
+  }
+
+  /** Resolves when the session is gone, whatever ended it. */
+  get ended(): Promise<SessionEnd> {
+    return this.#client.ended;
+  }
+
+  /** Who has exclusive use at the moment. */
+  get leaseHolder(): Holder | null {
+    return this.#client.lease;
+  }
+
+  onLease(listener: (holder: Holder | null) => void): Disposable {
+    return listen(this.#client.leaseChanges, listener);
+  }
+
+  onEvent(listener: (event: DeviceEvent) => void): Disposable {
+    return listen(this.#client.events, listener);
+  }
+
+  /** What the session says of itself now. */
+  async info(options: Cancellable = {}): Promise<SessionInfo> {
+    return (await this.#client.request('info', {}, options)) as unknown as SessionInfo;
+  }
+
+  /** Exclusive use until disposed. @throws RigError `session.busy` unless it may wait */
+  async takeLease(options: Cancellable & { readonly wait?: boolean | undefined } = {}): Promise<void> {
+    await this.#client.request('lease', { wait: options.wait === true }, options);
+  }
+
+  /** Ends the session; resolves when it is gone. @throws RigError `session.busy` unless forced */
+  async stop(options: { readonly force?: boolean | undefined } = {}): Promise<SessionEnd> {
+    await this.#client.request('stop', { force: options.force === true });
+    return this.ended;
+  }
+
+  async cpuSeconds(): Promise<number | undefined> {
+    const found = await this.#client.request('cpuSeconds');
+    return typeof found === 'number' ? found : undefined;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#client[Symbol.asyncDispose]();
+  }
+}
+
+function remoteCapabilities(
+  client: SessionClient,
+  gives: ReadonlySet<keyof Capabilities>,
+): Omit<Capabilities, 'console'> {
+  const does =
+    (op: string) =>
+    async (options?: Cancellable): Promise<void> => {
+      await client.request(op, {}, options);
+    };
+  const asks =
+    <T>(op: string) =>
+    async (options?: Cancellable): Promise<T> =>
+      (await client.request(op, {}, options)) as T;
+  const on = does('power.on');
+  const power = { on, off: does('power.off'), state: asks<PowerState>('power.state') };
+  const link = { up: does('link.up'), down: does('link.down'), state: asks<LinkState>('link.state') };
+  const address: NonNullable<Capabilities['address']> = {
+    endpoint: async (port, options) =>
+      (await client.request('address.endpoint', { port }, options)) as unknown as Endpoint,
+    hostAddress: asks<string>('address.host'),
+  };
+  return {
+    ...(gives.has('power') ? { power } : {}),
+    ...(gives.has('reset') ? { reset: { reset: does('reset') } } : {}),
+    ...(gives.has('powerButton') ? { powerButton: { press: does('powerButton.press') } } : {}),
+    ...(gives.has('link') ? { link } : {}),
+    ...(gives.has('address') ? { address } : {}),
+    ...(gives.has('storage') ? { storage: remoteStorage(client) } : {}),
+  };
+}
+
+function remoteStorage(client: SessionClient): NonNullable<Capabilities['storage']> {
+  return {
+    state: () => client.medium ?? { kind: 'unknown' },
+    async provision(image, { signal, mediumBytes } = {}) {
+      const params: Record<string, Json> = { path: image.path, sha256: image.sha256 };
+      if (mediumBytes !== undefined) params.mediumBytes = mediumBytes;
+      await client.request('storage.provision', params, { signal });
+    },
+    async read(offset, length, options) {
+      const parts: Uint8Array[] = [];
+      for (let from = 0; from < length; from += maxChunkBytes) {
+        const params = { offset: offset + from, length: Math.min(maxChunkBytes, length - from) };
+        parts.push((await client.request('storage.read', params, options)) as Uint8Array);
+      }
+      return Buffer.concat(parts);
+    },
+    async keep(path, options) {
+      await client.request('storage.keep', { path }, options);
+    },
+  };
+}
+
+async function typeAll(
+  client: SessionClient,
+  { bytes, signal }: { bytes: Uint8Array; signal: AbortSignal | undefined },
+): Promise<void> {
+  for (let from = 0; from < bytes.length; from += typeBytes) {
+    await client.type(bytes.subarray(from, from + typeBytes), signal);
+  }
+}
+
+function listen<T>(listeners: Set<(value: T) => void>, listener: (value: T) => void): Disposable {
+  listeners.add(listener);
+  return { [Symbol.dispose]: () => void listeners.delete(listener) };
+}

@@ -1,0 +1,138 @@
+import type { BoardConfig } from '../../contracts/board.js';
+import type { Cancellable } from '../../contracts/capabilities.js';
+import { RigError } from '../../contracts/errors.js';
+import type { Holder } from '../../contracts/session.js';
+import type { OpenDevices } from './assemble.js';
+import { AttachedSession } from './attached.js';
+import { SessionClient } from './client.js';
+import { boardPlaces, type SessionRoots, sessionRoots } from './directory.js';
+import { describeHolder, thisHolder } from './holder.js';
+import { LocalSession } from './local.js';
+import { holderGone } from './lock.js';
+import { sessionAnswers } from './server.js';
+
+export interface OpenOptions extends Cancellable {
+  /** What the others are told that this process does: `rig run boot`. */
+  readonly purpose: string;
+  readonly openDevices: OpenDevices;
+  /** Nobody else may change the board meanwhile; default false. */
+  readonly exclusive?: boolean | undefined;
+  /** Wait for a board that somebody else has. */
+  readonly wait?: boolean | undefined;
+  /** Called each time that waiting for somebody begins. */
+  readonly onWait?: ((holder: Holder | undefined) => void) | undefined;
+  readonly roots?: SessionRoots | undefined;
+}
+
+/**
+ * The session of `board`: the one that is there, or a new one in this process that others can attach to.
+ *
+ * @throws RigError `session.busy`, `session.other-definition`, what a driver throws; the signal's reason
+ */
+export async function openSession(
+  board: BoardConfig,
+  options: OpenOptions,
+): Promise<LocalSession | AttachedSession> {
+  const roots = options.roots ?? sessionRoots();
+  const holder = thisHolder(options.purpose);
+  for (;;) {
+    const attached = await attachSession(board.name, {
+      purpose: options.purpose,
+      signal: options.signal,
+      roots,
+    });
+    if (attached) {
+      try {
+        assertSameDefinition(board, attached);
+        if (options.exclusive) await takeLease(attached, options);
+        return attached;
+      } catch (error) {
+        await attached[Symbol.asyncDispose]();
+        // Who had it ended while we waited: its board is free now.
+        if (options.wait && isEnded(error)) continue;
+        throw error;
+      }
+    }
+    try {
+      const { openDevices, exclusive, signal } = options;
+      return await LocalSession.open(board, { holder, openDevices, exclusive, signal, roots });
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+      await sessionOrFree(board.name, { busy: error, options, roots });
+    }
+  }
+}
+
+/**
+ * The session that is there.
+ *
+ * @returns undefined when the board has none
+ * @throws RigError what kept a session that was just starting from it; the signal's reason
+ */
+export async function attachSession(
+  name: string,
+  options: Cancellable & { readonly purpose: string; readonly roots?: SessionRoots | undefined },
+): Promise<AttachedSession | undefined> {
+  const places = boardPlaces(name, options.roots ?? sessionRoots());
+  const holder = thisHolder(options.purpose);
+  const client = await SessionClient.connect(places.socket, { holder, signal: options.signal });
+  return client && new AttachedSession(client);
+}
+
+async function takeLease(session: AttachedSession, options: OpenOptions): Promise<void> {
+  const { leaseHolder } = session;
+  if (options.wait && leaseHolder) options.onWait?.(leaseHolder);
+  await session.takeLease({ wait: options.wait, signal: options.signal });
+}
+
+/** Between taking the lock and answering on its socket a session needs a moment; a lock without session stays busy. */
+async function sessionOrFree(
+  name: string,
+  { busy, options, roots }: { busy: RigError; options: OpenOptions; roots: SessionRoots },
+): Promise<void> {
+  const { socket } = boardPlaces(name, roots);
+  const end = performance.now() + startingMs;
+  while (!(await sessionAnswers(socket))) {
+    const withinMs = performance.now() < end ? 50 : undefined;
+    if (withinMs === undefined) {
+      if (!options.wait) throw busy;
+      options.onWait?.(undefined);
+    }
+    if (await holderGone(name, { roots, withinMs, signal: options.signal })) return;
+  }
+}
+
+const startingMs = 2_000;
+
+function assertSameDefinition(board: BoardConfig, session: AttachedSession): void {
+  if (JSON.stringify(board) === JSON.stringify(session.board)) return;
+  throw new RigError(
+    `Board "${board.name}" has a session that was started with another definition than this lab file gives`,
+    {
+      code: 'session.other-definition',
+      blame: 'config',
+      hint: `End it (rig down ${board.name}) and start it anew, or give the lab file that it was started with.`,
+    },
+  );
+}
+
+export function noSession(name: string): RigError {
+  return new RigError(`Board "${name}" has no session`, {
+    code: 'session.none',
+    blame: 'rig',
+    hint: `Start one with: rig up ${name}`,
+  });
+}
+
+export function isBusy(error: unknown): error is RigError {
+  return error instanceof RigError && error.code === 'session.busy';
+}
+
+function isEnded(error: unknown): boolean {
+  return error instanceof RigError && error.code === 'session.ended';
+}
+
+/** One line for a person who waits. */
+export function waitingLine(name: string, holder: Holder | undefined): string {
+  return `Waiting for board "${name}": ${holder ? describeHolder(holder) : 'somebody has it'}`;
+}

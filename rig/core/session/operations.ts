@@ -1,0 +1,102 @@
+import type { ImageFile } from '../../contracts/capabilities.js';
+import { type Json, RigError } from '../../contracts/errors.js';
+import type { BoardSession } from '../../contracts/session.js';
+import { maxChunkBytes } from './frames.js';
+
+/** One thing that a client can ask of a board over the socket. */
+export interface Operation {
+  /** Changes the board, or reads what a change would spoil: only for the lease's owner, one at a time. */
+  readonly exclusive: boolean;
+  run(session: BoardSession, params: Params, signal: AbortSignal): Promise<Json | Uint8Array | undefined>;
+}
+
+type Params = Readonly<Record<string, Json>>;
+
+/** Everything that both ends know under the same name; what belongs to a connection (console, lease) is the server's. */
+export const operations: Readonly<Record<string, Operation>> = {
+  'power.on': change((session, signal) => need(session, 'power').on({ signal })),
+  'power.off': change((session, signal) => need(session, 'power').off({ signal })),
+  'power.state': look((session, _, signal) => need(session, 'power').state({ signal })),
+  reset: change((session, signal) => need(session, 'reset').reset({ signal })),
+  'powerButton.press': change((session, signal) => need(session, 'powerButton').press({ signal })),
+  'link.up': change((session, signal) => need(session, 'link').up({ signal })),
+  'link.down': change((session, signal) => need(session, 'link').down({ signal })),
+  'link.state': look((session, _, signal) => need(session, 'link').state({ signal })),
+  'address.endpoint': look(async (session, params, signal) => ({
+    ...(await need(session, 'address').endpoint(count(params, 'port'), { signal })),
+  })),
+  'address.host': look((session, _, signal) => need(session, 'address').hostAddress({ signal })),
+  'storage.provision': {
+    exclusive: true,
+    run: async (session, params, signal) => {
+      const image: ImageFile = { path: text(params, 'path'), sha256: text(params, 'sha256') };
+      const mediumBytes =
+        params.mediumBytes === undefined ? {} : { mediumBytes: count(params, 'mediumBytes') };
+      await need(session, 'storage').provision(image, { signal, ...mediumBytes });
+      return undefined;
+    },
+  },
+  'storage.read': {
+    exclusive: true,
+    run: async (session, params, signal) => {
+      const length = count(params, 'length');
+      if (length > maxChunkBytes) throw badRequest(`length ${length} is more than ${maxChunkBytes}`);
+      return need(session, 'storage').read(count(params, 'offset'), length, { signal });
+    },
+  },
+  'storage.keep': {
+    exclusive: true,
+    run: async (session, params, signal) => {
+      await need(session, 'storage').keep(text(params, 'path'), { signal });
+      return undefined;
+    },
+  },
+  cpuSeconds: look(async (session) => (await session.cpuSeconds()) ?? null),
+};
+
+function change(act: (session: BoardSession, signal: AbortSignal) => Promise<void>): Operation {
+  return {
+    exclusive: true,
+    run: async (session, _, signal) => {
+      await act(session, signal);
+      return undefined;
+    },
+  };
+}
+
+function look(ask: (session: BoardSession, params: Params, signal: AbortSignal) => Promise<Json>): Operation {
+  return { exclusive: false, run: ask };
+}
+
+function need<K extends keyof BoardSession['capabilities']>(
+  session: BoardSession,
+  name: K,
+): NonNullable<BoardSession['capabilities'][K]> {
+  const capability = session.capabilities[name];
+  if (capability) return capability as NonNullable<BoardSession['capabilities'][K]>;
+  throw new RigError(`Board "${session.board.name}" has no "${name}"`, {
+    code: 'board.no-capability',
+    blame: 'config',
+    hint: `rig boards lists what each board can do; a driver that gives "${name}" belongs in the lab file.`,
+  });
+}
+
+function count(params: Params, name: string): number {
+  const value = params[name];
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw badRequest(`${name} is ${JSON.stringify(value)}, not a count`);
+}
+
+function text(params: Params, name: string): string {
+  const value = params[name];
+  if (typeof value === 'string' && value.length > 0 && value.length < 65_536) return value;
+  throw badRequest(`${name} is ${JSON.stringify(value)?.slice(0, 80)}, not a text`);
+}
+
+export function badRequest(what: string): RigError {
+  return new RigError(`A client of the session asked wrongly: ${what}`, {
+    code: 'session.bad-request',
+    blame: 'rig',
+    hint: 'This is a defect of the program that asked.',
+  });
+}
