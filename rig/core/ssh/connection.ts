@@ -1,5 +1,5 @@
-import {
-  Client,
+import ssh2, {
+  type Client,
   type ConnectConfig,
   type NoAuthMethod,
   type PasswordAuthMethod,
@@ -49,7 +49,7 @@ export function connect(
   const { credentials, login, timeoutMs, signal } = options;
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
-    const client = new Client();
+    const client = new ssh2.Client();
     let answered = false;
     const onAbort = (): void => finish(() => reject(signal.reason));
     const finish = (settle: () => void): void => {

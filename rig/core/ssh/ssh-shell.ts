@@ -6,7 +6,8 @@ import { type Credentials, connect } from './connection.js';
 import { runCommand } from './run-command.js';
 
 export interface SshShellOptions {
-  readonly credentials: Credentials;
+  /** Asked anew at every connection: another image has another key. */
+  credentials(): Credentials;
   /** Asked anew at every connection: a board's address may change. */
   endpoint(signal: AbortSignal): Promise<Endpoint>;
   /** Multiplies every time-out. */
@@ -30,6 +31,11 @@ export class SshShell implements Shell, AsyncDisposable {
 
   constructor(options: SshShellOptions) {
     this.#options = options;
+  }
+
+  /** Whether a connection stands, as far as this end knows. */
+  get connected(): boolean {
+    return this.#client !== undefined;
   }
 
   /** @throws RigError `ssh.no-answer`, `ssh.refused-login`, `ssh.timeout`, `ssh.lost` */
@@ -57,7 +63,7 @@ export class SshShell implements Shell, AsyncDisposable {
     const timeoutMs = (options.timeoutMs ?? defaultTimeoutMs) * this.#options.scale;
     try {
       const client = await connect(endpoint, {
-        credentials: this.#options.credentials,
+        credentials: this.#options.credentials(),
         login,
         timeoutMs,
         signal,
@@ -94,7 +100,7 @@ export class SshShell implements Shell, AsyncDisposable {
       try {
         const endpoint = await this.#options.endpoint(signal);
         const client = await connect(endpoint, {
-          credentials: this.#options.credentials,
+          credentials: this.#options.credentials(),
           login: { method: 'key' },
           timeoutMs: Math.max(1, Math.min(left, handshakeMs * this.#options.scale)),
           signal,
