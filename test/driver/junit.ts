@@ -1,8 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import junit from 'junit-report-builder';
+import untyped, { type Builder } from 'junit-report-builder';
 import { diagnosticLines } from './print.js';
 import type { FileResult } from './run-file.js';
+
+// Its types describe an ES module's default export, but it is CommonJS: the import is the builder itself.
+const junit = untyped as unknown as Builder;
 
 /** Writes the results of the test files for Jenkins' `junit` step. */
 export function writeJunit(path: string, results: readonly FileResult[]): void {

@@ -32,7 +32,7 @@ export function fileLines(result: FileResult): string {
   for (const test of result.tests) {
     if (test.verdict === 'skipped') lines.push(`       skipped: ${test.name}: ${test.reason ?? ''}`);
     for (const failure of test.failures) {
-      lines.push(`       failed: ${failure.name}`);
+      lines.push(`       failed: ${oneLine(failure.name)}`);
       lines.push(...diagnosticLines(failure.diagnostic).map((line) => `         ${line}`));
     }
   }
@@ -49,15 +49,28 @@ export function fileLines(result: FileResult): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** tap's diagnostics, the text of a difference as text and the rest as JSON. */
+/** What tap says of a failed assertion: where, and the difference; its excerpt of the source is left out. */
 export function diagnosticLines(diagnostic: unknown): string[] {
   if (typeof diagnostic !== 'object' || diagnostic === null) return [];
-  return Object.entries(diagnostic).flatMap(([key, value]) => {
-    const text = typeof value === 'string' ? value.trimEnd() : JSON.stringify(value);
-    return text.includes('\n')
-      ? [`${key}:`, ...text.split('\n').map((line) => `  ${line}`)]
-      : [`${key}: ${text}`];
-  });
+  return Object.entries(diagnostic)
+    .filter(([key]) => key !== 'source' && key !== 'compare')
+    .flatMap(([key, value]) => {
+      const text =
+        key === 'at' ? place(value) : typeof value === 'string' ? value.trimEnd() : JSON.stringify(value);
+      return text.includes('\n')
+        ? [`${key}:`, ...text.split('\n').map((line) => `  ${line}`)]
+        : [`${key}: ${text}`];
+    });
+}
+
+function place(at: unknown): string {
+  const { fileName, lineNumber } = (at ?? {}) as { fileName?: string; lineNumber?: number };
+  return `${fileName ?? '?'}:${lineNumber ?? '?'}`;
+}
+
+function oneLine(text: string): string {
+  const flat = text.replace(/\s+/g, ' ');
+  return flat.length > 200 ? `${flat.slice(0, 200)}…` : flat;
 }
 
 export function duration(seconds: number): string {
