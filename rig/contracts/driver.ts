@@ -42,6 +42,11 @@ export interface Driver {
   validate(
     config: DriverConfig,
   ): readonly { readonly path: readonly (string | number)[]; readonly message: string }[];
+  /**
+   * Names of what the driver needs for itself alone (`tcp lab-server:4001`), the same for every spelling of the same
+   * device: two boards that claim one are a mistake in the lab file. Called with valid options only.
+   */
+  claims?(config: DriverConfig): readonly string[];
   /** JSON Schema of the options, for `rig schema`. */
   readonly optionsSchema: { readonly [key: string]: Json };
   open(config: DriverConfig, context: DriverContext, options?: Cancellable): Promise<Device>;

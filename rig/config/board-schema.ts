@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import { architectures, capabilityNames, plainName, text } from './names.js';
+import { regexpSource } from './pattern.js';
+import { duration, memoryMiB } from './units.js';
+
+const signature = z.union([z.strictObject({ literal: text }), z.strictObject({ regexp: regexpSource })], {
+  error: 'a mapping with one key: literal (text) or regexp (a regular expression)',
+});
+
+const wholeNumber = z.int().min(1);
+const port = z.int().min(1).max(65535);
+
+const boot = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('u-boot'),
+    image: text,
+    environment: z.record(z.string(), z.string()).optional(),
+  }),
+  z.strictObject({ kind: z.literal('uefi'), code: text, variables: text }),
+  z.strictObject({
+    kind: z.literal('kernel'),
+    kernel: text,
+    initrd: text.optional(),
+    append: z.string().optional(),
+  }),
+]);
+
+const machine = z.strictObject({
+  model: text,
+  cpu: text,
+  cpus: wholeNumber.default(1),
+  memory: memoryMiB.default(256),
+  boot,
+  disk: z.enum(['virtio-mmio', 'virtio-pci', 'nvme', 'ahci']).optional(),
+  nic: z.enum(['virtio-mmio', 'virtio-pci', 'e1000e']).optional(),
+  rng: z.enum(['virtio-mmio', 'virtio-pci']).optional(),
+  forward: z.array(port).default([]),
+});
+
+/** A board type as its file holds it. */
+export const boardTypeSchema = z.strictObject({
+  name: plainName.optional(),
+  summary: z.string().default(''),
+  arch: z.enum(architectures),
+  machine: machine.optional(),
+  capabilities: z.array(z.enum(capabilityNames)).default(['power', 'console']),
+  signatures: z.strictObject({
+    firmware: signature.optional(),
+    bootloader: signature.optional(),
+    kernel: signature.optional(),
+    init: signature.optional(),
+    login: signature.optional(),
+    prompt: signature.optional(),
+  }),
+  login: z.strictObject({ user: text, password: z.string().optional() }).optional(),
+  profile: text.default('bare'),
+  flash: z.enum(['direct', 'sd', 'flasher', 'netboot', 'none']).default('none'),
+  inventory: z
+    .strictObject({
+      cpus: wholeNumber.optional(),
+      memory: memoryMiB.optional(),
+      disk: text.optional(),
+      network: z.array(text).optional(),
+    })
+    .default({}),
+  budgets: z
+    .strictObject({
+      firmware: duration.optional(),
+      bootloader: duration.optional(),
+      kernel: duration.optional(),
+      init: duration.optional(),
+      shell: duration,
+    })
+    .default({ shell: 180_000 }),
+});
+
+const variants = z.strictObject({ dev: z.boolean(), prod: z.boolean() });
+
+/** A device profile as its file holds it. */
+export const profileSchema = z.strictObject({
+  name: plainName.optional(),
+  ssh: z.strictObject({ port, user: text }),
+  httpPort: port.optional(),
+  partitions: z
+    .array(
+      z.strictObject({
+        label: text,
+        filesystem: z.enum(['vfat', 'ext4']),
+        readOnly: z.boolean(),
+        grows: z.boolean().optional(),
+      }),
+    )
+    .default([]),
+  roots: z.array(text).default([]),
+  mounts: z.strictObject({ boot: text, state: text, data: text }),
+  osRelease: z.record(z.string(), regexpSource).default({}),
+  consoleLogin: variants,
+  passwordlessRoot: variants,
+  knownKernelWarnings: z.array(z.strictObject({ pattern: regexpSource, reason: text })).default([]),
+});

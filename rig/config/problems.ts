@@ -1,0 +1,78 @@
+import { RigError, type SourcePlace } from '../contracts/errors.js';
+import { maskSecrets } from './secrets.js';
+
+export type Path = readonly (string | number)[];
+export type ConfigCode = `config.${string}`;
+
+/** One thing that is wrong in a file that a person wrote. */
+export interface Problem {
+  readonly place: SourcePlace;
+  readonly path: Path;
+  /** What was found and what was expected. */
+  readonly message: string;
+  /** Absent: `config.invalid`. */
+  readonly code?: ConfigCode;
+}
+
+/** Gathers problems, so that a person hears of all of them at once. */
+export class Problems {
+  readonly #found: Problem[] = [];
+  /** Values that must not be printed, filled while the configuration is read. */
+  readonly secrets: string[] = [];
+
+  /** A board type that two boards share is read twice; its problems count once. */
+  add(problem: Problem): void {
+    const text = `${placeText(problem.place)} ${describe(problem)}`;
+    if (!this.#found.some((other) => `${placeText(other.place)} ${describe(other)}` === text))
+      this.#found.push(problem);
+  }
+
+  get count(): number {
+    return this.#found.length;
+  }
+
+  /** @throws RigError with every problem, `place` being the first's; its code is theirs when they share one */
+  throwIfAny(): void {
+    const [first] = this.#found;
+    if (!first) return;
+    const codes = new Set(this.#found.map((problem) => problem.code ?? 'config.invalid'));
+    const [code = 'config.invalid'] = codes;
+    const message =
+      this.#found.length === 1
+        ? describe(first)
+        : [
+            `${this.#found.length} problems in the configuration:`,
+            ...this.#found.map((problem) => `  ${placeText(problem.place)} ${describe(problem)}`),
+          ].join('\n');
+    throw new RigError(maskSecrets(message, this.secrets), {
+      code: codes.size === 1 ? code : 'config.invalid',
+      blame: 'config',
+      hint: hintOf(first.place.file),
+      place: first.place,
+    });
+  }
+}
+
+/** `lab.yaml:3:5` */
+export function placeText(place: SourcePlace): string {
+  return [place.file, place.line, place.column].filter((part) => part !== undefined).join(':');
+}
+
+/** `boards.desk.drivers.power.on[0]` */
+export function pathText(path: Path): string {
+  let text = '';
+  for (const part of path) {
+    if (typeof part === 'number') text += `[${part}]`;
+    else text += `${text === '' ? '' : '.'}${/^[\w-]+$/.test(part) ? part : JSON.stringify(part)}`;
+  }
+  return text;
+}
+
+function describe(problem: Problem): string {
+  const path = pathText(problem.path);
+  return path === '' ? problem.message : `${path}: ${problem.message}`;
+}
+
+function hintOf(file: string): string {
+  return `Correct ${file} and try again; docs/lab-file.md and docs/add-a-board.md explain every key, and \`rig schema\` lets an editor check them.`;
+}

@@ -1,0 +1,70 @@
+import { z } from 'zod';
+
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const durationPattern = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;
+
+const unitBytes: Readonly<Record<string, number>> = {
+  B: 1,
+  K: 2 ** 10,
+  M: 2 ** 20,
+  G: 2 ** 30,
+  T: 2 ** 40,
+};
+const sizePattern = /^(\d+(?:\.\d+)?)(?:([KMGT])(?:iB)?|B)$/;
+
+/**
+ * `90s`, `10m`, `1h30m`, `250ms`; units from large to small, each once.
+ *
+ * @returns milliseconds, or undefined when `text` is no duration
+ */
+export function parseDurationMs(text: string): number | undefined {
+  if (!durationPattern.test(text)) return undefined;
+  let totalMs = 0;
+  let lastUnitMs = Number.POSITIVE_INFINITY;
+  for (const [, count, unit] of text.matchAll(/([\d.]+)([a-z]+)/g)) {
+    const scaleMs = unitMs[unit ?? ''] ?? 0;
+    if (scaleMs >= lastUnitMs) return undefined;
+    lastUnitMs = scaleMs;
+    totalMs += Number(count) * scaleMs;
+  }
+  // Timers of Node hold 31 bits: a longer delay would fire at once.
+  return totalMs < 2 ** 31 ? Math.round(totalMs) : undefined;
+}
+
+/**
+ * `256M`, `1.5G`, `512K`, `100B`, with or without `iB`; powers of 1024.
+ *
+ * @returns bytes, or undefined when `text` is no size
+ */
+export function parseSizeBytes(text: string): number | undefined {
+  const found = sizePattern.exec(text);
+  if (!found) return undefined;
+  const bytes = Number(found[1]) * (unitBytes[found[2] ?? 'B'] ?? 1);
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+}
+
+const durationWanted = 'a duration such as 90s, 10m or 1h30m (at most 24d)';
+
+/** A duration as a person writes it; becomes milliseconds. */
+export const duration = z
+  .string({ error: durationWanted })
+  .regex(durationPattern, { error: durationWanted })
+  .transform((text, context) => {
+    const ms = parseDurationMs(text);
+    if (ms !== undefined) return ms;
+    context.addIssue({ code: 'custom', message: durationWanted });
+    return z.NEVER;
+  });
+
+const memoryWanted = 'a size such as 256M or 1G, in whole mebibytes';
+
+/** A size of memory as a person writes it; becomes mebibytes. */
+export const memoryMiB = z
+  .string({ error: memoryWanted })
+  .regex(sizePattern, { error: memoryWanted })
+  .transform((text, context) => {
+    const mebibytes = (parseSizeBytes(text) ?? Number.NaN) / 2 ** 20;
+    if (Number.isInteger(mebibytes) && mebibytes > 0) return mebibytes;
+    context.addIssue({ code: 'custom', message: memoryWanted });
+    return z.NEVER;
+  });
