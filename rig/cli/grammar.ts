@@ -13,7 +13,14 @@ export interface CommandEntry {
 const json = ['--json', 'print JSON for programs'] as const;
 const lab = ['--lab <file>', 'lab file (default: lab.yaml here, if there is one)'] as const;
 
-export const grammar: readonly CommandEntry[] = [];
+export const grammar: readonly CommandEntry[] = [
+  {
+    usage: 'doctor',
+    summary: 'tells what this machine has of what the rig needs',
+    options: [json],
+    load: () => import('./commands/doctor.js'),
+  },
+];
 
 /** Flags that every command takes. */
 export const commonOptions = { json, lab } as const;
