@@ -1,0 +1,43 @@
+/**
+ * Wall time of one round of the workload on the reference host: one core of an otherwise idle 2-core cloud machine
+ * (x86-64, about 3 GHz, Node 20), on which the boards' budgets were measured.
+ */
+const referenceRoundMs = 10;
+const rounds = 3;
+const stepsPerRound = 7_000_000;
+
+/** Never below 1, so that a fast host still allows what a board promises; more than 8 hides a host that is unusable. */
+const bounds = { least: 1, most: 8 } as const;
+
+/**
+ * How many times slower this host is, now and with all else that runs on it, than the reference host. Deadlines of
+ * virtual boards are multiplied by it. Costs about 40 ms of CPU.
+ */
+export function measureSpeedFactor(): number {
+  // The first round is compiled while it runs.
+  work(stepsPerRound / 2);
+  const times = Array.from({ length: rounds }, () => {
+    const began = performance.now();
+    work(stepsPerRound);
+    return performance.now() - began;
+  });
+  return speedFactorOf(times);
+}
+
+/** The median, so that one round during which the host was busy elsewhere does not decide. */
+export function speedFactorOf(roundsMs: readonly number[]): number {
+  const sorted = [...roundsMs].sort((a, b) => a - b);
+  const median = sorted[Math.floor(sorted.length / 2)] ?? referenceRoundMs;
+  const factor = Math.min(bounds.most, Math.max(bounds.least, median / referenceRoundMs));
+  return Math.round(factor * 100) / 100;
+}
+
+/** Where the result goes, so that the compiler cannot leave the work out. */
+const result = new Int32Array(1);
+
+/** Integer work that depends on itself, as QEMU's translator loop does: no vector unit can shorten it. */
+function work(steps: number): void {
+  let x = 12345;
+  for (let step = 0; step < steps; step += 1) x = (Math.imul(x, 1664525) + 1013904223) ^ (x >>> 7);
+  result[0] = x;
+}
