@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { duration, memoryMiB } from '../schema/units.js';
 import { architectures, capabilityNames, plainName, text } from './names.js';
 import { regexpSource } from './pattern.js';
-import { duration, memoryMiB } from './units.js';
 
 const signature = z.union([z.strictObject({ literal: text }), z.strictObject({ regexp: regexpSource })], {
   error: 'a mapping with one key: literal (text) or regexp (a regular expression)',

@@ -1,7 +1,7 @@
 import type { BoardConfig } from '../contracts/board.js';
 import { RigError } from '../contracts/errors.js';
+import { didYouMean } from '../schema/nearest.js';
 import type { Lab } from './lab.js';
-import { didYouMean } from './nearest.js';
 
 /**
  * The boards that `selectors` name, each a board's name or a label; each board once, in the order named.

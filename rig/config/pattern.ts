@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { checkRegExp } from '../pattern/safe-regexp.js';
-import { withCode } from './validate.js';
 
 /** A regular expression's source: one that compiles, and that cannot take exponential time on device output. */
 export const regexpSource = z.string().superRefine((source, context) => {
@@ -16,6 +15,6 @@ export const regexpSource = z.string().superRefine((source, context) => {
   context.addIssue({
     code: 'custom',
     message: `a regular expression that cannot explode (${danger})`,
-    params: withCode('config.explosive-pattern'),
+    params: { code: 'config.explosive-pattern' },
   });
 });

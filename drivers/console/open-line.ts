@@ -1,0 +1,77 @@
+import type { Cancellable, ConsoleLine, ConsoleSink } from '../../rig/contracts/capabilities.js';
+import { RigError } from '../../rig/contracts/errors.js';
+
+/** How bytes leave a line, and how it is closed. `close` must be safe to call on a line that is gone. */
+export interface LineEnds {
+  write(bytes: Uint8Array, done: (error?: Error | null) => void): unknown;
+  close(): Promise<void>;
+}
+
+/** What every console line does the same: reports a loss once, fails writes after it, closes once. */
+export class OpenLine implements ConsoleLine {
+  readonly #sink: ConsoleSink;
+  readonly #ends: LineEnds;
+  #closed: Promise<void> | undefined;
+  #loss: RigError | undefined;
+  readonly #waiting = new Set<(error: RigError) => void>();
+
+  constructor(sink: ConsoleSink, ends: LineEnds) {
+    this.#sink = sink;
+    this.#ends = ends;
+  }
+
+  data(chunk: Uint8Array): void {
+    if (!this.#closed && !this.#loss) this.#sink.data(chunk);
+  }
+
+  /** The first call counts; none does once the line is being closed on purpose. */
+  lose(error: RigError): void {
+    if (this.#closed || this.#loss) return;
+    this.#loss = error;
+    for (const fail of this.#waiting) fail(error);
+    this.#sink.lost(error);
+  }
+
+  write(bytes: Uint8Array, { signal }: Cancellable = {}): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) throw signal.reason;
+      if (this.#loss) throw this.#loss;
+      if (this.#closed) throw closedError();
+      const settle = (act: () => void) => {
+        this.#waiting.delete(fail);
+        signal?.removeEventListener('abort', abort);
+        act();
+      };
+      const fail = (error: RigError) => settle(() => reject(error));
+      const abort = () => settle(() => reject(signal?.reason));
+      this.#waiting.add(fail);
+      signal?.addEventListener('abort', abort, { once: true });
+      this.#ends.write(bytes, (error) => settle(() => (error ? reject(writeError(error)) : resolve())));
+    });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#closed) {
+      for (const fail of this.#waiting) fail(closedError());
+      this.#closed = this.#ends.close();
+    }
+    return this.#closed;
+  }
+}
+
+function closedError(): RigError {
+  return new RigError('Cannot write to the console: it was closed', {
+    code: 'console.closed',
+    blame: 'rig',
+    hint: 'The session that held the board has ended; start it again.',
+  });
+}
+
+function writeError(cause: Error): RigError {
+  return new RigError(`Cannot write to the console: ${cause.message}`, {
+    code: 'console.write-failed',
+    blame: 'rig',
+    hint: 'Look whether the adapter is still plugged in.',
+    cause,
+  });
+}
