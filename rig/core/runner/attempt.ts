@@ -3,6 +3,7 @@ import { type ErrorRecord, RigError, toErrorRecord } from '../../contracts/error
 import type { EventBody, TestPlace } from '../../contracts/events.js';
 import type { Board, TestContext } from '../../contracts/suite.js';
 import type { Verdict } from '../../contracts/verdict.js';
+import { abortable } from '../../lifetime/abortable.js';
 import { RequirementFailed, tapAssertions } from './assertions.js';
 import { eventually } from './eventually.js';
 import { Guard } from './guard.js';
@@ -110,7 +111,7 @@ export async function runAttempt(planned: PlannedTest, options: AttemptOptions):
   const deadline = startDeadline(planned, guard, over, options.scale);
   const body = (async () => planned.test.body(context))();
   try {
-    await orAborted(body, signal);
+    await abortable(body, { signal });
     if (guard.pending.length > 0) {
       throw new RigError(`The test's body returned while ${guard.pending.join(', ')} was still under way`, {
         code: 'suite.not-awaited',
@@ -196,20 +197,6 @@ function startDeadline(
     );
   }, ms);
   return { stop: () => clearTimeout(timer) };
-}
-
-async function orAborted(body: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  let onAbort: () => void = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    await Promise.race([body, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }
 
 /** Waits at most `ms` for the body to stop; what it throws then is a consequence of the abort, already told. */

@@ -1,5 +1,6 @@
 import { RigError } from '../../contracts/errors.js';
 import type { WaitOptions } from '../../contracts/suite.js';
+import { pause } from '../../lifetime/abortable.js';
 
 /**
  * Polls until `condition` gives something truthy. An error that the condition throws is remembered and told if the
@@ -28,7 +29,7 @@ export async function eventually<T>(
       last = error;
     }
     if (performance.now() >= end) break;
-    await delay(options.everyMs ?? 250, options.signal);
+    await pause(options.everyMs ?? 250, { signal: options.signal });
   }
   throw new RigError(`${what}: not within ${Math.round(timeoutMs)} ms`, {
     code: 'test.never-true',
@@ -36,19 +37,5 @@ export async function eventually<T>(
     hint: 'The condition was asked for the whole time and never held.',
     evidence: { asked },
     ...(last === undefined ? {} : { cause: last }),
-  });
-}
-
-function delay(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', onAbort);
-      resolve();
-    }, ms);
-    signal.addEventListener('abort', onAbort, { once: true });
   });
 }

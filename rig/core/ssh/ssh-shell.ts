@@ -2,6 +2,7 @@ import type { Client } from 'ssh2';
 import type { Endpoint } from '../../contracts/capabilities.js';
 import { RigError } from '../../contracts/errors.js';
 import type { Shell, ShellResult, SshLogin, WaitOptions } from '../../contracts/suite.js';
+import { pause } from '../../lifetime/abortable.js';
 import { type Credentials, connect } from './connection.js';
 import { runCommand } from './run-command.js';
 
@@ -110,7 +111,7 @@ export class SshShell implements Shell, AsyncDisposable {
       } catch (error) {
         const again = error instanceof RigError && error.code === 'ssh.no-answer';
         if (!again || performance.now() + retryEveryMs >= end) throw withAttempts(error, attempts);
-        await pause(Math.min(retryEveryMs * attempts, 1_000), signal);
+        await pause(Math.min(retryEveryMs * attempts, 1_000), { signal });
       }
     }
   }
@@ -145,19 +146,5 @@ function withAttempts(error: unknown, attempts: number): unknown {
     hint: error.hint,
     cause: error.cause,
     evidence: { ...error.evidence, attempts },
-  });
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', onAbort);
-      resolve();
-    }, ms);
-    signal.addEventListener('abort', onAbort, { once: true });
   });
 }
