@@ -4,6 +4,7 @@ import type { Device, DeviceEvent, DriverContext } from '../../contracts/driver.
 import type { RigError } from '../../contracts/errors.js';
 import type { SessionConsole } from '../../contracts/session.js';
 import type { DisposalStack } from '../../lifetime/disposal-stack.js';
+import { SecretMask } from '../../record/secrets.js';
 import { ConsoleHub } from './console-hub.js';
 import { ConsoleLog } from './console-log.js';
 import type { BoardPlaces } from './directory.js';
@@ -45,8 +46,14 @@ export async function openParts(
     openDevices,
     places,
     stack,
+    secrets,
     signal,
-  }: Cancellable & { openDevices: OpenDevices; places: BoardPlaces; stack: DisposalStack },
+  }: Cancellable & {
+    openDevices: OpenDevices;
+    places: BoardPlaces;
+    stack: DisposalStack;
+    secrets: readonly string[];
+  },
 ): Promise<OpenParts> {
   const listeners = new Set<(event: DeviceEvent) => void>();
   const emit = (event: DeviceEvent): void => {
@@ -58,7 +65,7 @@ export async function openParts(
   const capabilities = mergeCapabilities(board, devices);
   assertPromisesKept(board, capabilityNames(board, capabilities));
   const line = capabilities.console
-    ? await openConsole(capabilities.console, { board: board.name, places, stack, emit, signal })
+    ? await openConsole(capabilities.console, { board: board.name, places, stack, emit, secrets, signal })
     : undefined;
   const { power } = capabilities;
   if (power) stack.defer(() => power.off({ signal: AbortSignal.timeout(powerOffMs) }));
@@ -72,9 +79,11 @@ async function openConsole(
     places,
     stack,
     emit,
+    secrets,
     signal,
   }: Cancellable & {
     board: string;
+    secrets: readonly string[];
     places: BoardPlaces;
     stack: DisposalStack;
     emit: (event: DeviceEvent) => void;
@@ -82,6 +91,7 @@ async function openConsole(
 ): Promise<HubLine> {
   const hub = new ConsoleHub();
   const log = new ConsoleLog(places.consoleLog, {
+    mask: new SecretMask(secrets),
     failed: (error) =>
       emit({ kind: 'note', name: 'console-log-failed', data: error instanceof Error ? error.message : '' }),
   });

@@ -1,4 +1,5 @@
 import { closeSync, openSync, renameSync, writeSync } from 'node:fs';
+import { SecretMask, type SecretStream } from '../../record/secrets.js';
 
 const bufferBytes = 256 * 1024;
 const defaultMaxBytes = 64 * 1024 * 1024;
@@ -13,20 +14,34 @@ export class ConsoleLog implements Disposable {
   readonly #path: string;
   readonly #maxBytes: number;
   readonly #failed: (error: unknown) => void;
+  readonly #secrets: SecretStream;
   #file: number | undefined;
   #used = 0;
   #written = 0;
   #scheduled = false;
 
   /** Keeps the log of the session before as `<path>.1`. `failed` is told once when the disk takes no more. */
-  constructor(path: string, options: { failed: (error: unknown) => void; maxBytes?: number }) {
+  constructor(
+    path: string,
+    options: {
+      failed: (error: unknown) => void;
+      /** What must not be written; default: nothing is secret. */
+      mask?: SecretMask | undefined;
+      maxBytes?: number;
+    },
+  ) {
     this.#path = path;
     this.#maxBytes = options.maxBytes ?? defaultMaxBytes;
     this.#failed = options.failed;
+    this.#secrets = (options.mask ?? new SecretMask()).stream();
     this.#begin();
   }
 
   append(chunk: Uint8Array): void {
+    this.#append(this.#secrets.push(chunk));
+  }
+
+  #append(chunk: Uint8Array): void {
     if (this.#file === undefined) return;
     for (let from = 0; from < chunk.length; ) {
       const part = chunk.subarray(from, from + bufferBytes - this.#used);
@@ -46,25 +61,27 @@ export class ConsoleLog implements Disposable {
   flush(): void {
     if (this.#file === undefined) return;
     try {
+      if (this.#written >= this.#maxBytes) this.#begin();
       for (let from = 0; from < this.#used; ) {
         from += writeSync(this.#file, this.#buffer, from, this.#used - from);
       }
       this.#written += this.#used;
       this.#used = 0;
-      if (this.#written >= this.#maxBytes) this.#begin();
     } catch (error) {
-      this.#end();
+      this.#close();
+      this.#used = 0;
       this.#failed(error);
     }
   }
 
   [Symbol.dispose](): void {
+    this.#append(this.#secrets.flush());
     this.flush();
-    this.#end();
+    this.#close();
   }
 
   #begin(): void {
-    this.#end();
+    this.#close();
     try {
       renameSync(this.#path, `${this.#path}.1`);
     } catch (error) {
@@ -74,9 +91,8 @@ export class ConsoleLog implements Disposable {
     this.#written = 0;
   }
 
-  #end(): void {
+  #close(): void {
     if (this.#file !== undefined) closeSync(this.#file);
     this.#file = undefined;
-    this.#used = 0;
   }
 }

@@ -10,6 +10,7 @@ export interface HostOrder {
   readonly board: BoardConfig;
   readonly command: string;
   readonly idleMs: number;
+  readonly secrets: readonly string[];
   readonly roots: SessionRoots;
 }
 
@@ -23,6 +24,8 @@ export interface StartOptions extends Cancellable {
   readonly command: string;
   /** The session ends when nobody was attached for so long. */
   readonly idleMs: number;
+  /** Values that must not stand in the session's own console log. */
+  readonly secrets?: readonly string[] | undefined;
   readonly roots?: SessionRoots | undefined;
 }
 
@@ -36,7 +39,7 @@ const undoMs = 35_000;
  *   the attempt.
  */
 export async function startDaemon(board: BoardConfig, options: StartOptions): Promise<{ pid: number }> {
-  const { entry, command, idleMs, signal } = options;
+  const { entry, command, idleMs, secrets = [], signal } = options;
   const roots = options.roots ?? sessionRoots();
   const places = boardPlaces(board.name, roots);
   ensurePlaces(places, roots);
@@ -54,7 +57,7 @@ export async function startDaemon(board: BoardConfig, options: StartOptions): Pr
   const answer = new Promise<HostAnswer>((resolve) => {
     child.once('message', (message) => resolve(message as HostAnswer));
   });
-  const order: HostOrder = { board, command, idleMs, roots };
+  const order: HostOrder = { board, command, idleMs, secrets, roots };
   child.send(order, () => {
     // A child that died before it was told is noticed by its exit.
   });

@@ -42,11 +42,11 @@ export function sessionRoots(env: Readonly<Record<string, string | undefined>> =
 
 /** @throws RigError `session.bad-name`, `session.path-too-long` */
 export function boardPlaces(name: string, roots: SessionRoots): BoardPlaces {
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._~-]*$/.test(name)) {
     throw new RigError(`Board name ${JSON.stringify(name)} cannot name a folder`, {
       code: 'session.bad-name',
       blame: 'config',
-      hint: 'Use letters, digits, dots, dashes and underscores, a letter or digit first.',
+      hint: 'Use letters, digits, dots, dashes, tildes and underscores, a letter or digit first.',
     });
   }
   const directory = join(roots.runtime, 'boards', name);

@@ -23,6 +23,7 @@ export async function hostSession(openDevices: OpenDevices): Promise<void> {
     session = await LocalSession.open(order.board, {
       holder: thisHolder(order.command),
       openDevices,
+      secrets: order.secrets,
       roots: order.roots,
       signal: life.signal,
       kind: 'background',
@@ -51,6 +52,7 @@ class IdleLimit {
   readonly #over: () => void;
   #timer: NodeJS.Timeout | undefined;
   #clients = 0;
+  #ended = false;
 
   constructor(ms: number, over: () => void) {
     this.#ms = ms;
@@ -64,10 +66,12 @@ class IdleLimit {
 
   start(): void {
     clearTimeout(this.#timer);
-    if (this.#clients === 0) this.#timer = setTimeout(this.#over, Math.min(this.#ms, 2_147_483_647));
+    if (this.#clients === 0 && !this.#ended)
+      this.#timer = setTimeout(this.#over, Math.min(this.#ms, 2_147_483_647));
   }
 
   end(): void {
+    this.#ended = true;
     clearTimeout(this.#timer);
   }
 }

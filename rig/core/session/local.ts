@@ -16,6 +16,8 @@ import { type ServedSession, SessionServer } from './server.js';
 export interface LocalOptions extends Cancellable {
   readonly holder: Holder;
   readonly openDevices: OpenDevices;
+  /** Values that must not stand in the session's own console log. */
+  readonly secrets?: readonly string[] | undefined;
   readonly roots?: SessionRoots | undefined;
   readonly wait?: boolean | undefined;
   readonly onWait?: ((holder: Holder | undefined) => void) | undefined;
@@ -95,8 +97,8 @@ export class LocalSession implements ServedSession {
         const signal = new AbortController().signal;
         await server.lease.take(server, { holder: options.holder, wait: false, signal });
       }
-      const { openDevices, signal } = options;
-      const parts = await openParts(board, { openDevices, places, stack, signal });
+      const { openDevices, signal, secrets = [] } = options;
+      const parts = await openParts(board, { openDevices, places, stack, secrets, signal });
       const serving = server;
       stack.defer(() => serving.stopServing('it was asked to end'));
       const end = (): Promise<void> => endAll(board, stack);

@@ -4,6 +4,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Cancellable } from '../../contracts/capabilities.js';
 import { RigError } from '../../contracts/errors.js';
 import type { Holder } from '../../contracts/session.js';
+import { abortable, pause } from '../../lifetime/abortable.js';
 import { boardPlaces, ensurePlaces, type SessionRoots, sessionRoots } from './directory.js';
 import { busyError, parseHolder, readHolder } from './holder.js';
 
@@ -65,7 +66,7 @@ export async function acquireBoard(
     }
     const other = await visit(address, options.signal);
     if (!other) {
-      await pause(retryMs, options.signal);
+      await pause(retryMs, { signal: options.signal });
       continue;
     }
     using connection = other;
@@ -192,24 +193,25 @@ function visit(address: string, signal: AbortSignal | undefined): Promise<Visit 
   });
 }
 
-function within(
+/** @returns false when the time was over before the event */
+async function within(
   event: Promise<void>,
   { ms, signal }: { ms: number; signal: AbortSignal | undefined },
 ): Promise<boolean> {
-  signal?.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const timer = Number.isFinite(ms) ? setTimeout(() => settle(() => resolve(false)), ms) : undefined;
-    const onAbort = (): void => settle(() => reject(signal?.reason));
-    const settle = (act: () => void): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-      act();
-    };
-    signal?.addEventListener('abort', onAbort, { once: true });
-    void event.then(() => settle(() => resolve(true)));
-  });
+  if (!Number.isFinite(ms)) return abortable(event.then(yes), { signal });
+  const over = new AbortController();
+  const timer = pause(Math.max(0, ms), { signal: over.signal }).then(no, no);
+  try {
+    return await abortable(Promise.race([event.then(yes), timer]), { signal });
+  } finally {
+    over.abort();
+  }
 }
 
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  await within(new Promise<void>(() => {}), { ms, signal });
+function yes(): true {
+  return true;
+}
+
+function no(): false {
+  return false;
 }

@@ -21,6 +21,8 @@ export interface OpenOptions extends Cancellable {
   readonly wait?: boolean | undefined;
   /** Called each time that waiting for somebody begins. */
   readonly onWait?: ((holder: Holder | undefined) => void) | undefined;
+  /** Values that must not stand in the session's own console log. */
+  readonly secrets?: readonly string[] | undefined;
   readonly roots?: SessionRoots | undefined;
 }
 
@@ -54,8 +56,8 @@ export async function openSession(
       }
     }
     try {
-      const { openDevices, exclusive, signal } = options;
-      return await LocalSession.open(board, { holder, openDevices, exclusive, signal, roots });
+      const { openDevices, exclusive, secrets, signal } = options;
+      return await LocalSession.open(board, { holder, openDevices, exclusive, secrets, signal, roots });
     } catch (error) {
       if (!isBusy(error)) throw error;
       await sessionOrFree(board.name, { busy: error, options, roots });

@@ -3,6 +3,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { DeviceEvent } from '../../contracts/driver.js';
 import { RigError } from '../../contracts/errors.js';
 import type { BoardSession, Holder } from '../../contracts/session.js';
+import { SerialQueue } from '../../lifetime/serial-queue.js';
 import type { ConsoleHub } from './console-hub.js';
 import { sessionEnded } from './ended.js';
 import { busyError } from './holder.js';
@@ -40,8 +41,8 @@ export class SessionServer implements AsyncDisposable {
   readonly #path: string;
   readonly #sockets = new Set<Socket>();
   readonly #clients = new Set<ServerClient>();
+  readonly #turns = new SerialQueue();
   #ready!: { resolve(session: ServedSession): void; reject(error: unknown): void };
-  #turn: Promise<unknown> = Promise.resolve();
   #served: ServedSession | undefined;
   #medium = 'null';
   #stopped: RigError | undefined;
@@ -125,20 +126,8 @@ export class SessionServer implements AsyncDisposable {
   }
 
   /** One change of the board at a time, in the order they were asked for. */
-  async inTurn<T>(signal: AbortSignal, act: () => Promise<T>): Promise<T> {
-    const before = this.#turn;
-    let free = (): void => {};
-    this.#turn = new Promise<void>((resolve) => {
-      free = resolve;
-    });
-    try {
-      await before;
-      signal.throwIfAborted();
-      return await act();
-    } finally {
-      this.tellMedium();
-      free();
-    }
+  inTurn<T>(signal: AbortSignal, act: () => Promise<T>): Promise<T> {
+    return this.#turns.run(() => act().finally(() => this.tellMedium()), { signal });
   }
 
   /** Tells the clients when the medium is another than they know. */
