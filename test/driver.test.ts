@@ -1,6 +1,6 @@
 // test: light
 // The test driver on files that pass, fail, and go wrong in every way that must not be taken for a pass.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -74,11 +74,15 @@ t.test('a file that is told to stop is ended', async (t) => {
 });
 
 t.test('a process that is left behind with the output in its hands is a failure', async (t) => {
+  const pidFile = join(folder, 'pid');
   const result = await runCode(`
     import { spawn } from 'node:child_process';
-    const child = spawn('/bin/sleep', ['20'], { stdio: ['ignore', 'inherit', 'ignore'], detached: true });
+    import { writeFileSync } from 'node:fs';
+    const child = spawn('/bin/sleep', ['60'], { stdio: ['ignore', 'inherit', 'ignore'], detached: true });
     child.unref();
-    tap('TAP version 14', 'ok 1 - fine', '1..1', '# left ' + child.pid);`);
+    writeFileSync(${JSON.stringify(pidFile)}, String(child.pid));
+    tap('TAP version 14', 'ok 1 - fine', '1..1');`);
+  process.kill(Number(readFileSync(pidFile, 'utf8')));
   t.match(result.problem, /left a process behind/);
 });
 
