@@ -1,12 +1,18 @@
 import type { CommandModule } from './command.js';
 
+/** Flags as commander writes them, and what they do; a repeatable one is given again for each further value. */
+export type OptionEntry = readonly [
+  flags: string,
+  meaning: string,
+  fallback?: string | number | 'repeatable',
+];
+
 /** One command of the grammar. Its module is loaded when it is called, never for `--help`. */
 export interface CommandEntry {
   /** Words and arguments as commander writes them: `image build <flavour>`. */
   readonly usage: string;
   readonly summary: string;
-  /** Flags as commander writes them, with what they do. */
-  readonly options?: readonly (readonly [flags: string, meaning: string, fallback?: string | number])[];
+  readonly options?: readonly OptionEntry[];
   readonly load: () => Promise<CommandModule>;
 }
 
@@ -15,10 +21,48 @@ const lab = ['--lab <file>', 'lab file (default: lab.yaml here, if there is one)
 
 export const grammar: readonly CommandEntry[] = [
   {
+    usage: 'run [suites...]',
+    summary: 'provisions boards, runs suites on them, and writes the reports',
+    options: [
+      ['--board <name>', 'board, by name or label; give it again for more', 'repeatable'],
+      ['--image <ref>', 'image: tiny, tiny:prod, or a path (default: the reference image of the board)'],
+      lab,
+      ['--tier <tier>', 'smoke, pr or nightly: tests of that tier and of those before it', 'nightly'],
+      ['--only <pattern>', 'only tests whose suite/name matches this regular expression'],
+      ['--list', 'print what would run, and run nothing'],
+      ['--jobs <n>', 'boards at a time', 1],
+      ['--retries <n>', 'run a failed test again, up to n times; one that passes then is flaky', 0],
+      ['--deadline <time>', 'time for the whole run, such as 10m; what is left then is blocked'],
+      ['--keep-on-failure', 'keep a copy of the medium of a board that failed'],
+      ['--report <dir>', 'folder of this run (default: a new one under runs/)'],
+      ['--junit <file>', 'also write the JUnit report here'],
+      ['--seed <n>', 'seed of everything random (default: a new one, which the report names)'],
+      ['--wait', 'wait for a board that somebody else has'],
+    ],
+    load: () => import('./commands/run.js'),
+  },
+  {
     usage: 'doctor',
     summary: 'tells what this machine has of what the rig needs',
     options: [json],
     load: () => import('./commands/doctor.js'),
+  },
+  {
+    usage: 'boards',
+    summary: 'lists the boards, and who uses each',
+    options: [json, lab],
+    load: () => import('./commands/boards.js'),
+  },
+  {
+    usage: 'check <board>',
+    summary: "tells whether a board's rig works: console, power, link; powers it on and off",
+    options: [json, lab, ['--wait', 'wait until nobody else uses the board']],
+    load: () => import('./commands/check.js'),
+  },
+  {
+    usage: 'schema',
+    summary: 'prints the JSON Schema of lab.yaml, for editors',
+    load: () => import('./commands/schema.js'),
   },
 ];
 

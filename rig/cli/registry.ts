@@ -1,4 +1,7 @@
-import type { Driver } from '../contracts/driver.js';
+import type { Device, Driver } from '../contracts/driver.js';
+import { RigError } from '../contracts/errors.js';
+import type { OpenDevices } from '../core/session/assemble.js';
+import { DisposalStack } from '../lifetime/disposal-stack.js';
 
 /**
  * The one place that names concrete drivers. Each is loaded when a board asks for it, so that `rig --help` costs
@@ -9,4 +12,45 @@ export const drivers: Readonly<Record<string, () => Promise<Driver>>> = {
   'console-tcp': async () => (await import('../../drivers/console/tcp.js')).tcpConsoleDriver,
   'console-serial': async () => (await import('../../drivers/console/serial.js')).serialConsoleDriver,
   'power-command': async () => (await import('../../drivers/power/command.js')).commandPowerDriver,
+};
+
+/**
+ * Opens what the board hangs on: the drivers that the lab file names, or QEMU when it names none. When one cannot be
+ * opened, those before it are closed again in reverse order, and what fails in that is kept with the first error.
+ */
+export const openDevices: OpenDevices = async (board, context, options) => {
+  const named = Object.entries(board.drivers);
+  const configs = named.length > 0 ? named : ([['board', { driver: 'qemu', options: {} }]] as const);
+  const opened = new DisposalStack();
+  const devices: Device[] = [];
+  try {
+    for (const [role, config] of configs) {
+      const load = drivers[config.driver];
+      if (!load)
+        throw new RigError(
+          `Board ${board.name} wants the driver ${JSON.stringify(config.driver)} as its ${role}, which this rig does not have`,
+          {
+            code: 'config.unknown-driver',
+            blame: 'config',
+            hint: `Drivers: ${Object.keys(drivers).join(', ')}.`,
+          },
+        );
+      const driver = await load();
+      options.signal?.throwIfAborted();
+      devices.push(opened.use(await driver.open(config, context, options)));
+    }
+    opened.move();
+    return devices;
+  } catch (error) {
+    try {
+      await opened[Symbol.asyncDispose]();
+    } catch (closing) {
+      throw new AggregateError(
+        [error, closing],
+        `Board ${board.name} could neither be opened nor closed again`,
+        { cause: error },
+      );
+    }
+    throw error;
+  }
 };

@@ -2,7 +2,10 @@ import { z } from 'zod';
 import { plainName, roles, text } from './names.js';
 
 /** What stands below `drivers.ROLE`: the driver's name, beside its options. */
-export const driverSchema = z.looseObject({ driver: text });
+export const driverSchema = z.looseObject(
+  { driver: text },
+  { error: 'a mapping with the key driver, and the options of that driver' },
+);
 
 export const boardSchema = z.strictObject({
   type: text.meta({

@@ -14,11 +14,16 @@ import { fillSecrets } from './secrets.js';
 import { check } from './validate.js';
 import { readYaml, type YamlSource } from './yaml-source.js';
 
+/** A board, and who gave it. */
+export interface LabBoard extends BoardConfig {
+  readonly from: 'built-in' | 'lab';
+}
+
 /** The boards there are. */
 export interface Lab {
   /** The lab file, where there is one. */
   readonly file?: string;
-  readonly boards: readonly BoardConfig[];
+  readonly boards: readonly LabBoard[];
   /** Values that came from the environment: they must appear in no log and no message. */
   readonly secrets: readonly string[];
   /** What a person should know of how the lab was read, one sentence each. */
@@ -44,11 +49,17 @@ export type DriverLoaders = Readonly<Record<string, () => Promise<Driver>>>;
 export async function loadLab(options: LabOptions): Promise<Lab> {
   const problems = new Problems();
   const reading = { cwd: options.cwd, env: options.env, problems };
-  const boards = new Map<string, BoardConfig>();
+  const boards = new Map<string, LabBoard>();
   for (const name of builtInTypes()) {
     const found = await loadBoardType(name, options.cwd, reading);
     if (found?.type.machine)
-      boards.set(name, { name, ...found, labels: ['virtual', found.type.arch], drivers: {} });
+      boards.set(name, {
+        name,
+        ...found,
+        labels: ['virtual', found.type.arch],
+        drivers: {},
+        from: 'built-in',
+      });
   }
   const file = options.file ?? (existsSync(join(options.cwd, 'lab.yaml')) ? 'lab.yaml' : undefined);
   const notes: string[] = [];
@@ -58,7 +69,7 @@ export async function loadLab(options: LabOptions): Promise<Lab> {
     const lab = new LabFile(source, { path, reading, drivers: options.drivers });
     for (const board of await lab.boards()) {
       if (boards.has(board.name)) notes.push(`${source.file} replaces the built-in board ${board.name}.`);
-      boards.set(board.name, board);
+      boards.set(board.name, { ...board, from: 'lab' });
     }
   }
   problems.throwIfAny();

@@ -33,16 +33,23 @@ export class Problems {
 
   /** @throws RigError with every problem, `place` being the first's; its code is theirs when they share one */
   throwIfAny(): void {
-    const [first] = this.#found;
+    const files = [...new Set(this.#found.map((problem) => problem.place.file))];
+    const ordered = [...this.#found].sort(
+      (a, b) =>
+        files.indexOf(a.place.file) - files.indexOf(b.place.file) ||
+        (a.place.line ?? 0) - (b.place.line ?? 0) ||
+        (a.place.column ?? 0) - (b.place.column ?? 0),
+    );
+    const [first] = ordered;
     if (!first) return;
-    const codes = new Set(this.#found.map((problem) => problem.code ?? 'config.invalid'));
+    const codes = new Set(ordered.map((problem) => problem.code ?? 'config.invalid'));
     const [code = 'config.invalid'] = codes;
     const message =
-      this.#found.length === 1
+      ordered.length === 1
         ? describe(first)
         : [
-            `${this.#found.length} problems in the configuration:`,
-            ...this.#found.map((problem) => `  ${placeText(problem.place)} ${describe(problem)}`),
+            `${ordered.length} problems in the configuration:`,
+            ...ordered.map((problem) => `  ${placeText(problem.place)} ${describe(problem)}`),
           ].join('\n');
     throw new RigError(maskSecrets(message, this.secrets), {
       code: codes.size === 1 ? code : 'config.invalid',

@@ -9,6 +9,7 @@ import {
   LineCounter,
   type Node,
   parseDocument,
+  visit,
 } from 'yaml';
 import { RigError, type SourcePlace } from '../contracts/errors.js';
 import type { Path } from './problems.js';
@@ -95,6 +96,13 @@ export function parseYaml(bytes: Uint8Array, file: string): YamlSource {
   const root = document.contents;
   if (root === null || (isNode(root) && 'value' in root && root.value === null))
     fail('The file is empty', { line: 1, column: 1 });
+  visit(document, {
+    Alias: (_, alias) => {
+      const { line = 1, column = 1 } = placeAt(alias.range?.[0] ?? 0);
+      if (!alias.resolve(document))
+        fail(`There is no anchor &${alias.source} before the alias *${alias.source}`, { line, column });
+    },
+  });
   let data: unknown;
   try {
     data = document.toJS({ maxAliasCount: maxAliases });

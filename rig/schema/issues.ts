@@ -90,7 +90,7 @@ function describe(value: unknown): string {
       : `a mapping with ${keys.slice(0, 4).join(', ')}${keys.length > 4 ? ', …' : ''}`;
   }
   if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
-  return `the ${typeof value} ${String(value)}`;
+  return typeof value === 'boolean' ? String(value) : `the ${typeof value} ${String(value)}`;
 }
 
 const typeNames: Readonly<Record<string, string>> = {

@@ -1,0 +1,64 @@
+import { findBoard } from '../../config/find-boards.js';
+import { loadLab } from '../../config/lab.js';
+import { maskSecrets } from '../../config/secrets.js';
+import { toErrorRecord } from '../../contracts/errors.js';
+import { exitCodes } from '../../contracts/verdict.js';
+import { sessionRoots } from '../../core/session/directory.js';
+import { openSession } from '../../core/session/open.js';
+import type { CommandInput, CommandIo } from '../command.js';
+import { drivers, openDevices } from '../registry.js';
+import { type Finding, healthChecks } from './check/health.js';
+
+/** `rig check BOARD`: whether the rig around the board works. Powers it on and off. Exits 1 when something does not. */
+export async function run(input: CommandInput, io: CommandIo): Promise<number> {
+  const lab = await loadLab({
+    file: input.options.lab as string | undefined,
+    cwd: io.cwd,
+    env: io.env,
+    drivers,
+  });
+  const board = findBoard(lab, String(input.args[0]));
+  const json = input.options.json === true;
+  const findings: Finding[] = [];
+  const say = (finding: Finding): void => {
+    findings.push(finding);
+    if (!json) io.out(maskSecrets(lineOf(finding), lab.secrets));
+  };
+  say({
+    check: 'configuration',
+    state: 'good',
+    found: `${board.type.name}, ${describeDrivers(board.drivers)}`,
+  });
+  await using session = await openSession(board, {
+    purpose: `rig check ${board.name}`,
+    openDevices,
+    exclusive: true,
+    wait: input.options.wait === true,
+    roots: sessionRoots(io.env),
+    signal: io.signal,
+  });
+  for (const check of healthChecks(session)) {
+    io.signal.throwIfAborted();
+    try {
+      say({ check: check.name, state: 'good', found: await check.run(io.signal) });
+    } catch (error) {
+      io.signal.throwIfAborted();
+      const { message, hint } = toErrorRecord(error);
+      say({ check: check.name, state: 'bad', found: message, hint });
+    }
+  }
+  if (json) io.out(maskSecrets(`${JSON.stringify(findings, null, 2)}\n`, lab.secrets));
+  const bad = findings.filter((finding) => finding.state === 'bad').length;
+  if (!json)
+    io.out(bad === 0 ? `The rig of ${board.name} is well.\n` : `The rig of ${board.name} has ${bad} bad.\n`);
+  return bad === 0 ? exitCodes.passed : exitCodes.failed;
+}
+
+function lineOf({ check, state, found, hint }: Finding): string {
+  return `${state.padEnd(4)}  ${check.padEnd(17)}  ${found}\n${hint ? `${' '.repeat(25)}${hint}\n` : ''}`;
+}
+
+function describeDrivers(configs: Readonly<Record<string, { readonly driver: string }>>): string {
+  const parts = Object.entries(configs).map(([role, { driver }]) => `${role} by ${driver}`);
+  return parts.length === 0 ? 'played by QEMU' : parts.join(', ');
+}

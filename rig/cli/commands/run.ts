@@ -1,0 +1,134 @@
+import { resolve } from 'node:path';
+import { findBoards } from '../../config/find-boards.js';
+import { type Lab, loadLab } from '../../config/lab.js';
+import { parseDurationMs } from '../../schema/units.js';
+import type { BoardConfig } from '../../contracts/board.js';
+import { RigError } from '../../contracts/errors.js';
+import type { SuiteDefinition, Tier } from '../../contracts/suite.js';
+import { exitCodes } from '../../contracts/verdict.js';
+import { type BoardPlan, planBoard } from '../../core/runner/plan.js';
+import { assertSafeRegExp } from '../../pattern/safe-regexp.js';
+import type { CommandInput, CommandIo } from '../command.js';
+import { drivers } from '../registry.js';
+import { builtInSuites, loadSuites } from '../suite-loader.js';
+
+const tiers: readonly string[] = ['smoke', 'pr', 'nightly'];
+
+/** Everything `rig run` was asked for, checked: nothing has been started yet. */
+export interface RunRequest {
+  readonly lab: Lab;
+  readonly plans: readonly BoardPlan[];
+  readonly image: string | undefined;
+  readonly reportDir: string | undefined;
+  readonly junit: string | undefined;
+  readonly retries: number;
+  readonly jobs: number;
+  readonly seed: number;
+  readonly deadlineMs: number | undefined;
+  readonly keepOnFailure: boolean;
+  readonly wait: boolean;
+}
+
+export async function run(input: CommandInput, io: CommandIo): Promise<number> {
+  const request = await readRequest(input, io);
+  if (input.options.list === true) {
+    for (const plan of request.plans)
+      for (const { id, skip } of plan.tests) io.out(`${id}${skip ? `  (skipped: ${skip})` : ''}\n`);
+    return exitCodes.passed;
+  }
+  const { runRequest } = await import('../run-request.js');
+  return runRequest(request, io);
+}
+
+/** @throws RigError (blame: config) for anything that cannot be right */
+async function readRequest(input: CommandInput, io: CommandIo): Promise<RunRequest> {
+  const { options } = input;
+  const [names = []] = input.args as [string[] | undefined];
+  const lab = await loadLab({ file: options.lab as string | undefined, cwd: io.cwd, env: io.env, drivers });
+  const boards = chooseBoards(lab, (options.board as string[] | undefined) ?? []);
+  const suites = await loadSuites(names.length > 0 ? names : builtInSuites(), io.cwd);
+  const plans = planBoards(boards, suites, options);
+  const duration = options.deadline as string | undefined;
+  const report = options.report as string | undefined;
+  const junit = options.junit as string | undefined;
+  return {
+    lab,
+    plans,
+    image: options.image as string | undefined,
+    reportDir: report === undefined ? undefined : resolve(io.cwd, report),
+    junit: junit === undefined ? undefined : resolve(io.cwd, junit),
+    retries: wholeNumber(options.retries, { name: '--retries', least: 0 }) ?? 0,
+    jobs: wholeNumber(options.jobs, { name: '--jobs', least: 1 }) ?? 1,
+    seed: wholeNumber(options.seed, { name: '--seed', least: 0 }) ?? Math.floor(Math.random() * 2 ** 31),
+    deadlineMs: duration === undefined ? undefined : time(duration, '--deadline'),
+    keepOnFailure: options.keepOnFailure === true,
+    wait: options.wait === true,
+  };
+}
+
+function planBoards(
+  boards: readonly BoardConfig[],
+  suites: readonly SuiteDefinition[],
+  options: CommandInput['options'],
+): BoardPlan[] {
+  const tier = (options.tier as string | undefined) ?? 'nightly';
+  if (!tiers.includes(tier)) throw badOption(`--tier must be one of ${tiers.join(', ')}, not "${tier}"`);
+  const only = options.only as string | undefined;
+  const selection = { tier: tier as Tier, ...(only === undefined ? {} : { only: pattern(only) }) };
+  const plans = boards.map((board) => planBoard(board, suites, selection));
+  if (plans.every((plan) => plan.tests.length === 0)) {
+    throw new RigError(
+      `No test was selected: suites ${suites.map((suite) => suite.name).join(', ')}, tier ${tier}${only === undefined ? '' : `, --only ${only}`}`,
+      {
+        code: 'run.nothing-selected',
+        blame: 'config',
+        hint: 'rig run --list shows what there is to select from.',
+      },
+    );
+  }
+  return plans;
+}
+
+/** Without `--board`: the only board of the lab file, or the first virtual board where there is no lab file. */
+function chooseBoards(lab: Lab, selectors: readonly string[]): readonly BoardConfig[] {
+  if (selectors.length > 0) return findBoards(lab, selectors);
+  const own =
+    lab.file === undefined ? lab.boards.slice(0, 1) : lab.boards.filter((board) => board.from === 'lab');
+  const [only] = own;
+  if (only && own.length === 1) return [only];
+  throw badOption(`Say which board to run on: ${lab.boards.map((board) => board.name).join(', ')}`);
+}
+
+function pattern(source: string): RegExp {
+  try {
+    const regexp = new RegExp(source);
+    assertSafeRegExp(regexp, { blame: 'config' });
+    return regexp;
+  } catch (error) {
+    if (error instanceof RigError) throw error;
+    throw badOption(
+      `--only "${source}" is not a regular expression: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}
+
+function wholeNumber(value: unknown, options: { name: string; least: number }): number | undefined {
+  if (value === undefined) return undefined;
+  const number = Number(value);
+  if (/^\d+$/.test(String(value)) && number >= options.least && number < 2 ** 31) return number;
+  throw badOption(`${options.name} takes a whole number from ${options.least}, not "${String(value)}"`);
+}
+
+function time(text: string, name: string): number {
+  const ms = parseDurationMs(text);
+  if (ms === undefined) throw badOption(`${name} takes a time such as 90s, 10m or 1h30m, not "${text}"`);
+  return ms;
+}
+
+function badOption(message: string): RigError {
+  return new RigError(message, {
+    code: 'cli.bad-option',
+    blame: 'config',
+    hint: 'rig run --help tells the options.',
+  });
+}
