@@ -1,0 +1,77 @@
+import type { RigEvent } from '../contracts/events.js';
+import { consoleFile } from './layout.js';
+import type { BoardEvent, BoardRecord, ConsoleChunk, EpochRecord } from './model.js';
+
+type Draft = { -readonly [Key in keyof BoardRecord]: BoardRecord[Key] } & {
+  console: ConsoleChunk[];
+  timeline: BoardEvent[];
+};
+
+/** The boards of a run in the order in which they were first heard of. */
+export function buildBoards(events: readonly RigEvent[], endT: number): BoardRecord[] {
+  const drafts = new Map<string, Draft>();
+  for (const event of events) {
+    if (!('board' in event) || event.board === undefined) continue;
+    let draft = drafts.get(event.board);
+    if (draft === undefined) {
+      draft = {
+        name: event.board,
+        boots: 0,
+        consoleFile: consoleFile(event.board),
+        console: [],
+        epochs: [],
+        timeline: [],
+      };
+      drafts.set(event.board, draft);
+    }
+    add(draft, event);
+  }
+  return [...drafts.values()].map((draft) => ({ ...draft, epochs: epochsOf(draft.timeline, endT) }));
+}
+
+function add(draft: Draft, event: RigEvent): void {
+  switch (event.type) {
+    case 'board.open':
+      draft.open = event;
+      return;
+    case 'board.close':
+      draft.boots = event.boots;
+      if (event.cpuSeconds !== undefined) draft.cpuSeconds = event.cpuSeconds;
+      return;
+    case 'console':
+      draft.console.push({ t: event.t, offset: event.offset, length: event.length, epoch: event.epoch });
+      return;
+    case 'board.broken':
+      draft.broken ??= event.error;
+      draft.timeline.push(event);
+      return;
+    case 'power':
+    case 'reset':
+    case 'link':
+    case 'epoch':
+    case 'stage':
+    case 'console.input':
+    case 'shell':
+    case 'log':
+      draft.timeline.push(event);
+      return;
+    default:
+      return;
+  }
+}
+
+function epochsOf(timeline: readonly BoardEvent[], endT: number): EpochRecord[] {
+  return timeline.flatMap((event, index) => {
+    if (event.type !== 'epoch') return [];
+    const later = timeline.slice(index + 1);
+    const end = later.find(
+      (other) => other.type === 'epoch' || (other.type === 'power' && other.state === 'off'),
+    );
+    const stages = timeline
+      .filter((other) => other.type === 'stage')
+      .filter((other) => other.epoch === event.epoch)
+      .map(({ stage, ms, t }) => ({ stage, ms, t }));
+    const { epoch, reason, t, offset } = event;
+    return [{ epoch, reason, t, offset, stages, endT: end?.t ?? endT }];
+  });
+}

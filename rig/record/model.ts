@@ -1,0 +1,187 @@
+import type { Stage } from '../contracts/board.js';
+import type { ErrorRecord, Json } from '../contracts/errors.js';
+import type { EventBody, RigEvent, RunStart } from '../contracts/events.js';
+import type { StartState } from '../contracts/suite.js';
+import type { Verdict, VerdictCounts } from '../contracts/verdict.js';
+
+/**
+ * A run as its folder tells it. Times `t`, `startT` and `endT` are milliseconds since the run began. Names and texts may come from
+ * a board: whoever prints them makes them harmless.
+ */
+export interface RunRecord {
+  /** The folder, absolute. */
+  readonly dir: string;
+  readonly run: string;
+  /** Wall clock of the first event, ISO 8601 UTC. */
+  readonly startedAt: string;
+  /** Until the last event. */
+  readonly durationMs: number;
+  readonly argv: readonly string[];
+  readonly rig: RunStart['rig'];
+  readonly host: RunStart['host'];
+  readonly seed: number;
+  /** The log has no end: the rig was killed, or is still running. */
+  readonly truncated: boolean;
+  readonly counts: VerdictCounts;
+  /** Of a truncated run: what it would have been, at least 3 unless a board failed. */
+  readonly exitCode: number;
+  readonly signal?: string;
+  readonly error?: ErrorRecord;
+  readonly boards: readonly BoardRecord[];
+  /** One for each board and suite, in the order they began. */
+  readonly suites: readonly SuiteRecord[];
+  /** Every test of every suite, in the order they began. */
+  readonly tests: readonly TestRecord[];
+  readonly logs: readonly (Extract<EventBody, { type: 'log' }> & { readonly t: number })[];
+}
+
+export interface BoardRecord {
+  readonly name: string;
+  /** Absent when the board could not be opened. */
+  readonly open?: Extract<EventBody, { type: 'board.open' }>;
+  readonly boots: number;
+  readonly cpuSeconds?: number;
+  readonly broken?: ErrorRecord;
+  /** Relative to the run folder. */
+  readonly consoleFile: string;
+  readonly console: readonly ConsoleChunk[];
+  readonly epochs: readonly EpochRecord[];
+  /** What was done to the board and seen of it, console text apart, in order. */
+  readonly timeline: readonly BoardEvent[];
+}
+
+/** Bytes `offset` to `offset + length` of the console file had arrived by `t`. */
+export interface ConsoleChunk {
+  readonly t: number;
+  readonly offset: number;
+  readonly length: number;
+  readonly epoch: number;
+}
+
+export type BoardEvent = Extract<
+  RigEvent,
+  {
+    type: 'power' | 'reset' | 'link' | 'epoch' | 'stage' | 'console.input' | 'shell' | 'board.broken' | 'log';
+  }
+>;
+
+export interface EpochRecord {
+  readonly epoch: number;
+  readonly reason: 'power-on' | 'reset';
+  readonly t: number;
+  readonly offset: number;
+  /** In the order seen; `ms` since the epoch began. */
+  readonly stages: readonly { readonly stage: Stage; readonly ms: number; readonly t: number }[];
+  /** When the next epoch began, or the power went off, or the run ended. */
+  readonly endT: number;
+}
+
+export interface SuiteRecord {
+  readonly board: string;
+  readonly suite: string;
+  readonly file?: string;
+  /** How many tests were planned; fewer may have begun. */
+  readonly planned: number;
+  readonly startT: number;
+  readonly endT: number;
+  readonly tests: readonly TestRecord[];
+}
+
+export interface TestRecord {
+  /** `board/suite/test`, unique in the run. */
+  readonly id: string;
+  readonly board: string;
+  readonly suite: string;
+  readonly name: string;
+  readonly verdict: Verdict;
+  /** All attempts together. */
+  readonly ms: number;
+  readonly attempts: readonly AttemptRecord[];
+  readonly reason?: string;
+  /** Of the last attempt, or of the last that failed when the test is flaky. */
+  readonly error?: ErrorRecord;
+}
+
+export interface AttemptRecord {
+  readonly attempt: number;
+  readonly verdict: Verdict;
+  readonly startT: number;
+  readonly endT: number;
+  readonly ms: number;
+  readonly deadlineMs: number;
+  readonly from: StartState;
+  readonly steps: readonly StepRecord[];
+  /** Those outside any step. */
+  readonly assertions: readonly AssertionRecord[];
+  readonly measures: readonly MeasureRecord[];
+  readonly evidence: readonly EvidenceRecord[];
+  readonly reason?: string;
+  readonly error?: ErrorRecord;
+}
+
+export interface StepRecord {
+  readonly step: number;
+  readonly name: string;
+  readonly startT: number;
+  /** Absent: it was under way when the attempt ended. */
+  readonly endT?: number;
+  readonly ok: boolean;
+  readonly error?: ErrorRecord;
+  readonly assertions: readonly AssertionRecord[];
+  readonly children: readonly StepRecord[];
+}
+
+export interface AssertionRecord {
+  readonly ok: boolean;
+  readonly name: string;
+  readonly t: number;
+  readonly diagnostic?: Json;
+}
+
+export interface MeasureRecord {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+}
+
+export interface EvidenceRecord {
+  readonly name: string;
+  /** Relative to the run folder and inside it. */
+  readonly file: string;
+}
+
+/** Byte range of a board's console file that arrived between two times, both included. */
+export function consoleRange(
+  board: BoardRecord,
+  { fromT, toT }: { fromT: number; toT: number },
+): { readonly start: number; readonly end: number } {
+  const chunks = board.console.filter((chunk) => chunk.t >= fromT && chunk.t <= toT);
+  const first = chunks[0];
+  const last = chunks.at(-1);
+  return first && last ? { start: first.offset, end: last.offset + last.length } : { start: 0, end: 0 };
+}
+
+/** The boards of a test: its own, and those that were made for it (`name~2`, …) and had something to tell meanwhile. */
+export function boardsOf(run: RunRecord, test: TestRecord): readonly BoardRecord[] {
+  const fromT = test.attempts[0]?.startT ?? 0;
+  const toT = test.attempts.at(-1)?.endT ?? 0;
+  return run.boards.filter(
+    (board) =>
+      board.name === test.board ||
+      (board.name.startsWith(`${test.board}~`) &&
+        [...board.timeline, ...board.console].some(({ t }) => t >= fromT && t <= toT)),
+  );
+}
+
+/** What went wrong with the run itself, beside its tests: it was cut short, or the rig had an error of its own. */
+export function runProblem(run: RunRecord): ErrorRecord | undefined {
+  if (run.error) return run.error;
+  if (!run.truncated) return undefined;
+  const planned = run.suites.reduce((sum, suite) => sum + suite.planned, 0);
+  return {
+    code: 'run.truncated',
+    blame: 'rig',
+    message: `The run ended before it was done: its log stops after ${run.tests.length} of ${planned} planned tests`,
+    hint: 'The rig was killed, or lost its machine or disk; or it is still running. Run it again.',
+  };
+}
