@@ -12,9 +12,10 @@ export class DisposalStack implements AsyncDisposable {
 
   /** Takes over `resource` and returns it. */
   use<T extends AsyncDisposable | Disposable>(resource: T): T {
-    this.defer(() =>
-      Symbol.asyncDispose in resource ? resource[Symbol.asyncDispose]() : resource[Symbol.dispose](),
-    );
+    this.defer(async () => {
+      if (Symbol.asyncDispose in resource) await resource[Symbol.asyncDispose]();
+      else resource[Symbol.dispose]();
+    });
     return resource;
   }
 

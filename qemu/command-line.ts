@@ -1,0 +1,149 @@
+import type { Architecture, MachineSpec } from '../rig/contracts/board.js';
+import type { Accelerator } from './accelerator.js';
+import type { Identity } from './identity.js';
+
+/** What of this run goes into the command line besides the board type's own words. */
+export interface MachineParts {
+  readonly accelerator: Accelerator;
+  readonly identity: Identity;
+  /** qcow2 overlay; absent: no medium in the slot. */
+  readonly disk?: string | undefined;
+  /** Flash image with U-Boot's start-up environment. */
+  readonly environmentFlash?: string | undefined;
+  /** This board's own copy of the UEFI variables. */
+  readonly uefiVariables?: string | undefined;
+}
+
+/** File descriptors of the connected sockets that QEMU is born with: no path, no port, nobody else can connect. */
+export const qmpDescriptor = 3;
+export const serialDescriptor = 4;
+
+/** Names by which QMP commands address the devices. */
+export const nicId = 'nic0';
+export const netdevId = 'net0';
+
+const programs: Readonly<Record<Architecture, { program: string; debianPackage: string }>> = {
+  arm64: { program: 'qemu-system-aarch64', debianPackage: 'qemu-system-arm' },
+  armhf: { program: 'qemu-system-arm', debianPackage: 'qemu-system-arm' },
+  armel: { program: 'qemu-system-arm', debianPackage: 'qemu-system-arm' },
+  amd64: { program: 'qemu-system-x86_64', debianPackage: 'qemu-system-x86' },
+  i386: { program: 'qemu-system-i386', debianPackage: 'qemu-system-x86' },
+};
+
+/** The QEMU that plays `arch`, and the Debian package that holds it. */
+export function qemuProgram(arch: Architecture): {
+  readonly program: string;
+  readonly debianPackage: string;
+} {
+  return programs[arch];
+}
+
+/**
+ * QEMU's arguments. The machine starts stopped; a guest's reset or power-off stops it instead of happening, so that we
+ * draw the line in the console log before a byte of the next boot can come (`machine.ts` then carries it out).
+ */
+export function commandLine(arch: Architecture, spec: MachineSpec, parts: MachineParts): string[] {
+  return [
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-S'],
+    ...['-name', `guest=${escapeOption(parts.identity.name)}`, '-uuid', parts.identity.uuid],
+    ...['-action', 'reboot=shutdown,shutdown=pause,panic=none'],
+    ...processor(arch, spec, parts.accelerator),
+    ...['-m', `${spec.memoryMiB}M`],
+    ...['-chardev', `socket,id=qmp,fd=${qmpDescriptor}`, '-mon', 'chardev=qmp,mode=control'],
+    ...['-chardev', `socket,id=serial0,fd=${serialDescriptor}`, '-serial', 'chardev:serial0'],
+    ...boot(spec, parts),
+    ...panicDevice(arch, spec),
+    ...network(spec, parts.identity),
+    ...random(spec),
+    ...disk(spec, parts.disk),
+  ];
+}
+
+/** A comma ends an option of QEMU's unless it is doubled (QEMU's invocation manual, "-drive"). */
+export function escapeOption(value: string): string {
+  return value.replaceAll(',', ',,');
+}
+
+function processor(arch: Architecture, spec: MachineSpec, accelerator: Accelerator): string[] {
+  // KVM on Arm runs the host's own processor and interrupt controller or nothing.
+  const native = accelerator.name === 'kvm' && arch === 'arm64';
+  return [
+    ...['-machine', native ? `${spec.model},gic-version=host` : spec.model],
+    ...['-accel', accelerator.name],
+    ...['-cpu', native ? 'host' : spec.cpu],
+    ...['-smp', String(spec.cpus)],
+  ];
+}
+
+function boot({ boot }: MachineSpec, parts: MachineParts): string[] {
+  switch (boot.kind) {
+    case 'u-boot':
+      return [
+        ...['-bios', boot.image],
+        ...(parts.environmentFlash
+          ? flash({ unit: 1, file: parts.environmentFlash, options: ',readonly=on' })
+          : []),
+      ];
+    case 'uefi':
+      return [
+        ...flash({ unit: 0, file: boot.code, options: ',readonly=on' }),
+        ...flash({ unit: 1, file: parts.uefiVariables ?? boot.variables, options: '' }),
+      ];
+    case 'kernel':
+      return [
+        ...['-kernel', boot.kernel],
+        ...(boot.initrd === undefined ? [] : ['-initrd', boot.initrd]),
+        ...(boot.append === undefined ? [] : ['-append', boot.append]),
+      ];
+  }
+}
+
+function flash({ unit, file, options }: { unit: number; file: string; options: string }): string[] {
+  return ['-drive', `if=pflash,unit=${unit},format=raw,file=${escapeOption(file)}${options}`];
+}
+
+/** Tells us of a kernel panic at once where the guest has the driver; a guest without it does not mind. */
+function panicDevice(arch: Architecture, spec: MachineSpec): string[] {
+  const isPc = (arch === 'amd64' || arch === 'i386') && /^(pc|q35)/.test(spec.model);
+  return isPc ? ['-device', 'pvpanic'] : [];
+}
+
+function network(spec: MachineSpec, identity: Identity): string[] {
+  if (spec.nic === undefined) return [];
+  const device = {
+    'virtio-mmio': 'virtio-net-device',
+    // Without an option ROM the firmware has nothing to boot from the network.
+    'virtio-pci': 'virtio-net-pci,romfile=',
+    e1000e: 'e1000e,romfile=',
+  }[spec.nic];
+  return [
+    ...['-netdev', `user,id=${netdevId},ipv6=off`],
+    ...['-device', `${device},netdev=${netdevId},id=${nicId},mac=${identity.mac}`],
+  ];
+}
+
+function random(spec: MachineSpec): string[] {
+  if (spec.rng === undefined) return [];
+  const device = spec.rng === 'virtio-mmio' ? 'virtio-rng-device' : 'virtio-rng-pci';
+  return [...['-object', 'rng-random,id=rng0,filename=/dev/urandom'], ...['-device', `${device},rng=rng0`]];
+}
+
+/**
+ * A host that cannot read or write the overlay stops the machine (`werror`, `rerror`): the guest must not see, and be
+ * blamed for, a full disk of ours. QEMU's nvme has no such option.
+ */
+function disk(spec: MachineSpec, file: string | undefined): string[] {
+  if (spec.disk === undefined || file === undefined) return [];
+  const policy = 'werror=stop,rerror=stop,bootindex=0';
+  const devices = {
+    'virtio-mmio': ['-device', `virtio-blk-device,id=disk,drive=medium,${policy}`],
+    'virtio-pci': ['-device', `virtio-blk-pci,id=disk,drive=medium,${policy}`],
+    nvme: ['-device', 'nvme,id=disk,drive=medium,serial=boardrig,bootindex=0'],
+    ahci: ['-device', 'ich9-ahci,id=ahci0', '-device', `ide-hd,id=disk,bus=ahci0.0,drive=medium,${policy}`],
+  }[spec.disk];
+  return [
+    '-blockdev',
+    `driver=qcow2,node-name=medium,discard=unmap,file.driver=file,file.filename=${escapeOption(file)}`,
+    ...devices,
+  ];
+}

@@ -1,0 +1,138 @@
+import { open, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { Cancellable, ImageFile, MediumState, ProvisionOptions } from '../rig/contracts/capabilities.js';
+import { RigError } from '../rig/contracts/errors.js';
+import { runProgram } from '../rig/lifetime/run-program.js';
+import { hostDiskFull, missingQemu } from './host-errors.js';
+
+/** `qemu-img dd` copies block by block of this size. */
+const blockBytes = 64 * 1024;
+
+/** The board's medium: a qcow2 overlay on an image that is never written. The caller sees to it that the board is off. */
+export class Disk {
+  readonly #folder: string;
+  readonly #overlay: string;
+  #state: MediumState = { kind: 'unknown' };
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    this.#overlay = join(folder, 'medium.qcow2');
+  }
+
+  /** The overlay's file; undefined before the first `provision`. */
+  get file(): string | undefined {
+    return this.#state.kind === 'unknown' ? undefined : this.#overlay;
+  }
+
+  state(): MediumState {
+    return this.#state;
+  }
+
+  /** A board runs from it from now on. */
+  markDirty(): void {
+    if (this.#state.kind === 'image') this.#state = { ...this.#state, kind: 'dirty' };
+  }
+
+  /** @throws RigError `storage.image-missing`, `storage.medium-too-small`, `qemu.host-disk-full`, `process.failed` */
+  async provision(image: ImageFile, { mediumBytes, signal }: ProvisionOptions = {}): Promise<void> {
+    const path = resolve(image.path);
+    const imageBytes = await sizeOf(path);
+    if (mediumBytes !== undefined && mediumBytes < imageBytes) {
+      throw new RigError(`A medium of ${mediumBytes} bytes cannot hold the image of ${imageBytes} bytes`, {
+        code: 'storage.medium-too-small',
+        blame: 'config',
+        hint: 'Give the medium at least the size of the image.',
+        evidence: { mediumBytes, imageBytes, image: path },
+      });
+    }
+    const size = roundUp(mediumBytes ?? imageBytes, 512);
+    this.#state = { kind: 'unknown' };
+    await rm(this.#overlay, { force: true });
+    await this.#img(['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', path, this.#overlay, String(size)], {
+      signal,
+    });
+    this.#state = { kind: 'image', sha256: image.sha256, path };
+  }
+
+  /** @throws RigError `storage.no-medium`, `storage.out-of-range`, `process.failed` */
+  async read(offset: number, length: number, { signal }: Cancellable = {}): Promise<Uint8Array> {
+    this.#assertMedium();
+    const first = Math.floor(offset / blockBytes);
+    const count = Math.ceil((offset + length) / blockBytes) - first;
+    const part = join(this.#folder, `read-${first}-${count}.raw`);
+    try {
+      const range = [`bs=${blockBytes}`, `skip=${first}`, `count=${count}`];
+      const files = [`if=${this.#overlay}`, `of=${part}`];
+      await this.#img(['dd', '-f', 'qcow2', '-O', 'raw', ...range, ...files], { signal });
+      await using file = await open(part, 'r');
+      const bytes = Buffer.alloc(length);
+      const { bytesRead } = await file.read(bytes, 0, length, offset - first * blockBytes);
+      if (bytesRead === length) return bytes;
+      throw new RigError(`Cannot read bytes ${offset} to ${offset + length}: the medium is shorter`, {
+        code: 'storage.out-of-range',
+        blame: 'suite',
+        hint: 'Read the partition table first, and stay within the medium.',
+        evidence: { offset, length, bytesRead },
+      });
+    } finally {
+      await rm(part, { force: true });
+    }
+  }
+
+  /** @throws RigError `storage.no-medium`, `qemu.host-disk-full`, `process.failed` */
+  async keep(path: string, { signal }: Cancellable = {}): Promise<void> {
+    this.#assertMedium();
+    const partial = join(dirname(path), `.${basename(path)}.part`);
+    try {
+      await this.#img(['convert', '-f', 'qcow2', '-O', 'raw', this.#overlay, partial], { signal });
+      await rename(partial, path);
+    } finally {
+      await rm(partial, { force: true });
+    }
+  }
+
+  async remove(): Promise<void> {
+    this.#state = { kind: 'unknown' };
+    await rm(this.#overlay, { force: true });
+  }
+
+  async #img(args: readonly string[], { signal }: Cancellable): Promise<void> {
+    try {
+      await runProgram('qemu-img', args, {
+        signal,
+        hint: 'The image or the overlay may be in use by another QEMU, or the disk of this host is full.',
+      });
+    } catch (error) {
+      if (error instanceof RigError && error.code === 'process.missing')
+        throw missingQemu('qemu-img', 'qemu-utils', error);
+      throw (await hostDiskFull(this.#folder, error)) ?? error;
+    }
+  }
+
+  #assertMedium(): void {
+    if (this.#state.kind !== 'unknown') return;
+    throw new RigError('The board has no medium to read: no image was put on it in this session', {
+      code: 'storage.no-medium',
+      blame: 'suite',
+      hint: 'Provision it first.',
+    });
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (cause) {
+    throw new RigError(`Cannot find the image ${path}`, {
+      code: 'storage.image-missing',
+      blame: 'config',
+      hint: 'Build it (rig image build), or correct the path.',
+      cause,
+      evidence: { path },
+    });
+  }
+}
+
+function roundUp(value: number, step: number): number {
+  return Math.ceil(value / step) * step;
+}

@@ -1,0 +1,280 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { MachineSpec } from '../rig/contracts/board.js';
+import type { Cancellable, Capabilities, LinkState, PowerState } from '../rig/contracts/capabilities.js';
+import type { Device, DriverContext } from '../rig/contracts/driver.js';
+import { RigError } from '../rig/contracts/errors.js';
+import { findExecutable } from '../rig/lifetime/find-executable.js';
+import { SerialQueue } from '../rig/lifetime/serial-queue.js';
+import type { Accelerator } from './accelerator.js';
+import { commandLine, nicId, qemuProgram } from './command-line.js';
+import { Disk } from './disk.js';
+import { checkBootFiles, uefiVariables, writeEnvironmentFlash } from './firmware.js';
+import { missingQemu } from './host-errors.js';
+import { identityOf } from './identity.js';
+import { Machine } from './machine.js';
+import { endpointOf, forwardPorts, hostAddressInGuest } from './ports.js';
+import { VirtualConsole } from './virtual-console.js';
+
+export interface VirtualBoardOptions {
+  readonly spec: MachineSpec;
+  readonly accelerator: Accelerator;
+  readonly context: DriverContext;
+  readonly version: string;
+}
+
+/** A board that QEMU plays. What changes it runs one at a time; a QEMU process exists only while the board is on. */
+export class VirtualBoard implements Device {
+  readonly driver: Device['driver'];
+  readonly capabilities: Capabilities;
+  readonly #options: VirtualBoardOptions;
+  readonly #name: string;
+  readonly #queue = new SerialQueue();
+  readonly #disposed = new AbortController();
+  readonly #disk: Disk;
+  readonly #console: VirtualConsole;
+  #machine: Machine | undefined;
+  #link: LinkState = 'up';
+  #forwards: ReadonlyMap<number, number> = new Map();
+  /** Of the QEMUs that ended. */
+  #cpuSeconds = 0;
+  #end: Promise<void> | undefined;
+
+  constructor(options: VirtualBoardOptions) {
+    this.#options = options;
+    this.#name = options.context.board.name;
+    this.driver = { name: 'qemu', version: options.version };
+    this.#disk = new Disk(options.context.workDir);
+    this.#console = new VirtualConsole(this.#name, () => this.#machine);
+    this.capabilities = this.#capabilities();
+  }
+
+  cpuSeconds(): number {
+    return this.#cpuSeconds + (this.#machine?.cpuSeconds ?? 0);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#end ??= this.#dispose();
+    return this.#end;
+  }
+
+  #capabilities(): Capabilities {
+    const { spec } = this.#options;
+    return {
+      power: {
+        on: (options) => this.#exclusive((signal) => this.#powerOn(signal), options),
+        off: (options) => this.#exclusive((signal) => this.#powerOff({ cause: 'rig', signal }), options),
+        state: async () => this.#state(),
+      },
+      reset: { reset: (options) => this.#exclusive((signal) => this.#reset(signal), options) },
+      powerButton: {
+        press: (options) =>
+          this.#exclusive(async (signal) => {
+            await this.#running('press its power button').execute('system_powerdown', undefined, { signal });
+          }, options),
+      },
+      console: this.#console,
+      ...(spec.disk === undefined ? {} : { storage: this.#storage() }),
+      ...(spec.nic === undefined ? {} : { link: this.#linkCapability(), address: this.#address(spec) }),
+    };
+  }
+
+  #storage(): NonNullable<Capabilities['storage']> {
+    const whileOff = <T>(act: (signal: AbortSignal) => Promise<T>, options?: Cancellable): Promise<T> =>
+      this.#exclusive(async (signal) => {
+        this.#assertOff();
+        return act(signal);
+      }, options);
+    return {
+      state: () => this.#disk.state(),
+      provision: (image, options) =>
+        whileOff((signal) => this.#disk.provision(image, { ...options, signal }), options),
+      read: (offset, length, options) =>
+        whileOff((signal) => this.#disk.read(offset, length, { signal }), options),
+      keep: (path, options) => whileOff((signal) => this.#disk.keep(path, { signal }), options),
+    };
+  }
+
+  #linkCapability(): NonNullable<Capabilities['link']> {
+    const set = (state: LinkState, options?: Cancellable): Promise<void> =>
+      this.#exclusive(async (signal) => {
+        if (this.#link === state) return;
+        if (this.#machine) await setLink(this.#machine, state, { signal });
+        this.#link = state;
+        this.#options.context.emit({ kind: 'link', state });
+      }, options);
+    return {
+      up: (options) => set('up', options),
+      down: (options) => set('down', options),
+      state: async () => this.#link,
+    };
+  }
+
+  #address(spec: MachineSpec): NonNullable<Capabilities['address']> {
+    return {
+      endpoint: async (port) =>
+        endpointOf(port, { board: this.#name, mapped: spec.forward, forwards: this.#forwards }),
+      hostAddress: async () => hostAddressInGuest,
+    };
+  }
+
+  /** One at a time, and none after the end; `act` gets a signal that disposing aborts too. */
+  async #exclusive<T>(act: (signal: AbortSignal) => Promise<T>, options: Cancellable = {}): Promise<T> {
+    const signal = options.signal
+      ? AbortSignal.any([options.signal, this.#disposed.signal])
+      : this.#disposed.signal;
+    return this.#queue.run(() => act(signal), { signal });
+  }
+
+  #state(): PowerState {
+    return this.#machine ? 'on' : 'off';
+  }
+
+  async #powerOn(signal: AbortSignal): Promise<void> {
+    if (this.#machine) return;
+    const { spec, context } = this.#options;
+    const machine = await this.#startMachine(signal);
+    this.#machine = machine;
+    try {
+      this.#forwards = await forwardPorts(
+        (line, options) => machine.execute('human-monitor-command', { 'command-line': line }, options),
+        { guestPorts: spec.nic ? spec.forward : [], preferred: this.#forwards, signal },
+      );
+      if (this.#link === 'down') await setLink(machine, 'down', { signal });
+      signal.throwIfAborted();
+      context.emit({ kind: 'power', state: 'on', cause: 'rig' });
+      this.#disk.markDirty();
+      await machine.cont({ signal });
+    } catch (error) {
+      await this.#powerOff({ cause: 'rig' });
+      throw error;
+    }
+  }
+
+  async #startMachine(signal: AbortSignal): Promise<Machine> {
+    const { spec, context, accelerator } = this.#options;
+    const { arch } = context.board.type;
+    const { program, debianPackage } = qemuProgram(arch);
+    if (!findExecutable(program)) throw missingQemu(program, debianPackage);
+    await checkBootFiles(spec.boot);
+    const args = commandLine(arch, spec, {
+      accelerator,
+      identity: identityOf(this.#name),
+      disk: this.#disk.file,
+      environmentFlash: await this.#environmentFlash(),
+      uefiVariables:
+        spec.boot.kind === 'uefi' ? await uefiVariables(context.stateDir, spec.boot.variables) : undefined,
+    });
+    const machine: Machine = await Machine.start({
+      board: this.#name,
+      program,
+      args,
+      folder: context.workDir,
+      signal,
+      listener: {
+        console: (chunk) => this.#console.received(chunk),
+        stopped: (reason) => this.#onStopped(machine, reason),
+        panicked: () => context.emit({ kind: 'panicked' }),
+        lost: (error) => this.#onLost(machine, error),
+      },
+    });
+    return machine;
+  }
+
+  async #environmentFlash(): Promise<string | undefined> {
+    const { spec, context } = this.#options;
+    if (spec.boot.kind !== 'u-boot' || spec.boot.environment === undefined) return undefined;
+    const path = join(context.workDir, 'u-boot-environment.flash');
+    await writeEnvironmentFlash(path, spec.boot.environment);
+    return path;
+  }
+
+  async #powerOff({ cause, signal }: Cancellable & { cause: 'rig' | 'board' }): Promise<void> {
+    const machine = this.#machine;
+    if (!machine) return;
+    await machine.quit({ signal });
+    this.#forget(machine);
+    this.#options.context.emit({ kind: 'power', state: 'off', cause });
+    signal?.throwIfAborted();
+  }
+
+  async #reset(signal: AbortSignal): Promise<void> {
+    const machine = this.#running('reset it');
+    await machine.stop({ signal });
+    this.#options.context.emit({ kind: 'reset', cause: 'rig' });
+    try {
+      await machine.restart({ signal });
+    } catch (error) {
+      // Half a reset stands still for ever: better off.
+      await this.#powerOff({ cause: 'rig' });
+      throw error;
+    }
+  }
+
+  /** The guest asked for it; it waits for its turn, since a person may be powering the board off just now. */
+  #onStopped(machine: Machine, reason: 'reset' | 'shutdown'): void {
+    const { emit } = this.#options.context;
+    const carriedOut = this.#exclusive(async () => {
+      if (this.#machine !== machine || machine.stoppedFor !== reason) return;
+      if (reason === 'shutdown') return this.#powerOff({ cause: 'board' });
+      emit({ kind: 'reset', cause: 'board' });
+      await machine.restart();
+    });
+    carriedOut.catch((error: unknown) => {
+      // Disposed meanwhile, or QEMU was lost, which `lost` reports.
+      if (this.#machine === machine && !this.#disposed.signal.aborted)
+        emit({ kind: 'lost', error: error as RigError });
+    });
+  }
+
+  #onLost(machine: Machine, error: RigError): void {
+    this.#forget(machine);
+    const { emit } = this.#options.context;
+    emit({ kind: 'lost', error });
+    emit({ kind: 'power', state: 'off', cause: 'rig' });
+  }
+
+  #forget(machine: Machine): void {
+    if (this.#machine !== machine) return;
+    this.#cpuSeconds += machine.cpuSeconds;
+    this.#machine = undefined;
+  }
+
+  #running(toDoWhat: string): Machine {
+    if (this.#machine) return this.#machine;
+    throw new RigError(`Board "${this.#name}" is off: cannot ${toDoWhat}`, {
+      code: 'power.board-off',
+      blame: 'suite',
+      hint: 'Power the board on first.',
+    });
+  }
+
+  #assertOff(): void {
+    if (!this.#machine) return;
+    throw new RigError(`Board "${this.#name}" is on: its medium is in use`, {
+      code: 'storage.board-on',
+      blame: 'suite',
+      hint: 'Power the board off first.',
+    });
+  }
+
+  async #dispose(): Promise<void> {
+    this.#disposed.abort(
+      new RigError(`Board "${this.#name}" was closed`, {
+        code: 'qemu.closed',
+        blame: 'rig',
+        hint: 'Open the board again.',
+      }),
+    );
+    // First, so that nothing that waits for QEMU waits any longer.
+    await this.#machine?.kill();
+    await this.#queue.idle();
+    await this.#powerOff({ cause: 'rig' });
+    await this.#disk.remove();
+    await rm(join(this.#options.context.workDir, 'u-boot-environment.flash'), { force: true });
+  }
+}
+
+async function setLink(machine: Machine, state: LinkState, options: Cancellable): Promise<void> {
+  await machine.execute('set_link', { name: nicId, up: state === 'up' }, options);
+}
