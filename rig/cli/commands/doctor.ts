@@ -4,8 +4,8 @@ import { exitCodes } from '../../contracts/verdict.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import type { Check } from '../doctor/check.js';
 import {
+  checkAccelerator,
   checkFolder,
-  checkKvm,
   checkMemory,
   checkNode,
   checkProcessor,
@@ -18,7 +18,7 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
   const checks: Check[] = [
     checkNode(),
     checkProcessor(),
-    checkKvm(),
+    checkAccelerator(),
     checkMemory(),
     checkFolder('cache', cacheDir(io.env)),
     checkFolder('runs', join(io.cwd, 'runs')),

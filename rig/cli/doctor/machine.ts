@@ -1,6 +1,8 @@
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
 import { availableParallelism, cpus, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
+import { chooseAccelerator } from '../../../qemu/accelerator.js';
+import { measureSpeedFactor } from '../../lifetime/host-speed.js';
 import type { Check } from './check.js';
 
 const gibibyte = 2 ** 30;
@@ -13,31 +15,34 @@ export function checkNode(version = process.versions.node): Check {
     : { name: 'Node', state: 'bad', found: version, hint: 'Install Node 20.19 or newer.' };
 }
 
-export function checkProcessor(): Check {
+export function checkProcessor(speedFactor = measureSpeedFactor()): Check {
   const model = cpus()[0]?.model.trim() ?? 'unknown';
-  return { name: 'processor', state: 'ok', found: `${availableParallelism()} × ${model} (${process.arch})` };
+  const found = `${availableParallelism()} × ${model} (${process.arch}); deadlines of virtual boards × ${speedFactor}`;
+  if (speedFactor < 3) return { name: 'processor', state: 'ok', found };
+  return {
+    name: 'processor',
+    state: 'warn',
+    found,
+    hint: 'Slow or busy just now: run fewer boards at once.',
+  };
 }
 
-/** KVM runs guests of the host's own architecture only; any other guest is translated by TCG whatever is here. */
-export function checkKvm(device = '/dev/kvm'): Check {
-  const slow = 'translated by TCG, several times slower';
-  if (!existsSync(device)) {
-    return {
-      name: 'KVM',
-      state: 'warn',
-      found: `no ${device}: every virtual board is ${slow}`,
-      hint: "Switch virtualisation on in the firmware, or in the outer machine's settings; the rig works without.",
-    };
-  }
-  if (!isUsable(device)) {
-    return {
-      name: 'KVM',
-      state: 'warn',
-      found: `${device} may not be used by ${userInfo().username}: virtual boards are ${slow}`,
-      hint: `sudo adduser ${userInfo().username} kvm, then log in again`,
-    };
-  }
-  return { name: 'KVM', state: 'ok', found: `${device}, for guests of this machine's architecture` };
+/** KVM runs guests of the host's own kind only; any other guest is translated by TCG whatever is here. */
+export function checkAccelerator(options: { readonly device?: string; readonly host?: string } = {}): Check {
+  const guests = (['amd64', 'arm64'] as const).map((guest) => ({
+    guest,
+    ...chooseAccelerator(guest, options),
+  }));
+  const found = guests
+    .map(({ guest, name, reason }) => `${guest} ${name.toUpperCase()} (${reason})`)
+    .join(', ');
+  if (guests.some(({ name }) => name === 'kvm')) return { name: 'accelerator', state: 'ok', found };
+  return {
+    name: 'accelerator',
+    state: 'warn',
+    found,
+    hint: `Virtual boards are several times faster with KVM: switch virtualisation on, or sudo adduser ${userInfo().username} kvm`,
+  };
 }
 
 export function checkMemory(meminfo = readFileSync('/proc/meminfo', 'utf8')): Check {

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { packageRoot } from '../../config/package.js';
+import { findExecutable } from '../../lifetime/find-executable.js';
 import type { Check } from './check.js';
 
 /** Group, Debian package, and the programs or files that the rig needs of it; the list that set-up installs from. */
@@ -40,19 +41,7 @@ export async function checkPrograms(path: string): Promise<Check[]> {
 
 function locate(program: string, path: string): string | undefined {
   if (program.startsWith('/')) return existsSync(program) ? program : undefined;
-  return [...path.split(delimiter), ...administratorFolders]
-    .filter((folder) => folder !== '')
-    .map((folder) => join(folder, program))
-    .find(isExecutable);
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  return findExecutable(program, { path: [path, ...administratorFolders].join(delimiter) });
 }
 
 async function describe({ program, at }: { program: string; at: string | undefined }): Promise<string> {
