@@ -102,6 +102,12 @@ export async function openFake(board: BoardConfig, context: DriverContext): Prom
       off,
       state: async () => (child ? 'on' : 'off'),
     },
+    reset: {
+      async reset() {
+        sink?.data(Buffer.from('reset\n'));
+        context.emit({ kind: 'reset', cause: 'rig' });
+      },
+    },
     // Hangs until it is called off, and says so: for a client that vanishes.
     powerButton: {
       press: ({ signal } = {}) =>

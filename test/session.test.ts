@@ -229,7 +229,16 @@ test('several clients use one session', async (t) => {
   t.equal(await owner.says(), 'ready');
   const one = await attach('shared');
   const two = await attach('shared', 'rig run boot');
-  t.same([...one.has].sort(), ['address', 'console', 'link', 'power', 'powerButton', 'shell', 'storage']);
+  t.same([...one.has].sort(), [
+    'address',
+    'console',
+    'link',
+    'power',
+    'powerButton',
+    'reset',
+    'shell',
+    'storage',
+  ]);
   const events: DeviceEvent[] = [];
   one.onEvent((event) => events.push(event));
   const [first, second] = [listen(one.console, 'tail'), listen(two.console)];

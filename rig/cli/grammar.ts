@@ -18,6 +18,11 @@ export interface CommandEntry {
 
 const json = ['--json', 'print JSON for programs'] as const;
 const lab = ['--lab <file>', 'lab file (default: lab.yaml here, if there is one)'] as const;
+const idle = [
+  '--idle <time>',
+  'end a session started now when nobody used it for so long (default: 30m)',
+] as const;
+const wait = ['--wait', 'wait for a board that somebody else has'] as const;
 
 export const grammar: readonly CommandEntry[] = [
   {
@@ -40,6 +45,55 @@ export const grammar: readonly CommandEntry[] = [
       ['--wait', 'wait for a board that somebody else has'],
     ],
     load: () => import('./commands/run.js'),
+  },
+  {
+    usage: 'up <board>',
+    summary: 'puts an image on a board, powers it on, and keeps its session in the background',
+    options: [
+      [
+        '--image <ref>',
+        'image: tiny, tiny:prod, or a path (default: the reference image of a virtual board)',
+      ],
+      idle,
+      lab,
+      json,
+      wait,
+    ],
+    load: () => import('./commands/up.js'),
+  },
+  {
+    usage: 'down <board>',
+    summary: 'powers a board off and ends its session',
+    options: [['--force', 'also when somebody else is using it'], lab],
+    load: () => import('./commands/down.js'),
+  },
+  {
+    usage: 'power <board> <action>',
+    summary: 'on, off, cycle, reset, shutdown or state',
+    options: [['--image <ref>', 'with "on": put this image on the medium first'], idle, lab, json, wait],
+    load: () => import('./commands/power.js'),
+  },
+  {
+    usage: 'console <board>',
+    summary: "a board's serial console on this terminal; Ctrl-] leaves",
+    options: [idle, lab],
+    load: () => import('./commands/console.js'),
+  },
+  {
+    usage: 'ssh <board> [command...]',
+    summary: 'a shell on a board over ssh, or one command (after -- when it has options)',
+    options: [lab],
+    load: () => import('./commands/ssh.js'),
+  },
+  {
+    usage: 'logs <board>',
+    summary: "what a board's console said in its session, or in its last one",
+    options: [
+      ['-f, --follow', 'go on until the session ends'],
+      ['--raw', 'also to a terminal as it came, with escape sequences'],
+      lab,
+    ],
+    load: () => import('./commands/logs.js'),
   },
   {
     usage: 'doctor',

@@ -10,6 +10,7 @@ import type {
 import type { DeviceEvent } from '../../contracts/driver.js';
 import type { Json } from '../../contracts/errors.js';
 import type { BoardSession, ConsoleReader, Holder, SessionConsole } from '../../contracts/session.js';
+import { abortable } from '../../lifetime/abortable.js';
 import type { SessionClient, SessionEnd } from './client.js';
 import { maxChunkBytes } from './frames.js';
 import type { SessionInfo } from './protocol.js';
@@ -70,9 +71,9 @@ export class AttachedSession implements BoardSession {
   }
 
   /** Ends the session; resolves when it is gone. @throws RigError `session.busy` unless forced */
-  async stop(options: { readonly force?: boolean | undefined } = {}): Promise<SessionEnd> {
-    await this.#client.request('stop', { force: options.force === true });
-    return this.ended;
+  async stop(options: Cancellable & { readonly force?: boolean | undefined } = {}): Promise<SessionEnd> {
+    await this.#client.request('stop', { force: options.force === true }, options);
+    return abortable(this.ended, options);
   }
 
   async cpuSeconds(): Promise<number | undefined> {

@@ -91,6 +91,16 @@ export async function holderGone(
   return connection.gone(options.withinMs ?? Number.POSITIVE_INFINITY, options.signal);
 }
 
+/** Who has the board now; undefined when nobody has. */
+export async function boardHolder(
+  name: string,
+  options: Cancellable & { readonly roots?: SessionRoots | undefined } = {},
+): Promise<Holder | undefined> {
+  const roots = options.roots ?? sessionRoots();
+  using connection = await visit(lockAddress(name, roots), options.signal);
+  return connection && (connection.holder ?? readHolder(boardPlaces(name, roots).holder) ?? unreadableHolder);
+}
+
 const unreadableHolder: Holder = {
   pid: 0,
   command: 'an unknown command',

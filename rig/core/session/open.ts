@@ -5,16 +5,16 @@ import type { Holder } from '../../contracts/session.js';
 import type { OpenDevices } from './assemble.js';
 import { AttachedSession } from './attached.js';
 import { SessionClient } from './client.js';
+import { startDaemon } from './daemon.js';
 import { boardPlaces, type SessionRoots, sessionRoots } from './directory.js';
 import { describeHolder, thisHolder } from './holder.js';
 import { LocalSession } from './local.js';
 import { holderGone } from './lock.js';
 import { sessionAnswers } from './server.js';
 
-export interface OpenOptions extends Cancellable {
+export interface ObtainOptions extends Cancellable {
   /** What the others are told that this process does: `rig run boot`. */
   readonly purpose: string;
-  readonly openDevices: OpenDevices;
   /** Nobody else may change the board meanwhile; default false. */
   readonly exclusive?: boolean | undefined;
   /** Wait for a board that somebody else has. */
@@ -26,6 +26,16 @@ export interface OpenOptions extends Cancellable {
   readonly roots?: SessionRoots | undefined;
 }
 
+export interface OpenOptions extends ObtainOptions {
+  readonly openDevices: OpenDevices;
+}
+
+export interface BackgroundOptions extends ObtainOptions {
+  /** Module that the background process runs: it must call `hostSession`. */
+  readonly entry: string;
+  readonly idleMs: number;
+}
+
 /**
  * The session of `board`: the one that is there, or a new one in this process that others can attach to.
  *
@@ -35,14 +45,43 @@ export async function openSession(
   board: BoardConfig,
   options: OpenOptions,
 ): Promise<LocalSession | AttachedSession> {
-  const roots = options.roots ?? sessionRoots();
+  const { openDevices, exclusive, secrets, signal, roots } = options;
   const holder = thisHolder(options.purpose);
+  return obtain(board, options, () =>
+    LocalSession.open(board, { holder, openDevices, exclusive, secrets, signal, roots }),
+  );
+}
+
+/**
+ * The session of `board`: the one that is there, or a new one in a background process that outlives this one.
+ *
+ * @returns `started` when there was none
+ * @throws RigError as `openSession`, and `session.host-died`
+ */
+export async function openBackground(
+  board: BoardConfig,
+  options: BackgroundOptions,
+): Promise<{ session: AttachedSession; started: boolean }> {
+  const { purpose, entry, idleMs, secrets, signal, roots } = options;
+  let started = false;
+  const session = await obtain<never>(board, options, async () => {
+    await startDaemon(board, { entry, command: purpose, idleMs, secrets, signal, roots });
+    started = true;
+    return undefined;
+  });
+  return { session, started };
+}
+
+/** Attaches, or else creates; `create` that gives nothing has made a session to attach to. */
+async function obtain<T>(
+  board: BoardConfig,
+  options: ObtainOptions,
+  create: () => Promise<T | undefined>,
+): Promise<T | AttachedSession> {
+  const roots = options.roots ?? sessionRoots();
   for (;;) {
-    const attached = await attachSession(board.name, {
-      purpose: options.purpose,
-      signal: options.signal,
-      roots,
-    });
+    const { purpose, signal } = options;
+    const attached = await attachSession(board.name, { purpose, signal, roots });
     if (attached) {
       try {
         assertSameDefinition(board, attached);
@@ -56,8 +95,8 @@ export async function openSession(
       }
     }
     try {
-      const { openDevices, exclusive, secrets, signal } = options;
-      return await LocalSession.open(board, { holder, openDevices, exclusive, secrets, signal, roots });
+      const created = await create();
+      if (created) return created;
     } catch (error) {
       if (!isBusy(error)) throw error;
       await sessionOrFree(board.name, { busy: error, options, roots });
@@ -81,7 +120,7 @@ export async function attachSession(
   return client && new AttachedSession(client);
 }
 
-async function takeLease(session: AttachedSession, options: OpenOptions): Promise<void> {
+async function takeLease(session: AttachedSession, options: ObtainOptions): Promise<void> {
   const { leaseHolder } = session;
   if (options.wait && leaseHolder) options.onWait?.(leaseHolder);
   await session.takeLease({ wait: options.wait, signal: options.signal });
@@ -90,7 +129,7 @@ async function takeLease(session: AttachedSession, options: OpenOptions): Promis
 /** Between taking the lock and answering on its socket a session needs a moment; a lock without session stays busy. */
 async function sessionOrFree(
   name: string,
-  { busy, options, roots }: { busy: RigError; options: OpenOptions; roots: SessionRoots },
+  { busy, options, roots }: { busy: RigError; options: ObtainOptions; roots: SessionRoots },
 ): Promise<void> {
   const { socket } = boardPlaces(name, roots);
   const end = performance.now() + startingMs;

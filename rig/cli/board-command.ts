@@ -1,0 +1,104 @@
+import { fileURLToPath } from 'node:url';
+import { findBoard } from '../config/find-boards.js';
+import { type Lab, loadLab } from '../config/lab.js';
+import type { BoardConfig, Image } from '../contracts/board.js';
+import { RigError } from '../contracts/errors.js';
+import type { AttachedSession } from '../core/session/attached.js';
+import { attachSession, noSession, openBackground, waitingLine } from '../core/session/open.js';
+import { parseDurationMs } from '../schema/units.js';
+import type { CommandInput, CommandIo } from './command.js';
+import { drivers } from './registry.js';
+
+/** A command about one board: its first word is the board's name. */
+export interface BoardRequest {
+  readonly board: BoardConfig;
+  readonly lab: Lab;
+  /** As others are told: `rig console`. */
+  readonly purpose: string;
+}
+
+const defaultIdle = '30m';
+
+/** @throws RigError (blame: config) for a lab file or a board that cannot be right */
+export async function boardRequest(
+  input: CommandInput,
+  { io, purpose }: { io: CommandIo; purpose: string },
+): Promise<BoardRequest> {
+  const file = input.options.lab as string | undefined;
+  const lab = await loadLab({ file, cwd: io.cwd, env: io.env, drivers });
+  return { lab, purpose, board: findBoard(lab, String(input.args[0])) };
+}
+
+/** The session that the board has now; undefined when it has none. */
+export function existingSession(
+  { board, purpose }: BoardRequest,
+  io: CommandIo,
+): Promise<AttachedSession | undefined> {
+  return attachSession(board.name, { purpose, signal: io.signal });
+}
+
+/** @throws RigError `session.none` */
+export async function sessionOf(request: BoardRequest, io: CommandIo): Promise<AttachedSession> {
+  const session = await existingSession(request, io);
+  if (!session) throw noSession(request.board.name);
+  return session;
+}
+
+/** The board's session, started in the background when it has none. */
+export function backgroundSession(
+  request: BoardRequest,
+  { io, input, exclusive }: { io: CommandIo; input: CommandInput; exclusive: boolean },
+): Promise<{ session: AttachedSession; started: boolean }> {
+  const { board, lab, purpose } = request;
+  return openBackground(board, {
+    purpose,
+    exclusive,
+    entry: fileURLToPath(new URL('./session-host.js', import.meta.url)),
+    idleMs: idleMs(input),
+    wait: input.options.wait === true,
+    onWait: (holder) => io.err(`${waitingLine(board.name, holder)}\n`),
+    secrets: lab.secrets,
+    signal: io.signal,
+  });
+}
+
+function idleMs(input: CommandInput): number {
+  const text = String(input.options.idle ?? defaultIdle);
+  const ms = parseDurationMs(text);
+  if (ms !== undefined && ms > 0) return ms;
+  throw new RigError(`--idle takes a time such as 90s, 10m or 1h30m, not "${text}"`, {
+    code: 'cli.bad-option',
+    blame: 'config',
+    hint: 'rig up --help tells the options.',
+  });
+}
+
+/** The image that `ref` means for the board, or the one that its type has by itself. */
+export async function imageFor(
+  { board }: BoardRequest,
+  { io, ref }: { io: CommandIo; ref: string | undefined },
+): Promise<Image | undefined> {
+  const { resolveImage } = await import('./image-ref.js');
+  const image = await resolveImage(board, {
+    ref,
+    cwd: io.cwd,
+    env: io.env,
+    signal: io.signal,
+    progress: (line) => io.err(`${line}\n`),
+  });
+  return typeof image === 'object' ? image : undefined;
+}
+
+/** @throws RigError `board.no-capability` */
+export function capability<K extends keyof AttachedSession['capabilities']>(
+  session: AttachedSession,
+  name: K,
+): NonNullable<AttachedSession['capabilities'][K]> {
+  const found = session.capabilities[name];
+  if (found) return found as NonNullable<AttachedSession['capabilities'][K]>;
+  throw new RigError(`Board "${session.board.name}" has no ${name}`, {
+    code: 'board.no-capability',
+    blame: 'config',
+    hint: `It has ${[...session.has].join(', ')}. A driver that gives ${name} belongs in the lab file.`,
+  });
+}

@@ -1,0 +1,52 @@
+import type { Image } from '../contracts/board.js';
+import type { AttachedSession } from '../core/session/attached.js';
+import {
+  type BoardRequest,
+  backgroundSession,
+  capability,
+  existingSession,
+  imageFor,
+} from './board-command.js';
+import type { CommandInput, CommandIo } from './command.js';
+
+export interface BroughtUp extends AsyncDisposable {
+  readonly session: AttachedSession;
+  readonly started: boolean;
+  /** What was put on the medium now. */
+  readonly image: Image | undefined;
+}
+
+/**
+ * The board powered on in a session of its own: an image put on its medium if one is named, or if it is a virtual board
+ * that has none. When something fails, a session that this call started is ended again.
+ */
+export async function bringUp(
+  request: BoardRequest,
+  { io, input }: { io: CommandIo; input: CommandInput },
+): Promise<BroughtUp> {
+  const ref = input.options.image as string | undefined;
+  // Before anything is started: a wrong image is bad input.
+  const image =
+    ref !== undefined || !(await hasMedium(request, io)) ? await imageFor(request, { io, ref }) : undefined;
+  const { session, started } = await backgroundSession(request, { io, input, exclusive: true });
+  try {
+    const power = capability(session, 'power');
+    if (image) {
+      const { path, sha256 } = image;
+      await power.off({ signal: io.signal });
+      await capability(session, 'storage').provision({ path, sha256 }, { signal: io.signal });
+    }
+    await power.on({ signal: io.signal });
+    return { session, started, image, [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() };
+  } catch (error) {
+    if (started) await session.stop({ force: true }).catch(() => session.ended);
+    await session[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Whether the board's session knows what it would boot. */
+async function hasMedium(request: BoardRequest, io: CommandIo): Promise<boolean> {
+  await using session = await existingSession(request, io);
+  return session !== undefined && session.capabilities.storage?.state().kind !== 'unknown';
+}
