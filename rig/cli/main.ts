@@ -47,8 +47,10 @@ async function main(argv: readonly string[]): Promise<number> {
         parent.command(word).description(`${word} commands`);
     }
     const command = parent.command(`${words.at(-1)}${usage}`).description(entry.summary);
-    for (const [flags, meaning, fallback] of entry.options ?? [])
-      command.option(flags, meaning, fallback === undefined ? undefined : String(fallback));
+    for (const [flags, meaning, fallback] of entry.options ?? []) {
+      if (fallback === 'repeatable') command.option(flags, meaning, collect);
+      else command.option(flags, meaning, fallback === undefined ? undefined : String(fallback));
+    }
     command.action(async (...received: unknown[]) => {
       const args = received.slice(0, -2) as (string | string[] | undefined)[];
       const options = { ...program.opts(), ...(received.at(-2) as Record<string, unknown>) };
@@ -61,6 +63,10 @@ async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     return reportError(error, { debug: argv.includes('--debug'), io });
   }
+}
+
+function collect(value: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), value];
 }
 
 /** `image build <flavour>` into its words and the rest. */

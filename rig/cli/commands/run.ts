@@ -1,13 +1,13 @@
 import { resolve } from 'node:path';
 import { findBoards } from '../../config/find-boards.js';
 import { type Lab, loadLab } from '../../config/lab.js';
-import { parseDurationMs } from '../../schema/units.js';
 import type { BoardConfig } from '../../contracts/board.js';
 import { RigError } from '../../contracts/errors.js';
 import type { SuiteDefinition, Tier } from '../../contracts/suite.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import { type BoardPlan, planBoard } from '../../core/runner/plan.js';
 import { assertSafeRegExp } from '../../pattern/safe-regexp.js';
+import { parseDurationMs } from '../../schema/units.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { drivers } from '../registry.js';
 import { builtInSuites, loadSuites } from '../suite-loader.js';
