@@ -1,139 +1,25 @@
 // test: light
 // Set-up run as a real process in a copy of the checkout, with stand-ins for dpkg-query, apt-get, sudo, id and npm on a
 // PATH of its own. Each stand-in writes down how it was called.
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import {
-  appendFileSync,
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import type { Check } from '../rig/cli/doctor/check.js';
+import {
+  checkAccelerator,
+  checkFolder,
+  checkMemory,
+  checkNode,
+  checkProcessor,
+  checkSerialPorts,
+} from '../rig/cli/doctor/machine.js';
 import { packageRoot } from '../rig/config/package.js';
-
-const stubs = {
-  // Prints the packages of the file `installed`; exits 1 when one is not there, as dpkg-query does.
-  'dpkg-query': `shift 3
-status=0
-for name; do
-  if /usr/bin/grep -qx -- "$name" "$STATE/installed"; then echo "$name ii "; else status=1; fi
-done
-[ ! -e "$STATE/half-installed" ] || echo "qemu-utils iF "
-exit $status`,
-  id: 'cat "$STATE/uid"',
-  sudo: '[ ! -e "$STATE/sudo-refuses" ] || { echo "sudo: a password is required" >&2; exit 1; }\n[ "$1" != -n ] || shift\nexec "$@"',
-  'apt-get': `shift 2
-case "$1" in
-  update) rm -f "$STATE/no-lists"; echo "Hit:1 bookworm InRelease" ;;
-  install)
-    shift 3
-    if [ -e "$STATE/no-lists" ]; then echo "E: Unable to locate package $1" >&2; exit 100; fi
-    if [ -e "$STATE/apt-breaks" ]; then echo "E: You don't have enough free space in the cache" >&2; exit 100; fi
-    [ -e "$STATE/apt-lies" ] || for name; do echo "$name" >> "$STATE/installed"; done ;;
-esac`,
-  npm: `[ ! -e "$STATE/npm-breaks" ] || { echo "npm error network" >&2; exit 1; }
-mkdir -p node_modules/esbuild
-echo '{"name":"esbuild","type":"module","exports":"./index.js"}' > node_modules/esbuild/package.json
-echo 'export const build = async () => {};' > node_modules/esbuild/index.js`,
-} as const;
-
-/** A fresh clone of its own, all packages installed unless told otherwise. */
-class Clone {
-  readonly root = mkdtempSync(join(tmpdir(), 'boardrig-setup-'));
-  readonly state = join(this.root, 'state');
-  readonly bin = join(this.root, 'bin');
-  readonly all: readonly string[];
-
-  constructor() {
-    mkdirSync(this.state);
-    mkdirSync(this.bin);
-    mkdirSync(join(this.root, 'dist/rig/cli'), { recursive: true });
-    mkdirSync(join(this.root, 'rig/cli'), { recursive: true });
-    cpSync(join(packageRoot, 'rig/setup'), join(this.root, 'rig/setup'), { recursive: true });
-    writeFileSync(join(this.root, 'package-lock.json'), '{}');
-    writeFileSync(join(this.root, 'rig/cli/main.ts'), '');
-    writeFileSync(
-      join(this.root, 'dist/rig/cli/main.js'),
-      `require('node:fs').appendFileSync(process.env.STATE + '/calls', 'rig ' + process.argv.slice(2).join(' ') + '\\n');`,
-    );
-    const { run } = JSON.parse(readFileSync(join(this.root, 'rig/setup/debian-packages.json'), 'utf8')) as {
-      run: Record<string, string[]>;
-    };
-    this.all = Object.keys(run);
-    this.installed(this.all);
-    this.write('uid', '0\n');
-    for (const [name, body] of Object.entries(stubs))
-      this.stub(name, body, !['dpkg-query', 'id'].includes(name));
-    for (const name of ['cat', 'rm', 'mkdir'])
-      this.stub(name, `exec /usr/bin/env -i /bin/${name} "$@"`, false);
-  }
-
-  stub(name: string, body: string, recorded = true): void {
-    const record = recorded ? `echo "${name} $*" >> "$STATE/calls"\n` : '';
-    writeFileSync(join(this.bin, name), `#!/bin/sh\n${record}${body}\n`);
-    chmodSync(join(this.bin, name), 0o755);
-  }
-
-  installed(names: readonly string[]): void {
-    this.write('installed', names.map((name) => `${name}\n`).join(''));
-  }
-
-  write(name: string, text = ''): void {
-    writeFileSync(join(this.state, name), text);
-  }
-
-  /** The calls since the last time; dpkg-query and id, which only ask, are not recorded. */
-  calls(): string[] {
-    const path = join(this.state, 'calls');
-    const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n') : [];
-    rmSync(path, { force: true });
-    return lines.filter((line) => line !== '');
-  }
-
-  /** @param options.answer what a person types: then there is a terminal (util-linux's `script` makes one) */
-  async setUp({
-    args = [],
-    env = {},
-    answer,
-  }: {
-    args?: string[];
-    env?: Record<string, string>;
-    answer?: string;
-  } = {}) {
-    const command = [process.execPath, join(this.root, 'rig/setup/main.mjs'), ...args];
-    const [program = '', ...rest] =
-      answer === undefined ? command : ['/usr/bin/script', '-qec', command.join(' '), '/dev/null'];
-    const child = spawn(program, rest, {
-      env: { PATH: this.bin, STATE: this.state, SHELL: '/bin/sh', ...env },
-    });
-    let text = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (chunk: string) => {
-        text += chunk;
-        if (answer !== undefined && text.includes('[Y/n]') && child.stdin.writable)
-          child.stdin.end(`${answer}\n`);
-      });
-    }
-    if (answer === undefined) child.stdin.end();
-    const [exitCode] = (await once(child, 'close')) as [number | null];
-    return { exitCode, text };
-  }
-
-  [Symbol.dispose](): void {
-    rmSync(this.root, { recursive: true, force: true });
-  }
-}
+import { FreshClone } from './fakes/fresh-clone.js';
 
 t.test('a fresh clone is set up once, and the second time nothing is done', async (t) => {
-  using clone = new Clone();
+  using clone = new FreshClone();
   const first = await clone.setUp();
   t.equal(first.exitCode, 0, first.text);
   t.match(first.text, /installing node modules[\s\S]*compiling[\s\S]*done in \d+ s/);
@@ -162,7 +48,7 @@ t.test('a fresh clone is set up once, and the second time nothing is done', asyn
 });
 
 t.test('without a terminal nothing is installed unasked', async (t) => {
-  using clone = new Clone();
+  using clone = new FreshClone();
   clone.installed(clone.all.filter((name) => name !== 'mtools' && name !== 'ovmf'));
   const asked = 'apt-get install -y --no-install-recommends ovmf mtools';
   const refused = await clone.setUp();
@@ -187,7 +73,7 @@ t.test('without a terminal nothing is installed unasked', async (t) => {
 });
 
 t.test('--yes installs as root, and the package lists are fetched only when that is needed', async (t) => {
-  using clone = new Clone();
+  using clone = new FreshClone();
   clone.installed([]);
   clone.write('no-lists');
   clone.write('half-installed');
@@ -199,7 +85,7 @@ t.test('--yes installs as root, and the package lists are fetched only when that
 });
 
 t.test('in a terminal sudo is used after asking', async (t) => {
-  using clone = new Clone();
+  using clone = new FreshClone();
   clone.installed(clone.all.slice(1));
   clone.write('uid', '1000\n');
   const no = await clone.setUp({ answer: 'n' });
@@ -218,7 +104,7 @@ t.test('in a terminal sudo is used after asking', async (t) => {
 });
 
 t.test("what fails is told with the failing program's own last lines", async (t) => {
-  using clone = new Clone();
+  using clone = new FreshClone();
   clone.installed([]);
   clone.write('apt-breaks');
   const broken = await clone.setUp({ args: ['--yes'] });
@@ -256,13 +142,13 @@ t.test("what fails is told with the failing program's own last lines", async (t)
 });
 
 t.test('on a host without apt the programs themselves are looked for', async (t) => {
-  using clone = new Clone();
+  using clone = new FreshClone();
   rmSync(join(clone.bin, 'apt-get'));
   rmSync(join(clone.bin, 'dpkg-query'));
   const { exitCode, text } = await clone.setUp({ env: { CI: 'true' } });
   t.equal(exitCode, 3);
   t.match(text, /qemu-system-aarch64 \(Debian package qemu-system-arm\)/);
-  const whole = await clone.setUp({ env: { CI: 'true', PATH: `${clone.bin}:${fakeToolFolder(clone)}` } });
+  const whole = await clone.setUp({ env: { CI: 'true', PATH: `${clone.bin}:${clone.toolFolder()}` } });
   // Files under /usr/share cannot be faked; where this machine has them all, set-up goes on.
   t.notMatch(whole.text, /qemu-system-aarch64/, 'a program on PATH is enough');
 });
@@ -280,17 +166,49 @@ t.test('an old Node is refused before anything else', async (t) => {
   ]);
 });
 
-/** A folder with an empty program for every name of debian-packages.json. */
-function fakeToolFolder(clone: Clone): string {
-  const folder = join(clone.root, 'tools');
-  mkdirSync(folder);
-  const groups = JSON.parse(
-    readFileSync(join(clone.root, 'rig/setup/debian-packages.json'), 'utf8'),
-  ) as Record<string, Record<string, string[]>>;
-  for (const name of Object.values(groups).flatMap((group) => Object.values(group).flat())) {
-    if (name.startsWith('/')) continue;
-    writeFileSync(join(folder, name), '#!/bin/sh\n');
-    chmodSync(join(folder, name), 0o755);
-  }
-  return folder;
-}
+t.test('rig doctor', async (t) => {
+  const doctor = (env: Record<string, string>) => {
+    const args = [join(packageRoot, 'dist/rig/cli/main.js'), 'doctor', '--json'];
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+      env,
+      encoding: 'utf8',
+      cwd: tmpdir(),
+    });
+    t.equal(stderr, '');
+    return { status, checks: JSON.parse(stdout) as Check[] };
+  };
+  using clone = new FreshClone();
+  const { status, checks } = doctor({ PATH: clone.bin, HOME: clone.root });
+  t.equal(status, 1, 'something that a board needs is missing');
+  const qemu = checks.find((check) => check.name === 'qemu-system-arm');
+  t.equal(qemu?.state, 'bad');
+  t.equal(qemu?.hint, 'apt-get install --no-install-recommends qemu-system-arm');
+  t.equal(checks.find((check) => check.name === 'chromium')?.state, 'warn', 'only tests need it');
+  const whole = doctor({ PATH: `${clone.bin}:${clone.toolFolder()}`, HOME: clone.root });
+  t.same(
+    whole.checks.filter((check) => check.name.startsWith('qemu')).map((check) => check.state),
+    ['ok', 'ok', 'ok'],
+  );
+
+  const state = (check: Check) => check.state;
+  t.equal(state(checkNode('20.18.9')), 'bad');
+  t.equal(state(checkNode('24.0.0')), 'ok');
+  t.equal(state(checkProcessor(6)), 'warn');
+  t.equal(state(checkAccelerator({ device: join(clone.root, 'no-kvm'), host: 'x64' })), 'warn');
+  t.equal(state(checkAccelerator({ device: '/dev/null', host: 'x64' })), 'ok', 'a device that can be opened');
+  for (const [gib, wanted] of [
+    [4, 'ok'],
+    [1, 'warn'],
+    [0.25, 'bad'],
+  ] as const)
+    t.equal(
+      state(checkMemory(`MemTotal: 1 kB\nMemAvailable:   ${gib * 2 ** 20} kB\n`)),
+      wanted,
+      `${gib} GiB`,
+    );
+  t.equal(state(checkFolder('proc', '/proc/no/such')), 'bad', 'no room');
+  t.match(checkSerialPorts(join(clone.root, 'none')).found, 'none attached');
+  mkdirSync(join(clone.root, 'serial'));
+  symlinkSync(join(clone.root, 'unplugged'), join(clone.root, 'serial/usb-FTDI_1'));
+  t.match(checkSerialPorts(join(clone.root, 'serial')).found, /may not open usb-FTDI_1/);
+});
