@@ -236,6 +236,7 @@ t.test('one problem each', async (t) => {
   const cases: Readonly<Record<string, string>> = {
     'unknown driver': 'boards: { a: { type: ./mine.yaml, drivers: { console: { driver: console-tpc } } } }',
     'explosive pattern': 'boards: { a: { type: ./explosive.yaml } }',
+    'missing kernel': 'boards: { a: { type: ./no-kernel.yaml } }',
     'missing secret': `boards: { a: { type: ./mine.yaml, ssh: { host: '${fromEnv('BOARD')}' } } }`,
     'mistyped secret': `boards: { a: { type: ./mine.yaml, ssh: { host: '${fromEnv('BOARD', 'ENV')}' } } }`,
     'no drivers': 'boards: { a: { type: ./hw.yaml } }',
@@ -252,6 +253,7 @@ t.test('one problem each', async (t) => {
     join(cwd, 'explosive.yaml'),
     mine.replace("literal: '~ # '", () => "regexp: '^(\\w+\\s?)*$'"),
   );
+  writeFileSync(join(cwd, 'no-kernel.yaml'), mine.replace('./Image', './Imgae'));
   writeFileSync(join(cwd, 'profile.yaml'), `${mine}profile: resinoss\n`);
   const found: Record<string, string> = {};
   for (const [name, content] of Object.entries(cases)) {

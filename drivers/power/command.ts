@@ -23,11 +23,9 @@ const options = driverOptions(
     off: command.meta({
       description: 'Program and arguments that switch the board off; harmless when it is off.',
     }),
-    state: command
-      .optional()
-      .meta({
-        description: 'Program and arguments that print `on` or `off`. Without it the last command counts.',
-      }),
+    state: command.optional().meta({
+      description: 'Program and arguments that print `on` or `off`. Without it the last command counts.',
+    }),
     timeout: duration
       .default(30_000)
       .meta({ description: 'Allowed time for each command, and for the state to follow it.' }),
