@@ -4,6 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { intoReadme, markdown } from '../bench/table.js';
+import { packageRoot } from '../rig/config/package.js';
 import { totalsFrom } from './driver/boards.js';
 import { readHeader } from './driver/plan.js';
 import { fileLines, totalsOf } from './driver/print.js';
@@ -116,4 +118,22 @@ t.test('the board suites count as their run folder says', async (t) => {
     1,
     'a bad end without a reason',
   );
+});
+
+t.test('the bench table is put between its marks in the README', async (t) => {
+  const readme = readFileSync(join(packageRoot, 'README.md'), 'utf8');
+  const once = intoReadme(readme, 'first\n');
+  const twice = intoReadme(once, 'second\n');
+  t.ok(once.includes('first\n'));
+  t.notOk(twice.includes('first\n'));
+  t.equal(twice.replace('second', 'first'), once, 'nothing else changes');
+  const row = {
+    what: 'w',
+    value: 2,
+    unit: 's',
+    compared: { with: 'x', value: 4 },
+    goal: { text: '≤ 1', met: false },
+  };
+  const host = { cpus: 2, model: 'm', node: '20', kvm: false };
+  t.match(markdown({ host, rows: [row] }), '| w | 2 s | x: 4 s | 0.5 | ≤ 1 (missed) |');
 });
