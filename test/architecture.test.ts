@@ -146,9 +146,14 @@ t.test('importing a driver, QEMU, a report or a suite does nothing', async (t) =
 
 /** Imports modules in a process of their own; it prints what they left running or listening. */
 async function importAll(modules: readonly string[]): Promise<{ exitCode: number | null; output: string }> {
+  // The standard streams are opened first, and what closes a file that was read is given a few turns to end.
   const script = `
+    const turns = async () => { for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate); };
+    process.stdout.isTTY; process.stderr.isTTY;
+    await turns();
     const before = [process.getActiveResourcesInfo(), process.eventNames()].flat();
     for (const module of ${JSON.stringify(modules)}) await import(module);
+    await turns();
     const after = [process.getActiveResourcesInfo(), process.eventNames()].flat();
     for (const name of before) if (after.includes(name)) after.splice(after.indexOf(name), 1);
     if (after.length > 0) console.log(after.map(String).join(' '));

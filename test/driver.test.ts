@@ -106,6 +106,7 @@ t.test("a file's header", async (t) => {
     full: true,
     deadlineMs: 600_000,
   });
+  t.same(readHeader('a', '// test: vm\n'), { light: false, full: false, deadlineMs: 300_000 });
   t.throws(() => readHeader('a', '// test: ligth\n'), /"\/\/ test: ligth" is not one of/);
 });
 
@@ -122,11 +123,11 @@ t.test('the board suites count as their run folder says', async (t) => {
 
 t.test('the bench table is put between its marks in the README', async (t) => {
   const readme = readFileSync(join(packageRoot, 'README.md'), 'utf8');
-  const once = intoReadme(readme, 'first\n');
-  const twice = intoReadme(once, 'second\n');
-  t.ok(once.includes('first\n'));
-  t.notOk(twice.includes('first\n'));
-  t.equal(twice.replace('second', 'first'), once, 'nothing else changes');
+  const once = intoReadme(readme, 'FIRST TABLE\n');
+  const twice = intoReadme(once, 'SECOND TABLE\n');
+  t.ok(once.includes('FIRST TABLE\n'));
+  t.notOk(twice.includes('FIRST TABLE\n'));
+  t.equal(twice.replace('SECOND TABLE', 'FIRST TABLE'), once, 'nothing else changes');
   const row = {
     what: 'w',
     value: 2,

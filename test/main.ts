@@ -1,6 +1,7 @@
 // The test driver behind `npm test`, `npm run test:full` and `npm run test:nodes`: every compiled test file as a
 // process of its own, then the suites on virtual boards. tap's own runner is left out: it costs about 2 CPU seconds a
 // file where `node file.test.js` costs 0.3.
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { packageRoot } from '../rig/config/package.js';
@@ -64,7 +65,8 @@ async function main(): Promise<number> {
   const budget = values.full ? '' : ` of the ${budgetMinutes} min budget`;
   process.stdout.write(`\nTime: ${duration(seconds)}${budget}, ${childrenCpuSeconds().toFixed(0)} CPU s\n`);
   process.stdout.write(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped\n`);
-  if (abort.signal.aborted) return 130;
+  if (abort.signal.aborted)
+    return 128 + constants.signals[abort.signal.reason as 'SIGINT' | 'SIGTERM' | 'SIGHUP'];
   return totals.failed > 0 || totals.passed === 0 ? 1 : 0;
 }
 

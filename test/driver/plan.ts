@@ -30,7 +30,8 @@ export function findTestFiles(): PlannedFile[] {
 }
 
 /**
- * Reads `// test: light, full, 10 minutes`; every word is optional, and so is the line.
+ * Reads `// test: light, full, 10 minutes`; every word is optional, and so is the line. `vm` says that the file boots virtual
+ * machines, which is why it is not `light`.
  *
  * @throws Error naming the word that means nothing
  */
@@ -44,8 +45,8 @@ export function readHeader(source: string, text: string): Pick<PlannedFile, 'lig
   for (const word of header?.split(',').map((part) => part.trim()) ?? []) {
     const given = /^(\d+) minutes$/.exec(word)?.[1];
     if (given !== undefined) minutes = Number(given);
-    else if (word === 'light' || word === 'full') words.add(word);
-    else throw new Error(`${source}: "// test: ${word}" is not one of: light, full, N minutes`);
+    else if (word === 'light' || word === 'full' || word === 'vm') words.add(word);
+    else throw new Error(`${source}: "// test: ${word}" is not one of: light, vm, full, N minutes`);
   }
   return { light: words.has('light'), full: words.has('full'), deadlineMs: minutes * 60_000 };
 }
