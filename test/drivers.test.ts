@@ -20,6 +20,7 @@ import { tcpConsoleDriver } from '../drivers/console/tcp.js';
 import { lockDevice } from '../drivers/console/uucp-lock.js';
 import { commandPowerDriver } from '../drivers/power/command.js';
 import { openDevices } from '../rig/cli/registry.js';
+import { packageRoot } from '../rig/config/package.js';
 import type { BoardConfig } from '../rig/contracts/board.js';
 import type { ConsoleLine } from '../rig/contracts/capabilities.js';
 import type { Device, DeviceEvent, Driver, DriverContext } from '../rig/contracts/driver.js';
@@ -478,4 +479,95 @@ t.test('a board that cannot be opened whole is closed again, in reverse order', 
     (error: unknown) => error,
   );
   t.ok(error instanceof AggregateError && error.errors.length === 2, 'both errors are kept');
+});
+
+/** A board on a desk as far as the rig can tell: it speaks on its console while its switch is on. */
+async function deskBoard(t: Test, options: { readonly offWorks: boolean }): Promise<string> {
+  const cwd = folder(t);
+  const { file, options: power } = fileSwitch(t);
+  const clients = new Set<Socket>();
+  const server = createServer((client) => {
+    clients.add(client.on('error', () => undefined).on('close', () => clients.delete(client)));
+  }).listen(join(cwd, 'console.sock'));
+  const speaking = setInterval(() => {
+    if (readFileSync(file, 'utf8').trim() === 'on') for (const client of clients) client.write('tick\r\n');
+  }, 50);
+  t.teardown(() => {
+    clearInterval(speaking);
+    server.close();
+    for (const client of clients) client.destroy();
+  });
+  const { state: _, ...blind } = power;
+  const switched = options.offWorks ? power : { ...blind, off: ['/bin/true'] };
+  writeFileSync(join(cwd, 'desk.yaml'), 'arch: arm64\nsignatures: {}\nbudgets: { shell: 10s }\n');
+  writeFileSync(
+    join(cwd, 'lab.yaml'),
+    `boards:
+  desk:
+    type: ./desk.yaml
+    drivers:
+      console: { driver: console-tcp, socket: ${join(cwd, 'console.sock')} }
+      power: ${JSON.stringify({ driver: 'power-command', ...switched })}
+`,
+  );
+  return cwd;
+}
+
+async function rig(cwd: string, ...args: string[]): Promise<{ exitCode: number; out: string; err: string }> {
+  const main = join(packageRoot, 'dist', 'rig', 'cli', 'main.js');
+  const env = { ...process.env, XDG_RUNTIME_DIR: cwd, XDG_STATE_HOME: cwd };
+  const child = spawn(process.execPath, [main, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
+  const [exitCode] = (await once(child, 'close')) as [number];
+  return { exitCode, out: Buffer.concat(out).toString(), err: Buffer.concat(err).toString() };
+}
+
+t.test('rig check and rig boards on a board that commands and a socket make', async (t) => {
+  const well = await deskBoard(t, { offWorks: true });
+  const good = await rig(well, 'check', 'desk');
+  t.equal(
+    good.out.replace(/\d+\.\d+\.\d+/g, 'VERSION'),
+    `good  configuration      desk, console by console-tcp, power by power-command
+good  session            console-tcp VERSION, power-command VERSION: power, console
+good  power on           on
+good  console speaks     bytes after power-on
+good  power off          off
+good  console is silent  silent for 1500 ms after power-off
+The rig of desk is well.
+`,
+  );
+  t.match(good, { exitCode: 0, err: '' });
+
+  const stuck = await rig(await deskBoard(t, { offWorks: false }), 'check', 'desk');
+  t.equal(stuck.exitCode, 1);
+  t.match(
+    stuck.out,
+    'bad   console is silent  Timed out after 8000 ms waiting for the console to be silent for 1500 ms after power-off\n                         The board still runs',
+  );
+  t.match(stuck.out, 'The rig of desk has 1 bad.');
+
+  const listed = await rig(well, 'boards', '--json');
+  t.match(
+    (JSON.parse(listed.out) as { name: string }[]).find(({ name }) => name === 'desk'),
+    {
+      kind: 'physical',
+      from: 'lab',
+      state: 'free',
+      drivers: { console: 'console-tcp', power: 'power-command' },
+    },
+  );
+  const unknown = await rig(well, 'check', 'dsek');
+  t.equal(unknown.exitCode, 2);
+  t.match(unknown.err, 'There is no board or label "dsek" (did you mean "desk"?)');
+  writeFileSync(join(well, 'lab.yaml'), 'boards:\n  desk:\n\ttype: x\n');
+  t.match(await rig(well, 'boards'), {
+    exitCode: 2,
+    out: '',
+    err: `rig: lab.yaml:3:1: Cannot parse YAML: a tab indents this line; use spaces
+     The file must be YAML 1.2 in UTF-8, indented with spaces.
+`,
+  });
 });

@@ -18,7 +18,7 @@ export interface HealthCheck {
 }
 
 const silenceMs = 1_500;
-const silentWithinMs = 15_000;
+const silentWithinMs = 8_000;
 
 /** The checks that the capabilities of `session` allow, in an order that ends with the board off. */
 export function healthChecks(session: BoardSession): HealthCheck[] {
