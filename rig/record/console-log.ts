@@ -15,7 +15,7 @@ export class ConsoleLog implements AsyncDisposable {
   readonly path: string;
   readonly #file: FileHandle;
   readonly #onError: (error: RigError) => void;
-  #filling = Buffer.allocUnsafe(batchBytes);
+  #filling: Buffer = Buffer.allocUnsafe(batchBytes);
   #spare: Buffer | undefined = Buffer.allocUnsafe(batchBytes);
   #filled = 0;
   /** Where `#filling` belongs in the file. */

@@ -145,6 +145,11 @@ export class ConsoleEngine implements Console, Disposable {
     this.#failure = undefined;
   }
 
+  /** Where this epoch began. */
+  epochMark(): ConsoleMark {
+    return { epoch: this.#epoch, offset: this.#epochOffset };
+  }
+
   mark(): ConsoleMark {
     return { epoch: this.#epoch, offset: this.#intake.offset };
   }
@@ -242,13 +247,13 @@ export class ConsoleEngine implements Console, Disposable {
       onHit: (hit: Hit) => T;
     },
   ): Wait<T> {
-    const wait: Wait<T> = new Wait<T>({
+    const wait = new Wait<T>({
       patterns: how.compiled,
       bound: how.bound,
       timeoutMs: options.timeoutMs,
       signal: this.#signal(options),
       onHit: how.onHit,
-      onEnd: () => void this.#waits.delete(wait as Wait),
+      onEnd: (ended) => void this.#waits.delete(ended as Wait),
       onTimeout: (lateMs) => this.#timeoutError(options, lateMs),
     });
     if (!wait.over) this.#waits.add(wait as Wait);
@@ -309,6 +314,7 @@ export class ConsoleEngine implements Console, Disposable {
       this.#failure = error;
       this.#failWaits(error);
       this.#resetScope.fail(error);
+      this.#options.onMishap?.(error);
     });
   }
 
@@ -317,8 +323,11 @@ export class ConsoleEngine implements Console, Disposable {
     const tail = lastLines(this.#shown(Math.max(this.#epochStart, this.#window.end - tailBytes), at));
     if (this.#resetScope.active) this.#resetScope.came();
     // A kernel that panics as expected may well reboot by itself.
-    else if (!this.#panicScope.active)
-      this.#failWaits(unexpectedReset(how, { board: this.#options.boardName, tail }));
+    else if (!this.#panicScope.active) {
+      const error = unexpectedReset(how, { board: this.#options.boardName, tail });
+      this.#failWaits(error);
+      this.#options.onMishap?.(error);
+    }
     this.#begin('reset', at);
   }
 
