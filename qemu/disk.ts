@@ -1,17 +1,19 @@
-import { open, rename, rm, stat } from 'node:fs/promises';
+import { readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Cancellable, ImageFile, MediumState, ProvisionOptions } from '../rig/contracts/capabilities.js';
 import { RigError } from '../rig/contracts/errors.js';
 import { runProgram } from '../rig/lifetime/run-program.js';
+import { escapeOption } from './command-line.js';
 import { hostDiskFull, missingQemu } from './host-errors.js';
 
-/** `qemu-img dd` copies block by block of this size. */
-const blockBytes = 64 * 1024;
+/** Offsets and sizes of QEMU's block layer are multiples of this. */
+const sectorBytes = 512;
 
 /** The board's medium: a qcow2 overlay on an image that is never written. The caller sees to it that the board is off. */
 export class Disk {
   readonly #folder: string;
   readonly #overlay: string;
+  #sizeBytes = 0;
   #state: MediumState = { kind: 'unknown' };
 
   constructor(folder: string) {
@@ -45,35 +47,31 @@ export class Disk {
         evidence: { mediumBytes, imageBytes, image: path },
       });
     }
-    const size = roundUp(mediumBytes ?? imageBytes, 512);
+    const size = roundUp(mediumBytes ?? imageBytes, sectorBytes);
     this.#state = { kind: 'unknown' };
     await rm(this.#overlay, { force: true });
     await this.#img(['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', path, this.#overlay, String(size)], {
       signal,
     });
+    this.#sizeBytes = size;
     this.#state = { kind: 'image', sha256: image.sha256, path };
   }
 
   /** @throws RigError `storage.no-medium`, `storage.out-of-range`, `process.failed` */
   async read(offset: number, length: number, { signal }: Cancellable = {}): Promise<Uint8Array> {
     this.#assertMedium();
-    const first = Math.floor(offset / blockBytes);
-    const count = Math.ceil((offset + length) / blockBytes) - first;
-    const part = join(this.#folder, `read-${first}-${count}.raw`);
+    if (offset < 0 || length < 0 || offset + length > this.#sizeBytes)
+      throw outOfRange(offset, length, this.#sizeBytes);
+    if (length === 0) return new Uint8Array();
+    const start = offset - (offset % sectorBytes);
+    const size = roundUp(offset + length, sectorBytes) - start;
+    const part = join(this.#folder, `read-${start}-${size}.raw`);
+    // A window on the overlay. (`qemu-img dd` counts `count` from the start in some versions and from `skip` in others.)
+    const window = `driver=raw,offset=${start},size=${size},file.driver=qcow2,file.file.driver=file`;
+    const source = `${window},file.file.filename=${escapeOption(this.#overlay)}`;
     try {
-      const range = [`bs=${blockBytes}`, `skip=${first}`, `count=${count}`];
-      const files = [`if=${this.#overlay}`, `of=${part}`];
-      await this.#img(['dd', '-f', 'qcow2', '-O', 'raw', ...range, ...files], { signal });
-      await using file = await open(part, 'r');
-      const bytes = Buffer.alloc(length);
-      const { bytesRead } = await file.read(bytes, 0, length, offset - first * blockBytes);
-      if (bytesRead === length) return bytes;
-      throw new RigError(`Cannot read bytes ${offset} to ${offset + length}: the medium is shorter`, {
-        code: 'storage.out-of-range',
-        blame: 'suite',
-        hint: 'Read the partition table first, and stay within the medium.',
-        evidence: { offset, length, bytesRead },
-      });
+      await this.#img(['convert', '--image-opts', '-O', 'raw', source, part], { signal });
+      return (await readFile(part)).subarray(offset - start, offset - start + length);
     } finally {
       await rm(part, { force: true });
     }
@@ -117,6 +115,15 @@ export class Disk {
       hint: 'Provision it first.',
     });
   }
+}
+
+function outOfRange(offset: number, length: number, sizeBytes: number): RigError {
+  return new RigError(`Cannot read ${length} bytes at ${offset}: the medium has ${sizeBytes} bytes`, {
+    code: 'storage.out-of-range',
+    blame: 'suite',
+    hint: 'Read the partition table first, and stay within the medium.',
+    evidence: { offset, length, sizeBytes },
+  });
 }
 
 async function sizeOf(path: string): Promise<number> {
