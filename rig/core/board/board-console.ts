@@ -3,7 +3,8 @@ import type { RigError } from '../../contracts/errors.js';
 import { DisposalStack } from '../../lifetime/disposal-stack.js';
 import { ConsoleLog } from '../../record/console-log.js';
 import { ConsoleShell } from '../console/console-shell.js';
-import { ConsoleEngine, type EpochReason } from '../console/engine.js';
+import { ConsoleEngine } from '../console/engine.js';
+import type { EpochReason } from '../console/options.js';
 import type { SignatureName } from '../console/stages.js';
 import type { BoardControlOptions } from './board-control.js';
 
@@ -81,7 +82,8 @@ export async function openBoardConsole(
       },
     }),
   );
-  const { login, prompt } = type.signatures;
-  const shell = login || prompt ? ends.use(new ConsoleShell({ engine, boardType: type })) : undefined;
+  const shell = type.signatures.prompt
+    ? new ConsoleShell({ engine, access: type, abortSignal: () => host.signal() })
+    : undefined;
   return { engine, shell, [Symbol.asyncDispose]: () => ends[Symbol.asyncDispose]() };
 }

@@ -326,9 +326,11 @@ export class BoardControl implements ManagedBoard {
 
   async #shellReady(timeoutMs: number): Promise<void> {
     const onConsole = this.#console?.shell;
-    if (onConsole && this.hasConsoleLogin()) return onConsole.ready({ timeoutMs, signal: this.callSignal() });
+    // The console shell scales by itself.
+    const consoleReady = { timeoutMs: timeoutMs / this.#options.scale, signal: this.callSignal() };
+    if (onConsole && this.hasConsoleLogin()) return onConsole.ready(consoleReady);
     if (this.#ssh) return this.#ssh.ready(timeoutMs, this.callSignal());
-    if (onConsole) return onConsole.ready({ timeoutMs, signal: this.callSignal() });
+    if (onConsole) return onConsole.ready(consoleReady);
     need(undefined, 'shell', this.name);
   }
 
@@ -403,7 +405,7 @@ export class BoardControl implements ManagedBoard {
 const lastCommandEnds: ReadonlySet<string> = new Set([
   'ssh.lost',
   'ssh.timeout',
-  'console-shell.timeout',
+  'shell.timeout',
   'console.unexpected-reset',
   'board.powered-off',
 ]);

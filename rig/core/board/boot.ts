@@ -72,7 +72,7 @@ async function untilShell(board: Bootable, timeoutMs: number): Promise<void> {
 const timeouts: ReadonlySet<string> = new Set([
   'console.timeout',
   'shell.timeout',
-  'console-shell.timeout',
+  'shell.no-answer',
   'ssh.no-answer',
   'ssh.timeout',
 ]);
