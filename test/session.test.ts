@@ -2,12 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { test } from 'tap';
+import t, { test } from 'tap';
+import { PrintableText } from '../rig/cli/printable.js';
 import type { DeviceEvent } from '../rig/contracts/driver.js';
 import type { Json, RigError } from '../rig/contracts/errors.js';
 import type { SessionConsole } from '../rig/contracts/session.js';
@@ -22,6 +23,7 @@ import { LocalSession } from '../rig/core/session/local.js';
 import { attachSession, openSession } from '../rig/core/session/open.js';
 import { fakeBoard, openFake } from './session-actors.js';
 
+t.setTimeout(180_000);
 const home = mkdtempSync(join(tmpdir(), 'sess-'));
 process.env.XDG_RUNTIME_DIR = home;
 process.env.XDG_STATE_HOME = join(home, 'state');
@@ -547,4 +549,211 @@ test('a background session', async (t) => {
     roots,
   }).catch((error: RigError) => error);
   t.match(dead, { code: 'session.host-died' });
+});
+
+const rig = fileURLToPath(new URL('../rig/cli/main.js', import.meta.url));
+
+/** A lab of one board: its console is a socket of this test, its power switch a file. */
+async function makeLab(): Promise<{
+  cwd: string;
+  power: string;
+  said: () => string;
+  say(text: string): void;
+}> {
+  const cwd = mkdtempSync(join(home, 'lab-'));
+  const power = join(cwd, 'power');
+  writeFileSync(power, 'off\n');
+  let heard = '';
+  const lines = new Set<Socket>();
+  const server = createServer((socket) => {
+    lines.add(socket);
+    socket.on('close', () => lines.delete(socket)).on('error', () => {});
+    socket.on('data', (chunk) => {
+      heard += chunk.toString('latin1');
+      socket.write(`you said ${chunk.toString('latin1')}`);
+    });
+  });
+  server.listen(join(cwd, 'uart'));
+  server.unref();
+  writeFileSync(
+    join(cwd, 'bench.yaml'),
+    'arch: arm64\ncapabilities: [power, console]\nsignatures: { prompt: { literal: "# " } }\n',
+  );
+  const command = (text: string): string => JSON.stringify(['sh', '-c', text]);
+  writeFileSync(
+    join(cwd, 'lab.yaml'),
+    `boards:
+  bench:
+    type: ./bench.yaml
+    drivers:
+      console: { driver: console-tcp, socket: ${join(cwd, 'uart')} }
+      power:
+        driver: power-command
+        on: ${command(`echo on > ${power}`)}
+        off: ${command(`echo off > ${power}`)}
+        state: ["cat", "${power}"]
+`,
+  );
+  return {
+    cwd,
+    power,
+    said: () => heard,
+    say: (text) => {
+      for (const line of lines) line.write(text);
+    },
+  };
+}
+
+async function command(
+  cwd: string,
+  args: readonly string[],
+  input = '',
+): Promise<{ code: number; out: string; err: string }> {
+  const child = spawn(process.execPath, [rig, ...args], { cwd, stdio: 'pipe' });
+  left.push(child);
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (chunk: Buffer) => {
+    out += chunk.toString('latin1');
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    err += chunk.toString('latin1');
+  });
+  child.stdin.end(input);
+  const [code] = (await once(child, 'close')) as [number];
+  return { code, out, err };
+}
+
+/** Runs `rig console` in a terminal of its own, between two looks at the terminal's settings. */
+function terminal(cwd: string) {
+  const script = `stty -g > before; sh -c 'echo $$ > pid; exec "$NODE" "$RIG" console bench'; echo $? > code; stty -g > after`;
+  const child = spawn('script', ['-qfec', script, '/dev/null'], {
+    cwd,
+    env: { ...process.env, NODE: process.execPath, RIG: rig, SHELL: '/bin/sh' },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  left.push(child);
+  let shown = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    shown += chunk.toString('latin1');
+  });
+  const read = (file: string): string => readFileSync(join(cwd, file), 'utf8').trim();
+  const ended = once(child, 'exit');
+  return {
+    shows: (text: string) => until(`"${text}" in the terminal`, () => shown.includes(text)),
+    types: (text: string) => void child.stdin.write(text),
+    pid: () => Number(read('pid')),
+    end: async () => {
+      await ended;
+      return { code: read('code'), restored: read('before') === read('after'), shown };
+    },
+  };
+}
+
+test('the commands of a board, from up to down', async (t) => {
+  const lab = await makeLab();
+  const { cwd } = lab;
+  const early: [string[], object][] = [
+    [['up', 'bensh'], { code: 2, err: /bensh/ }],
+    [['power', 'bench', 'state'], { code: 0, out: 'bench: no session\n' }],
+    [['power', 'bench', 'cycle'], { code: 3, err: /no session.*rig up bench/s }],
+    [['power', 'bench', 'fry'], { code: 2, err: /one of on, off/ }],
+    [['ssh', 'bench', 'true'], { code: 3, err: /no session/ }],
+    [['up', 'bench', '--idle', 'soon'], { code: 2, err: /"soon"/ }],
+    [['logs', 'bench'], { code: 3, err: /no console log/ }],
+  ];
+  for (const [args, wanted] of early) t.match(await command(cwd, args), wanted, args.join(' '));
+
+  const up = await command(cwd, ['up', 'bench']);
+  t.match(up, { code: 0, out: /bench is up \(pid \d+.*\n {2}rig console bench/s, err: '' });
+  t.equal(readFileSync(lab.power, 'utf8'), 'on\n');
+  t.match(await command(cwd, ['up', 'bench']), { code: 0, out: /was up already/ });
+  t.match(await command(cwd, ['power', 'bench', 'off']), { code: 0, out: 'bench: off\n' });
+  t.match(await command(cwd, ['power', 'bench', 'state', '--json']), { out: /"power":"off"/ });
+  t.match(await command(cwd, ['power', 'bench', 'cycle']), { code: 0, out: 'bench: on\n' });
+  t.match(await command(cwd, ['power', 'bench', 'reset']), { code: 2, err: /has no reset/ });
+  t.match(await command(cwd, ['console', 'bench'], 'one\n'), { code: 0, out: 'you said one\n', err: '' });
+  lab.say('a\x1b[31mred\x1b]0;title\x07\n');
+  await until('it is logged', async () => (await command(cwd, ['logs', 'bench'])).out.includes('red'));
+  t.equal((await command(cwd, ['logs', 'bench'])).out, 'you said one\na\x1b[31mred\x1b]0;title\x07\n');
+
+  const console = terminal(cwd);
+  await console.shows('you said one\r\n');
+  console.types('two\r');
+  await console.shows('you said two\r');
+  t.ok(lab.said().endsWith('two\r'), 'keys go to the board as they are');
+  const session = await attach('bench', 'rig run boot');
+  await session.takeLease();
+  await console.shows('read-only: rig run boot');
+  t.match(await command(cwd, ['down', 'bench']), {
+    code: 3,
+    err: /busy: rig run boot \(pid .*--wait.*--force/s,
+  });
+  t.match(await command(cwd, ['up', 'bench']), { code: 3, err: /busy: rig run boot/ });
+  console.types('lost');
+  t.match(await command(cwd, ['console', 'bench'], 'x'), { code: 3, err: /busy: rig run boot/ });
+  await session[Symbol.asyncDispose]();
+  await console.shows('you can type again');
+  t.notMatch(lab.said(), /lost/, 'what is typed meanwhile does not reach the board');
+  console.types('\x03three\x1dfour');
+  await until('the last keys', () => lab.said().endsWith('\x03three'));
+  t.match(await console.end(), { code: '0', restored: true }, 'Ctrl-] leaves, Ctrl-C is a key of the board');
+
+  const killed = terminal(cwd);
+  await killed.shows('three');
+  process.kill(killed.pid(), 'SIGTERM');
+  t.match(await killed.end(), { code: '143', restored: true }, 'a signal restores the terminal');
+  const ended = terminal(cwd);
+  await ended.shows('three');
+  const following = command(cwd, ['logs', 'bench', '-f']);
+  t.match(await command(cwd, ['down', 'bench']), { code: 0, out: /is off/ });
+  t.match(await ended.end(), { code: '0', restored: true, shown: /session of board "bench" ended/ });
+  t.match(await following, { code: 0, out: /three/ });
+  t.equal(readFileSync(lab.power, 'utf8'), 'off\n');
+  t.match(await command(cwd, ['logs', 'bench']), { code: 0, out: /three/ }, 'the log outlives the session');
+
+  await command(cwd, ['up', 'bench']);
+  const broken = readFileSync(lab.power, 'utf8');
+  rmSync(lab.power);
+  t.match(
+    await command(cwd, ['down', 'bench']),
+    { code: 3, out: '', err: /Cannot read the power state/ },
+    'a board that could not be powered off is not called off',
+  );
+  writeFileSync(lab.power, broken);
+
+  // A background process that is killed leaves its board as it is: a real one cannot go with it.
+  await command(cwd, ['up', 'bench']);
+  const { holder } = await (await attach('bench')).info();
+  process.kill(holder.pid, 'SIGKILL');
+  await until('it is gone', () => !running(holder.pid));
+  t.match(await command(cwd, ['down', 'bench']), { code: 0, out: /had died \(rig up \(pid/ });
+  t.match(await command(cwd, ['down', 'bench']), { code: 0, out: 'bench has no session\n' });
+  writeFileSync(
+    join(cwd, 'lab.yaml'),
+    readFileSync(join(cwd, 'lab.yaml'), 'utf8').replace('uart', 'nowhere'),
+  );
+  const bad = await command(cwd, ['up', 'bench']);
+  t.equal(bad.code, 3, 'what fails in the background is told here');
+  t.match(bad.err, /nowhere/);
+  t.match(
+    await command(cwd, ['power', 'bench', 'state']),
+    { out: 'bench: no session\n' },
+    'and leaves nothing',
+  );
+});
+
+test('nothing but text, newline and tab reaches a terminal', (t) => {
+  const hostile =
+    'ok\x1b[31mred\x1b]0;ti\x1b\\tle\x07\x9b1m\u009b2J\x1bcé\tx\r\n\x1b[6n\x1b]8;;http://x\x07\u202ek\x08\x00z\n';
+  const bytes = Buffer.from(hostile);
+  for (let size = 1; size <= bytes.length; size += 1) {
+    const text = new PrintableText();
+    let out = '';
+    for (let from = 0; from < bytes.length; from += size) out += text.push(bytes.subarray(from, from + size));
+    out += text.end();
+    if (/[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]/.test(out)) t.fail(`size ${size}: ${JSON.stringify(out)}`);
+    if (!out.includes('okred') || !out.includes('é\tx\n')) t.fail(`size ${size}: ${JSON.stringify(out)}`);
+  }
+  t.pass('at every chunk size');
+  t.end();
 });

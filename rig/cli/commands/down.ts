@@ -18,7 +18,9 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
     await using session = await existingSession(request, { ...io, signal });
     if (!session) return await cleanUp(name, io);
     const { kind, holder } = await session.info({ signal });
-    await session.stop({ force: input.options.force === true, signal });
+    const { orderly, error, failure } = await session.stop({ force: input.options.force === true, signal });
+    if (failure) throw failure;
+    if (!orderly) throw error;
     io.out(
       kind === 'run'
         ? `${name} is off: ${describeHolder(holder)} was told to end\n`

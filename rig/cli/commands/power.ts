@@ -40,11 +40,11 @@ async function act(
   const { signal } = io;
   if (action === 'on') {
     await using up = await bringUp(request, { io, input });
-    return capability(up.session, 'power').state({ signal });
+    return await capability(up.session, 'power').state({ signal });
   }
   if (action === 'state') {
     await using session = await existingSession(request, io);
-    return session && capability(session, 'power').state({ signal });
+    return session && (await capability(session, 'power').state({ signal }));
   }
   await using session = await sessionOf(request, io);
   const power = capability(session, 'power');
@@ -57,7 +57,7 @@ async function act(
     await power.off({ signal });
     await power.on({ signal });
   }
-  return power.state({ signal });
+  return await power.state({ signal });
 }
 
 async function shutdown(session: AttachedSession, signal: AbortSignal): Promise<void> {

@@ -22,6 +22,8 @@ interface Pending {
 export interface SessionEnd {
   readonly orderly: boolean;
   readonly error: RigError;
+  /** What the session could not give back: the board may still be on. */
+  readonly failure?: RigError;
 }
 
 /** One connection to a session: requests and their answers, events, console subscriptions. */
@@ -38,6 +40,7 @@ export class SessionClient implements AsyncDisposable {
   #next = 1;
   #end: SessionEnd | undefined;
   #goodbye: string | undefined;
+  #failure: RigError | undefined;
 
   private constructor(socket: Socket, info: SessionInfo) {
     this.#socket = socket;
@@ -193,6 +196,7 @@ export class SessionClient implements AsyncDisposable {
         return;
       case 'end':
         this.#goodbye = message.reason;
+        if (message.failure) this.#failure = fromErrorRecord(message.failure);
         return;
       default:
         return;
@@ -232,7 +236,8 @@ export class SessionClient implements AsyncDisposable {
   #closed(): SessionEnd {
     const { name } = this.info.board;
     const error = sessionEnded(name, this.#goodbye ?? 'its process died');
-    this.#end = { orderly: this.#goodbye !== undefined, error };
+    const orderly = this.#goodbye !== undefined;
+    this.#end = { orderly, error, ...(this.#failure ? { failure: this.#failure } : {}) };
     for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(error);
     for (const id of [...this.#readers.keys()]) this.#lose(id, error);
     if (!this.#end.orderly) for (const listener of this.events) listener({ kind: 'lost', error });

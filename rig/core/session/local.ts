@@ -98,9 +98,19 @@ export class LocalSession implements ServedSession {
         await server.lease.take(server, { holder: options.holder, wait: false, signal });
       }
       const { openDevices, signal, secrets = [] } = options;
-      const parts = await openParts(board, { openDevices, places, stack, secrets, signal });
       const serving = server;
-      stack.defer(() => serving.stopServing('it was asked to end'));
+      const devices = new DisposalStack();
+      stack.defer(async () => {
+        try {
+          await devices[Symbol.asyncDispose]();
+        } catch (error) {
+          const failure = teardownError(board, error);
+          serving.failed(failure);
+          throw failure;
+        }
+      });
+      const parts = await openParts(board, { openDevices, places, stack: devices, secrets, signal });
+      devices.defer(() => serving.stopServing('it was asked to end'));
       const end = (): Promise<void> => endAll(board, stack);
       const session = new LocalSession(board, { ...parts, recovered: lock.recovered, end });
       server.serve(session);

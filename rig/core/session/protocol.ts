@@ -24,8 +24,8 @@ export type ServerMessage =
   | { readonly type: 'lease'; readonly holder: Holder | null }
   | { readonly type: 'gap'; readonly id: number; readonly missedBytes: number }
   | { readonly type: 'console-lost'; readonly id: number; readonly error: ErrorRecord }
-  /** The session ends in good order. */
-  | { readonly type: 'end'; readonly reason: string };
+  /** The session ends of its own accord; `failure` says what it could not give back. */
+  | { readonly type: 'end'; readonly reason: string; readonly failure?: ErrorRecord };
 
 /** A session as it describes itself to who attaches. */
 export interface SessionInfo {

@@ -1,7 +1,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { DeviceEvent } from '../../contracts/driver.js';
-import { RigError } from '../../contracts/errors.js';
+import { RigError, toErrorRecord } from '../../contracts/errors.js';
 import type { BoardSession, Holder } from '../../contracts/session.js';
 import { SerialQueue } from '../../lifetime/serial-queue.js';
 import type { ConsoleHub } from './console-hub.js';
@@ -46,6 +46,7 @@ export class SessionServer implements AsyncDisposable {
   #served: ServedSession | undefined;
   #medium = 'null';
   #stopped: RigError | undefined;
+  #failure: RigError | undefined;
 
   private constructor(path: string, options: ServerOptions) {
     this.options = options;
@@ -91,6 +92,11 @@ export class SessionServer implements AsyncDisposable {
 
   fail(error: unknown): void {
     this.#ready.reject(error);
+  }
+
+  /** The board could not be given back as it should: the clients are told with the end. */
+  failed(error: RigError): void {
+    this.#failure = error;
   }
 
   get stopped(): RigError | undefined {
@@ -147,7 +153,11 @@ export class SessionServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.stopServing('its owner ended');
     this.#ready.reject(this.#stopped);
-    this.#broadcast({ type: 'end', reason: this.#stopped?.message ?? '' });
+    this.#broadcast({
+      type: 'end',
+      reason: this.#stopped?.message ?? '',
+      ...(this.#failure ? { failure: toErrorRecord(this.#failure) } : {}),
+    });
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     rmSync(this.#path, { force: true });
     for (const socket of this.#sockets) socket.end();
