@@ -32,6 +32,8 @@ const resultsDir = join(packageRoot, 'test-results');
 const startedMs = performance.now();
 const abort = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => abort.abort(name));
+// `npm test | head` closes the pipe: nobody reads on, so there is nobody to tell.
+process.stdout.on('error', () => process.exit(1));
 
 process.exitCode = await main();
 

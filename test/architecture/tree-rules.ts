@@ -33,7 +33,7 @@ export function judgeTree(files: readonly TreeFile[], rooms: readonly string[] =
   const paths = new Set(files.map((file) => file.path));
   return [
     ...rooms.filter((room) => !paths.has(`${room}/README.md`)).map((room) => `${room}/ has no README.md`),
-    ...judgeDecisions(paths),
+    ...judgeDecisions(paths, files.find((file) => file.path === 'docs/decisions/README.md')?.text ?? ''),
     ...files.flatMap(judgeText),
   ];
 }
@@ -48,16 +48,20 @@ function judgeText({ path, text }: TreeFile): string[] {
     );
 }
 
-function judgeDecisions(paths: ReadonlySet<string>): string[] {
+function judgeDecisions(paths: ReadonlySet<string>, index: string): string[] {
   const numbers = [...paths]
     .map((path) => /^docs\/decisions\/(\d{4})-[a-z0-9-]+\.md$/.exec(path)?.[1])
     .filter((found) => found !== undefined)
     .map(Number)
     .sort((a, b) => a - b);
-  const wanted = numbers.map((_, index) => index + 1);
-  return numbers.flatMap((number, index) =>
-    number === wanted[index]
+  const outOfPlace = numbers.flatMap((number, position) =>
+    number === position + 1
       ? []
-      : [`docs/decisions: ${number} stands where ${wanted[index]} belongs (a gap, or one twice)`],
+      : [`docs/decisions: ${number} stands where ${position + 1} belongs (a gap, or one twice)`],
   );
+  const unlisted = [...paths]
+    .filter((path) => path.startsWith('docs/decisions/') && !path.endsWith('/README.md'))
+    .filter((path) => !index.includes(path.slice('docs/decisions/'.length)))
+    .map((path) => `docs/decisions/README.md does not list ${path}`);
+  return [...outOfPlace, ...unlisted];
 }
