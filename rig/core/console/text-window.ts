@@ -1,6 +1,9 @@
 /** What is kept at least, and the buffer's size; between the two the oldest text is dropped. */
 const keepBytes = 256 * 1024;
 const capacityBytes = 1024 * 1024;
+/** Largest text that is made into one string for all searches, and how far it reaches back for their overlaps. */
+const sharedBytes = 72 * 1024;
+const marginBytes = 2200;
 
 /**
  * The last text of a console: bytes after cleaning, each with its place in the raw log. Positions count cleaned bytes since
@@ -15,6 +18,7 @@ export class TextWindow {
   /** From position `#from[i]` on, raw offset minus position is `#shift[i]`. */
   #from: number[] = [];
   #shift: number[] = [];
+  #shared = { from: 0, to: 0, text: '' };
 
   constructor(options: { keepBytes?: number; capacityBytes?: number } = {}) {
     this.#keepBytes = options.keepBytes ?? keepBytes;
@@ -58,8 +62,19 @@ export class TextWindow {
     this.#shift = this.#shift.slice(first);
   }
 
-  /** One character for each byte; what was dropped is left out. */
+  /** One character for each byte; what was dropped is left out. Several searches over the same new text share one string. */
   latin1(from: number, to: number): string {
+    const first = Math.max(from, this.#start);
+    if (to <= first) return '';
+    if (first < this.#shared.from || to > this.#shared.to) {
+      if (to - first > sharedBytes) return this.#latin1(first, to);
+      const start = Math.max(this.#start, first - marginBytes);
+      this.#shared = { from: start, to: this.end, text: this.#latin1(start, this.end) };
+    }
+    return this.#shared.text.slice(first - this.#shared.from, to - this.#shared.from);
+  }
+
+  #latin1(from: number, to: number): string {
     return this.#bytes.toString('latin1', Math.max(0, from - this.#start), Math.max(0, to - this.#start));
   }
 
