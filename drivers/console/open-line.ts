@@ -1,4 +1,6 @@
-import type { Cancellable, ConsoleLine, ConsoleSink } from '../../rig/contracts/capabilities.js';
+import { packageVersion } from '../../rig/config/package.js';
+import type { Cancellable, ConsoleLine, ConsolePort, ConsoleSink } from '../../rig/contracts/capabilities.js';
+import type { Device } from '../../rig/contracts/driver.js';
 import { RigError } from '../../rig/contracts/errors.js';
 
 /** How bytes leave a line, and how it is closed. `close` must be safe to call on a line that is gone. */
@@ -46,7 +48,10 @@ export class OpenLine implements ConsoleLine {
       const abort = () => settle(() => reject(signal?.reason));
       this.#waiting.add(fail);
       signal?.addEventListener('abort', abort, { once: true });
-      this.#ends.write(bytes, (error) => settle(() => (error ? reject(writeError(error)) : resolve())));
+      // A copy: who writes may use the bytes again at once.
+      this.#ends.write(Uint8Array.from(bytes), (error) =>
+        settle(() => (error ? reject(writeError(error)) : resolve())),
+      );
     });
   }
 
@@ -73,5 +78,43 @@ function writeError(cause: Error): RigError {
     blame: 'rig',
     hint: 'Look whether the adapter is still plugged in.',
     cause,
+  });
+}
+
+/** A device that is a console and nothing else: one line at a time, closed with the device. */
+export class ConsoleDevice implements Device {
+  readonly driver: Device['driver'];
+  readonly capabilities: { readonly console: ConsolePort };
+  #line: Promise<ConsoleLine> | undefined;
+
+  constructor(name: string, openLine: (sink: ConsoleSink, options: Cancellable) => Promise<ConsoleLine>) {
+    this.driver = { name, version: packageVersion() };
+    this.capabilities = {
+      console: {
+        open: async (sink, options = {}) => {
+          if (this.#line) throw busyError(name);
+          options.signal?.throwIfAborted();
+          this.#line = openLine(sink, options);
+          this.#line.catch(() => {
+            this.#line = undefined;
+          });
+          return this.#line;
+        },
+      },
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Who opened it was told already when that failed.
+    const line = await this.#line?.catch(() => undefined);
+    await line?.[Symbol.asyncDispose]();
+  }
+}
+
+function busyError(name: string): RigError {
+  return new RigError(`Cannot open the console: ${name} has it open already`, {
+    code: 'console.busy',
+    blame: 'rig',
+    hint: 'A console is opened once and shared by the session that holds the board.',
   });
 }

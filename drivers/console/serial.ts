@@ -2,12 +2,11 @@ import { realpathSync } from 'node:fs';
 import { readdir, realpath } from 'node:fs/promises';
 import { SerialPort } from 'serialport';
 import { z } from 'zod';
-import { packageVersion } from '../../rig/config/package.js';
-import type { ConsoleLine, ConsolePort, ConsoleSink } from '../../rig/contracts/capabilities.js';
-import type { Device, Driver } from '../../rig/contracts/driver.js';
+import type { ConsoleLine, ConsoleSink } from '../../rig/contracts/capabilities.js';
+import type { Driver } from '../../rig/contracts/driver.js';
 import { RigError } from '../../rig/contracts/errors.js';
 import { driverOptions } from '../options.js';
-import { OpenLine } from './open-line.js';
+import { ConsoleDevice, OpenLine } from './open-line.js';
 import { lockDevice } from './uucp-lock.js';
 
 const options = driverOptions(
@@ -37,32 +36,13 @@ export const serialConsoleDriver: Driver = {
   validate: options.validate,
   optionsSchema: options.optionsSchema,
   claims: (config) => [`serial port ${sameNameFor(options.parse(config).path)}`],
-  open: async (config) => new SerialConsole(options.parse(config)),
+  open: async (config) => {
+    const parsed = options.parse(config);
+    return new ConsoleDevice('console-serial', (sink) => openSerial(parsed, sink));
+  },
 };
 
 type Parsed = ReturnType<typeof options.parse>;
-
-class SerialConsole implements Device {
-  readonly driver = { name: serialConsoleDriver.name, version: packageVersion() };
-  readonly capabilities: { readonly console: ConsolePort };
-  #line: ConsoleLine | undefined;
-
-  constructor(parsed: Parsed) {
-    this.capabilities = {
-      console: {
-        open: async (sink, { signal } = {}) => {
-          signal?.throwIfAborted();
-          this.#line = await openSerial(parsed, sink);
-          return this.#line;
-        },
-      },
-    };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#line?.[Symbol.asyncDispose]();
-  }
-}
 
 async function openSerial(parsed: Parsed, sink: ConsoleSink): Promise<ConsoleLine> {
   const device = await realpath(parsed.path).catch(async (cause) => {

@@ -1,13 +1,12 @@
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import { z } from 'zod';
-import { packageVersion } from '../../rig/config/package.js';
-import type { ConsoleLine, ConsolePort, ConsoleSink } from '../../rig/contracts/capabilities.js';
-import type { Device, Driver } from '../../rig/contracts/driver.js';
+import type { Cancellable, ConsoleLine, ConsoleSink } from '../../rig/contracts/capabilities.js';
+import type { Driver } from '../../rig/contracts/driver.js';
 import { RigError } from '../../rig/contracts/errors.js';
 import { pause } from '../../rig/lifetime/abortable.js';
 import { duration } from '../../rig/schema/units.js';
 import { driverOptions } from '../options.js';
-import { OpenLine } from './open-line.js';
+import { ConsoleDevice, OpenLine } from './open-line.js';
 
 const addressWanted = 'host:port, such as lab-server:4001 or [fe80::1]:4001';
 
@@ -49,36 +48,21 @@ export const tcpConsoleDriver: Driver = {
   validate: options.validate,
   optionsSchema: options.optionsSchema,
   claims: (config) => [`console ${nameOf(options.parse(config))}`],
-  open: async (config) => new TcpConsole(options.parse(config)),
+  open: async (config) => {
+    const parsed = options.parse(config);
+    return new ConsoleDevice('console-tcp', (sink, { signal }) => openLine(parsed, { sink, signal }));
+  },
 };
 
 type Parsed = ReturnType<typeof options.parse>;
 
-class TcpConsole implements Device {
-  readonly driver = { name: tcpConsoleDriver.name, version: packageVersion() };
-  readonly capabilities: { readonly console: ConsolePort };
-  #line: ConsoleLine | undefined;
-
-  constructor(parsed: Parsed) {
-    this.capabilities = {
-      console: {
-        open: async (sink, { signal } = {}) => {
-          const name = nameOf(parsed);
-          const socket = await connectUntil(targetOf(parsed), {
-            name,
-            timeoutMs: parsed.connectTimeout,
-            signal,
-          });
-          this.#line = openSocket(socket, { name, sink });
-          return this.#line;
-        },
-      },
-    };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#line?.[Symbol.asyncDispose]();
-  }
+async function openLine(
+  parsed: Parsed,
+  { sink, signal }: { sink: ConsoleSink } & Cancellable,
+): Promise<ConsoleLine> {
+  const name = nameOf(parsed);
+  const socket = await connectUntil(targetOf(parsed), { name, timeoutMs: parsed.connectTimeout, signal });
+  return openSocket(socket, { name, sink });
 }
 
 function openSocket(socket: Socket, { name, sink }: { name: string; sink: ConsoleSink }): ConsoleLine {

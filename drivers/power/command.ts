@@ -56,6 +56,7 @@ class CommandPower implements Device {
   /** What the last command that ended well made of it. */
   #tracked: PowerState = 'unknown';
   #offSinceMs = Number.NEGATIVE_INFINITY;
+  #closed = false;
   #disposed: Promise<void> | undefined;
 
   constructor(parsed: Parsed, context: DriverContext) {
@@ -71,6 +72,7 @@ class CommandPower implements Device {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
     this.#disposed ??= this.#queue.run(async () => {
       if (this.#tracked !== 'off') await this.#switch('off', {});
     });
@@ -78,6 +80,8 @@ class CommandPower implements Device {
   }
 
   async #switch(wanted: 'on' | 'off', { signal }: Cancellable = {}): Promise<void> {
+    if (this.#closed && wanted === 'on') throw closedError();
+    const before = this.#tracked;
     // A command may stand for a push of a button: never push where the state is right already.
     if (this.#options.state && (await this.#state({ signal })) === wanted) return;
     if (wanted === 'on') {
@@ -97,7 +101,8 @@ class CommandPower implements Device {
       });
     if (wanted === 'off') this.#offSinceMs = performance.now();
     this.#tracked = wanted;
-    this.#emit({ kind: 'power', state: wanted, cause: 'rig' });
+    // Without a state command the same order is given again, in case it was lost; that is no news.
+    if (this.#options.state || before !== wanted) this.#emit({ kind: 'power', state: wanted, cause: 'rig' });
   }
 
   async #state({ signal }: Cancellable = {}): Promise<PowerState> {
@@ -136,4 +141,12 @@ class CommandPower implements Device {
       );
     }
   }
+}
+
+function closedError(): RigError {
+  return new RigError('Cannot switch the power on: the board was closed', {
+    code: 'power.closed',
+    blame: 'rig',
+    hint: 'The session that held the board has ended; start it again.',
+  });
 }

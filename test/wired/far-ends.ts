@@ -1,0 +1,84 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { Test } from 'tap';
+import { serialConsoleDriver } from '../../drivers/console/serial.js';
+import { tcpConsoleDriver } from '../../drivers/console/tcp.js';
+import type { Driver } from '../../rig/contracts/driver.js';
+import { pollUntil } from '../../rig/lifetime/poll.js';
+import { patienceMs } from './support.js';
+
+/** The far end of a console: hears what is typed, says what it is told to, and vanishes. */
+export interface FarEnd {
+  readonly driver: Driver;
+  readonly options: Record<string, unknown>;
+  heard(): Buffer;
+  say(bytes: Uint8Array): void;
+  vanish(): Promise<void>;
+}
+
+export async function socketFarEnd(t: Test, where: { path: string } | undefined): Promise<FarEnd> {
+  const heard: Buffer[] = [];
+  let peer: Socket | undefined;
+  const server: Server = createServer((socket) => {
+    peer = socket;
+    socket.on('data', (chunk) => heard.push(chunk)).on('error', () => undefined);
+  });
+  server.listen(where ? where.path : { port: 0, host: '127.0.0.1' });
+  await once(server, 'listening');
+  t.teardown(() => {
+    peer?.destroy();
+    server.close();
+  });
+  const options = where
+    ? { socket: where.path }
+    : { address: `127.0.0.1:${(server.address() as AddressInfo).port}` };
+  return {
+    driver: tcpConsoleDriver,
+    options,
+    heard: () => Buffer.concat(heard),
+    say: (bytes) => {
+      void pollUntil(() => peer !== undefined, { timeoutMs: patienceMs, what: 'a client' }).then(() =>
+        peer?.write(bytes),
+      );
+    },
+    vanish: async () => void peer?.destroy(),
+  };
+}
+
+/** A pseudo-terminal whose master end a Python process holds: its end is the adapter being pulled out. */
+export async function ptyFarEnd(t: Test): Promise<FarEnd & { readonly path: string }> {
+  const program = `
+import os, pty, sys, threading, tty
+master, slave = pty.openpty()
+tty.setraw(slave)
+sys.stdout.write(os.ttyname(slave) + "\\n"); sys.stdout.flush()
+def outward():
+    while True:
+        data = os.read(0, 65536)
+        if not data: os._exit(0)
+        while data: data = data[os.write(master, data):]
+threading.Thread(target=outward, daemon=True).start()
+while True:
+    try: data = os.read(master, 65536)
+    except OSError: continue
+    os.write(2, data)
+`;
+  const python: ChildProcess = spawn('/usr/bin/python3', ['-c', program], { stdio: 'pipe' });
+  t.teardown(() => void python.kill('SIGKILL'));
+  const heard: Buffer[] = [];
+  python.stderr?.on('data', (chunk: Buffer) => heard.push(chunk));
+  const [first] = (await once(python.stdout ?? python, 'data')) as [Buffer];
+  const path = first.toString().trim();
+  return {
+    driver: serialConsoleDriver,
+    options: { path },
+    path,
+    heard: () => Buffer.concat(heard),
+    say: (bytes) => void python.stdin?.write(bytes),
+    vanish: async () => {
+      python.kill('SIGKILL');
+      await once(python, 'exit');
+    },
+  };
+}
