@@ -586,7 +586,7 @@ async function makeLab(): Promise<{
   bench:
     type: ./bench.yaml
     drivers:
-      console: { driver: console-tcp, socket: ${join(cwd, 'uart')} }
+      console: { driver: console-tcp, socket: ${join(cwd, 'uart')}, connectTimeout: 300ms }
       power:
         driver: power-command
         on: ${command(`echo on > ${power}`)}
