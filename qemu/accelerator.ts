@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync } from 'node:fs';
 import type { Architecture } from '../rig/contracts/board.js';
 
 export interface Accelerator {
@@ -12,16 +12,22 @@ const guestsOfHost: Readonly<Record<string, readonly Architecture[]>> = {
   arm64: ['arm64'],
 };
 
-/** KVM where this user may open it and the processor is of the guest's kind; otherwise translation (TCG). */
+/**
+ * KVM where this user may open it, the processor is of the guest's kind and virtualises in hardware; otherwise translation
+ * (TCG). A KVM without VMX or SVM (a paravirtual one inside a cloud guest) opens and makes machines, and then stops at the first
+ * floating-point instruction of OVMF with an emulation failure.
+ */
 export function chooseAccelerator(
   guest: Architecture,
-  { device = '/dev/kvm', host = process.arch as string } = {},
+  { device = '/dev/kvm', host = process.arch as string, cpuInfo = '/proc/cpuinfo' } = {},
 ): Accelerator {
   if (!guestsOfHost[host]?.includes(guest))
     return { name: 'tcg', reason: `a host of ${host} cannot run ${guest} by itself` };
   try {
     // Access bits alone say too little: in a container the node may be there and opening it forbidden.
     closeSync(openSync(device, constants.O_RDWR));
+    if (host === 'x64' && !/^flags\s*:.*\b(vmx|svm)\b/m.test(readFileSync(cpuInfo, 'utf8')))
+      return { name: 'tcg', reason: `${device} is there, but the processor has neither VMX nor SVM` };
     return { name: 'kvm', reason: `${device} is usable` };
   } catch (error) {
     return { name: 'tcg', reason: `${device} is not usable: ${(error as NodeJS.ErrnoException).code}` };

@@ -316,6 +316,9 @@ vmTest('UEFI variables are made once and kept', async (t) => {
 
 vmTest('KVM only where the host can', async (t) => {
   t.match(chooseAccelerator('arm64', { host: 'x64', device: '/dev/null' }), { name: 'tcg' });
-  t.match(chooseAccelerator('amd64', { host: 'x64', device: '/dev/null' }), { name: 'kvm' });
+  const dir = t.testdir({ real: 'flags\t\t: fpu svm sse2\n', paravirtual: 'flags\t\t: fpu sse2\n' });
+  const usable = { host: 'x64', device: '/dev/null' };
+  t.match(chooseAccelerator('amd64', { ...usable, cpuInfo: `${dir}/real` }), { name: 'kvm' });
+  t.match(chooseAccelerator('amd64', { ...usable, cpuInfo: `${dir}/paravirtual` }), { name: 'tcg', reason: /VMX/ });
   t.match(chooseAccelerator('amd64', { host: 'x64', device: '/nowhere' }), { name: 'tcg', reason: /ENOENT/ });
 });
