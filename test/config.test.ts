@@ -201,7 +201,7 @@ t.test('all problems of a lab are told together', async (t) => {
   Desk:
     type: ./mine.yaml
   a:
-    type: virt-arm65x
+    type: toaster
     label: [x]
   b:
     type: ./broken.yaml
@@ -255,7 +255,7 @@ t.test('one problem each', async (t) => {
     mine.replace("literal: '~ # '", () => "regexp: '^(\\w+\\s?)*$'"),
   );
   writeFileSync(join(cwd, 'no-kernel.yaml'), mine.replace('./Image', './Imgae'));
-  writeFileSync(join(cwd, 'profile.yaml'), `${mine}profile: resinoss\n`);
+  writeFileSync(join(cwd, 'profile.yaml'), `${mine}profile: nowhere\n`);
   const found: Record<string, string> = {};
   for (const [name, content] of Object.entries(cases)) {
     writeFileSync(join(cwd, 'lab.yaml'), content);
