@@ -1,0 +1,104 @@
+import type { AttemptRecord, BoardEvent, BoardRecord, StepRecord } from '../../rig/record/model.js';
+import { duration } from '../words.js';
+import { type ConsoleLine, consoleLines } from './console-lines.js';
+
+/** One row of the log of an attempt: something that the console said, or something that was done or seen. */
+export type LogRow =
+  | ({ readonly kind: 'console'; readonly board: string } & ConsoleLine)
+  | {
+      readonly kind: 'power' | 'link' | 'epoch' | 'stage' | 'input' | 'step' | 'trouble' | 'note';
+      readonly t: number;
+      readonly board: string;
+      readonly text: string;
+    };
+
+type EventRow = Exclude<LogRow, { kind: 'console' }>;
+
+/** Where an event stands among the lines: by its own byte offset when it has one, else by time. */
+interface Placed {
+  readonly row: EventRow;
+  readonly before?: number;
+  readonly after?: number;
+}
+
+/** Console and actions of an attempt on one time line, in order; of several boards, merged by time. */
+export function logRows(
+  dir: string,
+  place: { boards: readonly BoardRecord[]; attempt: AttemptRecord; maxBytes: number },
+): LogRow[] {
+  const { boards, attempt, maxBytes } = place;
+  const columns = boards.map((board, index) => {
+    const own = board.timeline
+      .filter(({ t }) => t >= attempt.startT && t <= attempt.endT)
+      .flatMap((event) => boardRow(event, board.name));
+    const steps = index === 0 ? attempt.steps.flatMap((step) => stepRows(step, board.name)) : [];
+    const placed = [...own, ...steps].sort((a, b) => a.row.t - b.row.t);
+    return interleave(consoleLines(dir, { board, attempt, maxBytes }), { placed, board: board.name });
+  });
+  return columns.length === 1 ? (columns[0] ?? []) : columns.flat().sort((a, b) => a.t - b.t);
+}
+
+function interleave(lines: readonly ConsoleLine[], events: { placed: Placed[]; board: string }): LogRow[] {
+  const rows: LogRow[] = [];
+  let next = 0;
+  for (const { row, before, after } of events.placed) {
+    const isEarlier = (line: ConsoleLine): boolean => {
+      if (before !== undefined) return line.offset < before;
+      return after !== undefined ? line.offset <= after : line.t <= row.t;
+    };
+    for (let line = lines[next]; line && isEarlier(line); line = lines[next]) {
+      rows.push({ kind: 'console', board: events.board, ...line });
+      next += 1;
+    }
+    rows.push(row);
+  }
+  return [
+    ...rows,
+    ...lines.slice(next).map((line): LogRow => ({ kind: 'console', board: events.board, ...line })),
+  ];
+}
+
+function boardRow(event: BoardEvent, board: string): Placed[] {
+  const row = (kind: EventRow['kind'], text: string): EventRow => ({ kind, t: event.t, board, text });
+  switch (event.type) {
+    case 'power':
+      return [{ row: row('power', `Power ${event.state}${byItself(event.cause)}`) }];
+    case 'reset':
+      return [{ row: row('power', `Reset${byItself(event.cause)}`) }];
+    case 'link':
+      return [{ row: row('link', `Network link ${event.state}`) }];
+    case 'epoch':
+      return [{ row: row('epoch', `Boot ${event.epoch} begins (${event.reason})`), before: event.offset }];
+    case 'stage': {
+      const reached = row('stage', `Reached ${event.stage} after ${duration(event.ms)}`);
+      return [{ row: reached, ...(event.offset === undefined ? {} : { after: event.offset }) }];
+    }
+    case 'console.input':
+      return [{ row: row('input', `Typed ${JSON.stringify(event.text)}`) }];
+    case 'shell': {
+      const end = event.exitCode === null ? 'no answer' : `exit ${event.exitCode}`;
+      return [{ row: row('input', `${event.via} $ ${event.command} → ${end}, ${duration(event.ms)}`) }];
+    }
+    case 'board.broken':
+      return [{ row: row('trouble', `Board broken: ${event.error.message}`) }];
+    case 'log':
+      return [{ row: row(event.level === 'warning' ? 'trouble' : 'note', event.message) }];
+  }
+}
+
+function byItself(cause: 'rig' | 'board'): string {
+  return cause === 'board' ? ', by the board itself' : '';
+}
+
+function stepRows(step: StepRecord, board: string): Placed[] {
+  const begin: Placed = { row: { kind: 'step', t: step.startT, board, text: `Step: ${step.name}` } };
+  const inside = step.children.flatMap((child) => stepRows(child, board));
+  const failed = step.assertions
+    .filter((assertion) => !assertion.ok)
+    .map(({ t, name }): Placed => ({ row: { kind: 'trouble', t, board, text: `Not ok: ${name}` } }));
+  const end: Placed[] =
+    step.endT !== undefined && !step.ok
+      ? [{ row: { kind: 'trouble', t: step.endT, board, text: `Step failed: ${step.name}` } }]
+      : [];
+  return [begin, ...inside, ...failed, ...end];
+}
