@@ -1,3 +1,4 @@
+// Long because one process with all actors costs less than a file for each part of a session.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -430,11 +431,8 @@ test('a reader that does not read neither stalls the board nor fills memory', as
     },
     lost: () => {},
   });
-  const before = process.memoryUsage().rss;
   await owner.console?.write(Buffer.from('flood\n'));
   await until('the flood is over', () => bytes >= 40_000_000 && last.endsWith('flooded\n'));
-  // 40 MB passed by; a reader may hold 1 MiB here.
-  t.ok(process.memoryUsage().rss - before < 30_000_000, 'memory stays bounded');
   const decoder = new FrameDecoder();
   let received = 0;
   let missed = 0;
@@ -449,7 +447,8 @@ test('a reader that does not read neither stalls the board nor fills memory', as
   });
   socket.resume();
   await until('the newest text arrives', () => text.endsWith('flooded\n'));
-  t.ok(missed > 1_000_000, `a gap is marked (${missed} bytes)`);
+  // What was held for it comes now: 1 MiB here, and what the kernel's socket buffers took.
+  t.ok(received < 4_000_000, `of ${bytes} bytes only ${received} were held`);
   t.equal(missed + received, bytes, 'gap and bytes together are all there was');
   socket.destroy();
   await owner[Symbol.asyncDispose]();
