@@ -1,6 +1,8 @@
 /** What is kept at least, and the buffer's size; between the two the oldest text is dropped. */
 const keepBytes = 256 * 1024;
 const capacityBytes = 1024 * 1024;
+/** Places remembered at which bytes were taken out; text of many more escape sequences than that is kept for less long. */
+const maxShifts = 128 * 1024;
 /** Largest text that is made into one string for all searches, and how far it reaches back for their overlaps. */
 const sharedBytes = 72 * 1024;
 const marginBytes = 2200;
@@ -36,6 +38,7 @@ export class TextWindow {
   /** Makes room for `count` bytes (at most the capacity less what is kept). */
   reserve(count: number): void {
     if (this.#length + count > this.#bytes.length) this.dropBefore(this.end - this.#keepBytes);
+    if (this.#from.length > maxShifts) this.dropBefore(this.#from[maxShifts / 2] ?? this.#start);
   }
 
   /** Copies bytes `from` to `to` of `chunk`, whose first byte stands at `rawOffset` of the log. */
