@@ -28,7 +28,7 @@ export function checkProcessor(speedFactor = measureSpeedFactor()): Check {
 }
 
 /** KVM runs guests of the host's own kind only; any other guest is translated by TCG whatever is here. */
-export function checkAccelerator(options: { readonly device?: string; readonly host?: string } = {}): Check {
+export function checkAccelerator(options: Parameters<typeof chooseAccelerator>[1] = {}): Check {
   const guests = (['amd64', 'arm64'] as const).map((guest) => ({
     guest,
     ...chooseAccelerator(guest, options),
