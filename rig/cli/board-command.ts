@@ -1,13 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import { findBoard } from '../config/find-boards.js';
-import { type Lab, loadLab } from '../config/lab.js';
+import type { Lab } from '../config/lab.js';
 import type { BoardConfig, Image } from '../contracts/board.js';
 import { RigError } from '../contracts/errors.js';
 import type { AttachedSession } from '../core/session/attached.js';
 import { attachSession, noSession, openBackground, waitingLine } from '../core/session/open.js';
 import { parseDurationMs } from '../schema/units.js';
 import type { CommandInput, CommandIo } from './command.js';
-import { drivers } from './registry.js';
+import { openLab } from './open-lab.js';
 
 /** A command about one board: its first word is the board's name. */
 export interface BoardRequest {
@@ -24,8 +24,7 @@ export async function boardRequest(
   input: CommandInput,
   { io, purpose }: { io: CommandIo; purpose: string },
 ): Promise<BoardRequest> {
-  const file = input.options.lab as string | undefined;
-  const lab = await loadLab({ file, cwd: io.cwd, env: io.env, drivers });
+  const lab = await openLab(input, io);
   return { lab, purpose, board: findBoard(lab, String(input.args[0])) };
 }
 

@@ -2,6 +2,8 @@
 export interface CommandIo {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
+  /** From now on `out` and `err` show these values as asterisks. */
+  readonly hide: (secrets: readonly string[]) => void;
   /** Both ends are a terminal: questions may be asked, progress may be redrawn. */
   readonly terminal: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;

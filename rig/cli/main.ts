@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import { Command } from 'commander';
 import { packageVersion } from '../config/package.js';
+import { SecretMask } from '../record/secrets.js';
 import type { CommandIo } from './command.js';
 import { grammar } from './grammar.js';
 import { reportError } from './print-error.js';
@@ -15,9 +16,14 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 
+const secrets = new SecretMask();
+
 const io: CommandIo = {
-  out: (text) => void process.stdout.write(text),
-  err: (text) => void process.stderr.write(text),
+  out: (text) => void process.stdout.write(secrets.maskText(text)),
+  err: (text) => void process.stderr.write(secrets.maskText(text)),
+  hide: (values) => {
+    for (const value of values) secrets.register(value);
+  },
   terminal: process.stdout.isTTY === true && process.stdin.isTTY === true,
   env: process.env,
   cwd: process.cwd(),

@@ -1,17 +1,12 @@
-import { type LabBoard, loadLab } from '../../config/lab.js';
+import type { LabBoard } from '../../config/lab.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import type { CommandInput, CommandIo } from '../command.js';
-import { drivers } from '../registry.js';
+import { openLab } from '../open-lab.js';
 import { boardState } from './board-state.js';
 
 /** `rig boards`: the boards of the lab, and who uses each. */
 export async function run(input: CommandInput, io: CommandIo): Promise<number> {
-  const lab = await loadLab({
-    file: input.options.lab as string | undefined,
-    cwd: io.cwd,
-    env: io.env,
-    drivers,
-  });
+  const lab = await openLab(input, io);
   const rows = await Promise.all(
     lab.boards.map(async (board) => ({
       name: board.name,

@@ -1,28 +1,22 @@
 import { findBoard } from '../../config/find-boards.js';
-import { loadLab } from '../../config/lab.js';
-import { maskSecrets } from '../../config/secrets.js';
 import { toErrorRecord } from '../../contracts/errors.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import { sessionRoots } from '../../core/session/directory.js';
 import { openSession } from '../../core/session/open.js';
 import type { CommandInput, CommandIo } from '../command.js';
-import { drivers, openDevices } from '../registry.js';
+import { openLab } from '../open-lab.js';
+import { openDevices } from '../registry.js';
 import { type Finding, healthChecks } from './check/health.js';
 
 /** `rig check BOARD`: whether the rig around the board works. Powers it on and off. Exits 1 when something does not. */
 export async function run(input: CommandInput, io: CommandIo): Promise<number> {
-  const lab = await loadLab({
-    file: input.options.lab as string | undefined,
-    cwd: io.cwd,
-    env: io.env,
-    drivers,
-  });
+  const lab = await openLab(input, io);
   const board = findBoard(lab, String(input.args[0]));
   const json = input.options.json === true;
   const findings: Finding[] = [];
   const say = (finding: Finding): void => {
     findings.push(finding);
-    if (!json) io.out(maskSecrets(lineOf(finding), lab.secrets));
+    if (!json) io.out(lineOf(finding));
   };
   say({
     check: 'configuration',
@@ -47,7 +41,7 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
       say({ check: check.name, state: 'bad', found: message, hint });
     }
   }
-  if (json) io.out(maskSecrets(`${JSON.stringify(findings, null, 2)}\n`, lab.secrets));
+  if (json) io.out(`${JSON.stringify(findings, null, 2)}\n`);
   const bad = findings.filter((finding) => finding.state === 'bad').length;
   if (!json)
     io.out(bad === 0 ? `The rig of ${board.name} is well.\n` : `The rig of ${board.name} has ${bad} bad.\n`);

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { findBoards } from '../../config/find-boards.js';
-import { type Lab, loadLab } from '../../config/lab.js';
+import type { Lab } from '../../config/lab.js';
 import type { BoardConfig } from '../../contracts/board.js';
 import { RigError } from '../../contracts/errors.js';
 import type { SuiteDefinition, Tier } from '../../contracts/suite.js';
@@ -9,7 +9,7 @@ import { type BoardPlan, planBoard } from '../../core/runner/plan.js';
 import { assertSafeRegExp } from '../../pattern/safe-regexp.js';
 import { parseDurationMs } from '../../schema/units.js';
 import type { CommandInput, CommandIo } from '../command.js';
-import { drivers } from '../registry.js';
+import { openLab } from '../open-lab.js';
 import { builtInSuites, loadSuites } from '../suite-loader.js';
 
 const tiers: readonly string[] = ['smoke', 'pr', 'nightly'];
@@ -44,7 +44,7 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
 async function readRequest(input: CommandInput, io: CommandIo): Promise<RunRequest> {
   const { options } = input;
   const [names = []] = input.args as [string[] | undefined];
-  const lab = await loadLab({ file: options.lab as string | undefined, cwd: io.cwd, env: io.env, drivers });
+  const lab = await openLab(input, io);
   const boards = chooseBoards(lab, (options.board as string[] | undefined) ?? []);
   const suites = await loadSuites(names.length > 0 ? names : builtInSuites(), io.cwd);
   const plans = planBoards(boards, suites, options);
