@@ -62,8 +62,6 @@ export class Machine {
     this.#options = options;
     this.#child = child;
     this.#serial = serial;
-    // Its end is the process's, which `ended` tells; an error of the socket says no more.
-    serial.on('error', () => {});
     serial.on('data', (chunk: Buffer) => options.listener.console(chunk));
     qmp.once('end', () => this.#sampleCpu());
     this.#qmp = new Qmp(qmp, {

@@ -35,7 +35,7 @@ export interface Child {
   readonly ended: Promise<ChildEnd>;
   /** Undefined while it runs. */
   readonly end: ChildEnd | undefined;
-  /** Does nothing after the process ended, so that it never meets another process of the same pid. */
+  /** Signals it and its own children. Does nothing after it ended, so that it never meets another of the same pid. */
   kill(signal: NodeJS.Signals): void;
 }
 
@@ -57,7 +57,7 @@ export async function startChild(program: string, options: ChildOptions): Promis
   if (file === undefined) throw missingProgram(program);
   const setpriv = findExecutable('setpriv', { path: `${path}:/usr/bin:/bin` });
   if (setpriv === undefined) throw missingProgram('setpriv');
-  const sockets = Array.from({ length: options.sockets ?? 0 }, () => 'pipe' as const);
+  const extra = Array.from({ length: options.sockets ?? 0 }, () => 'pipe' as const);
   const child = spawn(
     setpriv,
     ['--pdeathsig', 'KILL', '/bin/sh', '-c', checkParent, String(process.pid), file, ...options.args],
@@ -65,7 +65,7 @@ export async function startChild(program: string, options: ChildOptions): Promis
       cwd: options.cwd,
       env: options.env ?? process.env,
       detached: true,
-      stdio: [options.stdin ?? 'ignore', 'pipe', 'pipe', ...sockets],
+      stdio: [options.stdin ?? 'ignore', 'pipe', 'pipe', ...extra],
     },
   );
   await started(child, program);
@@ -96,6 +96,9 @@ function follow(child: ChildProcess, options: ChildOptions): Child {
   const read = (stream: Readable | null, into: BoundedText): void => {
     stream?.on('data', (chunk: Buffer) => into.append(chunk));
   };
+  const sockets = child.stdio.slice(3) as Duplex[];
+  // A process that ends resets its sockets; `ended` tells that, and an unheard 'error' would end this process.
+  for (const socket of sockets) socket.on('error', () => {});
   read(child.stdout, stdout);
   read(child.stderr, stderr);
   let end: ChildEnd | undefined;
@@ -103,13 +106,19 @@ function follow(child: ChildProcess, options: ChildOptions): Child {
     child.once('exit', (code, signal) => {
       end = { code, signal };
       // A grandchild may hold the outputs open for ever: `close` is not waited for, what is there now is read.
-      setImmediate(() => setImmediate(() => resolve({ code, signal })));
+      setImmediate(() =>
+        setImmediate(() => {
+          child.stdout?.destroy();
+          child.stderr?.destroy();
+          resolve({ code, signal });
+        }),
+      );
     });
   });
   return {
     pid,
     identity: { pid, startTicks: readProcessStat(pid)?.startTicks ?? 0 },
-    sockets: child.stdio.slice(3) as Duplex[],
+    sockets,
     stdin: child.stdin,
     stdout,
     stderr,
@@ -117,8 +126,19 @@ function follow(child: ChildProcess, options: ChildOptions): Child {
     get end() {
       return end;
     },
-    kill: (signal) => void child.kill(signal),
+    kill: (signal) => {
+      if (!end) killGroup(pid, signal);
+    },
   };
+}
+
+/** `pid` leads the group and was not waited for, so that the number is its own still. */
+function killGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 function missingProgram(program: string): RigError {
