@@ -86,6 +86,7 @@ export const profileSchema = z.strictObject({
       z.strictObject({
         label: text,
         filesystem: z.enum(['vfat', 'ext4']),
+        gptType: z.guid().lowercase().optional(),
         readOnly: z.boolean(),
         grows: z.boolean().optional(),
       }),

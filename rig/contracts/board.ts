@@ -96,6 +96,8 @@ export interface DeviceProfile {
 export interface PartitionPromise {
   readonly label: string;
   readonly filesystem: 'vfat' | 'ext4';
+  /** Partition type in a GPT (UEFI Specification 2.10, 5.3.3), lower case; absent: any. */
+  readonly gptType?: string;
   /** The partition's filesystem is read-only while mounted. */
   readonly readOnly: boolean;
   /** Grows to fill the medium on the first boot. */
