@@ -14,6 +14,8 @@ export interface BuildOptions extends Cancellable {
   readonly cacheDir: string;
   /** Ignore a finished image in the cache (downloaded packages are still used). */
   readonly noCache?: boolean;
+  /** Ask the archive for current packages instead of taking those of the last build. */
+  readonly refresh?: boolean;
   /** Called with one short line at each step. */
   readonly progress?: (line: string) => void;
 }

@@ -1,0 +1,55 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BuildRequest } from '../../rig/contracts/image-builder.js';
+import type { TinyBoard } from './board.js';
+import { guestFile } from './guest-files.js';
+import type { Toolbox } from './toolbox.js';
+import { FileTree } from './tree.js';
+import { writeUbootScript } from './uboot-script.js';
+
+/**
+ * What every board gets besides its slot. Kernel messages of level notice and above reach the serial line until init
+ * lowers it: the version line is the proof that the kernel runs. The rest buys a boot that is cheap to emulate
+ * (address space randomisation and page table isolation alone cost a second of CPU) and a panic that ends in a reboot.
+ */
+const commandLine = (console: string): string =>
+  `console=${console},115200 loglevel=6 panic=1 oops=panic mitigations=off nokaslr kpti=off rodata=off init_on_alloc=0`;
+
+const grubModules =
+  'part_gpt fat ext2 linux normal configfile search search_label regexp test echo reboot serial terminal sleep';
+
+export interface BootOptions {
+  readonly request: BuildRequest;
+  readonly board: TinyBoard;
+  readonly packages: string;
+  readonly workDir: string;
+  readonly tools: Toolbox;
+}
+
+/** The boot partition: what the firmware or U-Boot starts, and the configuration that a person may edit. */
+export async function bootTree(options: BootOptions): Promise<FileTree> {
+  const tree = new FileTree();
+  const config = { deviceType: options.board.slug };
+  tree.file('config.json', `${JSON.stringify(config, null, 2)}\n`);
+  const fill = { CMDLINE: commandLine(options.board.console) };
+  if (options.request.arch === 'arm64') {
+    const script = writeUbootScript(await guestFile('boot.cmd', fill), { name: 'boardrig' });
+    return tree.file('boot.scr', { data: script });
+  }
+  return tree
+    .file('EFI/BOOT/BOOTX64.EFI', { from: await grub(options) })
+    .file('EFI/BOOT/grub.cfg', await guestFile('grub.cfg', fill));
+}
+
+/** GRUB with the modules of the downloaded package, so that the image does not hang on this host's version. */
+async function grub({ packages, workDir, tools }: BootOptions): Promise<string> {
+  const early = join(workDir, 'grub-early.cfg');
+  const file = join(workDir, 'BOOTX64.EFI');
+  await writeFile(early, await guestFile('grub-early.cfg'));
+  await tools.run('grub-mkimage', [
+    ...['-O', 'x86_64-efi', '-d', join(packages, 'usr/lib/grub/x86_64-efi')],
+    ...['-p', '/EFI/BOOT', '-c', early, '-o', file],
+    ...grubModules.split(' '),
+  ]);
+  return file;
+}

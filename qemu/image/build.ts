@@ -1,0 +1,96 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RigError } from '../../rig/contracts/errors.js';
+import type { BuildOptions, BuildRequest, BuiltImage } from '../../rig/contracts/image-builder.js';
+import { type TinyBoard, tinyBoards } from './board.js';
+import { cachedImage, imageName, inputsOf, publish } from './cache.js';
+import { diskFull, isDiskFull } from './disk-full.js';
+import { makeImage } from './make-image.js';
+import { fetchPackages, type PackageRequest, type ResolvedPackage, recordedPackages } from './packages.js';
+import { type ImageKey, imageKey } from './ssh-key.js';
+import { requireTools, Toolbox } from './toolbox.js';
+
+/**
+ * The reference OS for `request`: the finished image of the cache, or a new one. Needs no root, no loop devices, and
+ * no network once its packages are in the cache.
+ *
+ * @throws RigError `image.tool-missing`, `image.no-network`, `image.no-sources`, `image.missing-package`,
+ *   `image.damaged-package`, `image.disk-full` (blame: rig), `image.bad-version` (config); the signal's reason
+ */
+export async function buildImage(request: BuildRequest, options: BuildOptions): Promise<BuiltImage> {
+  checkVersion(request.version);
+  const board = tinyBoards[request.arch];
+  try {
+    await mkdir(options.cacheDir, { recursive: true });
+    return await build(request, board, options);
+  } catch (error) {
+    throw isDiskFull(error) ? diskFull(error) : error;
+  }
+}
+
+async function build(request: BuildRequest, board: TinyBoard, options: BuildOptions): Promise<BuiltImage> {
+  const { cacheDir, signal, progress = () => {} } = options;
+  const wanted: PackageRequest = {
+    arch: request.arch,
+    names: board.packages,
+    kernelPackage: board.kernelPackage,
+    cacheDir,
+  };
+  const key = await imageKey(cacheDir);
+  const recorded = options.refresh ? undefined : await recordedPackages(wanted);
+  if (recorded && !options.noCache) {
+    const found = await cached(request, { key, packages: recorded, cacheDir });
+    if (found) return found;
+  }
+  signal?.throwIfAborted();
+  requireTools();
+  // Beside the cache's other folders, since a finished image is renamed into its place.
+  await mkdir(join(cacheDir, 'work'), { recursive: true });
+  const workDir = await mkdtemp(join(cacheDir, 'work', 'build-'));
+  try {
+    const tools = new Toolbox({ workDir, signal });
+    const packages = recorded ?? (await fetchPackages({ ...wanted, workDir, tools, progress }));
+    if (!options.noCache) {
+      const found = await cached(request, { key, packages, cacheDir });
+      if (found) return found;
+    }
+    const inputs = inputsOf(request, { key, packages });
+    const made = await makeImage({
+      request,
+      board,
+      key,
+      packages,
+      inputs,
+      cacheDir,
+      workDir,
+      tools,
+      progress,
+      signal,
+    });
+    const folder = await publish(made.folder, { inputs, cacheDir, replace: options.noCache === true });
+    return { ...made.facts(folder), sshKeyFile: key.privateFile, cached: false };
+  } finally {
+    await rm(workDir, { recursive: true, force: true });
+  }
+}
+
+async function cached(
+  request: BuildRequest,
+  { key, packages, cacheDir }: { key: ImageKey; packages: readonly ResolvedPackage[]; cacheDir: string },
+): Promise<BuiltImage | undefined> {
+  const found = await cachedImage(imageName(request), {
+    inputs: inputsOf(request, { key, packages }),
+    cacheDir,
+  });
+  return found && { ...found, sshKeyFile: key.privateFile, cached: true };
+}
+
+/** It becomes part of file names and of a shell file. */
+function checkVersion(version: string): void {
+  if (/^[A-Za-z0-9][A-Za-z0-9.+~-]{0,63}$/.test(version)) return;
+  throw new RigError(`Cannot build an image of version ${JSON.stringify(version)}`, {
+    code: 'image.bad-version',
+    blame: 'config',
+    hint: 'A version has letters, digits and . + ~ - and begins with a letter or digit.',
+  });
+}

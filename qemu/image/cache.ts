@@ -1,0 +1,127 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { BuildRequest, BuiltImage } from '../../rig/contracts/image-builder.js';
+import { guestFolder } from './guest-files.js';
+import { bmapPathOf, manifestPathOf, readManifest } from './manifest.js';
+import type { ResolvedPackage } from './packages.js';
+import type { ImageKey } from './ssh-key.js';
+import { toolIdentity } from './toolbox.js';
+
+export function imageName({ flavour, arch, variant, version }: BuildRequest): string {
+  return ['boardrig', flavour, arch, variant, version].join('-');
+}
+
+export function imageFiles(
+  folder: string,
+  name: string,
+): { image: string; imageName: string; bmap: string; manifest: string } {
+  const image = join(folder, `${name}.img`);
+  return { image, imageName: `${name}.img`, bmap: bmapPathOf(image), manifest: manifestPathOf(image) };
+}
+
+/** One hash of everything that decides an image: the builder's code, the request, packages, key and this host's tools. */
+export function inputsOf(
+  request: BuildRequest,
+  { key, packages }: { key: ImageKey; packages: readonly ResolvedPackage[] },
+): string {
+  const { flavour, arch, variant, version } = request;
+  return createHash('sha256')
+    .update(
+      JSON.stringify([
+        builderHash(),
+        flavour,
+        arch,
+        variant,
+        version,
+        packages,
+        key.publicLine,
+        toolIdentity(),
+      ]),
+    )
+    .digest('hex');
+}
+
+/** The finished image of these inputs, if it is whole. */
+export async function cachedImage(
+  name: string,
+  { inputs, cacheDir }: { inputs: string; cacheDir: string },
+): Promise<BuiltImage | undefined> {
+  const { image, bmap, manifest } = imageFiles(folderOf(cacheDir, inputs), name);
+  if (!existsSync(image) || !existsSync(bmap)) return undefined;
+  const found = await readManifest(image);
+  if (!found) return undefined;
+  const { arch, variant, version } = found;
+  const { sha256, sizeBytes } = found.image;
+  return {
+    path: image,
+    bmapPath: bmap,
+    manifestPath: manifest,
+    sha256,
+    sizeBytes,
+    arch,
+    variant,
+    version,
+    cached: true,
+  };
+}
+
+/**
+ * Moves a finished image into its place in one step, so that nobody ever sees half of one. When another process was
+ * faster, its image stays: equal inputs give equal images.
+ *
+ * @returns the folder where it is
+ */
+export async function publish(
+  folder: string,
+  { inputs, cacheDir, replace }: { inputs: string; cacheDir: string; replace: boolean },
+): Promise<string> {
+  const place = folderOf(cacheDir, inputs);
+  await mkdir(dirname(place), { recursive: true });
+  if (replace || !(await isWhole(place))) await moveAway(place, `${folder}.old`);
+  try {
+    await rename(folder, place);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+  }
+  return place;
+}
+
+async function isWhole(place: string): Promise<boolean> {
+  if (!existsSync(place)) return false;
+  const image = readdirSync(place).find((file) => file.endsWith('.img'));
+  return image !== undefined && (await readManifest(join(place, image))) !== undefined;
+}
+
+async function moveAway(place: string, to: string): Promise<void> {
+  try {
+    await rename(place, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  await rm(to, { recursive: true, force: true });
+}
+
+function folderOf(cacheDir: string, inputs: string): string {
+  return join(cacheDir, 'images', inputs.slice(0, 32));
+}
+
+let builder: string | undefined;
+
+/** Changes with every change of the code that makes images and of the scripts that go into them. */
+function builderHash(): string {
+  if (builder !== undefined) return builder;
+  const hash = createHash('sha256');
+  const code = dirname(fileURLToPath(import.meta.url));
+  for (const folder of [code, guestFolder]) {
+    for (const name of readdirSync(folder).sort()) {
+      if (!/\.(js|ts|sh|awk|cmd|cfg)$/.test(name)) continue;
+      hash.update(`${name}\0`).update(readFileSync(join(folder, name)));
+    }
+  }
+  builder = hash.digest('hex');
+  return builder;
+}

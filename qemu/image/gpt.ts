@@ -1,0 +1,136 @@
+import { crc32 } from 'node:zlib';
+
+export const sectorBytes = 512;
+/** Where the first partition begins; what lies below is free for a bootloader's raw sectors. */
+export const firstPartitionBytes = 4 * 1024 * 1024;
+
+const entryCount = 128;
+const entryBytes = 128;
+const tableSectors = (entryCount * entryBytes) / sectorBytes;
+
+export const partitionTypes = {
+  efiSystem: 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b',
+  linux: '0fc63daf-8483-4772-8e79-3d69d8477de4',
+} as const;
+
+export interface GptPartition {
+  /** From 1. */
+  readonly number: number;
+  readonly name: string;
+  readonly typeGuid: string;
+  readonly guid: string;
+  readonly startBytes: number;
+  readonly sizeBytes: number;
+}
+
+/** The bytes at both ends of a disk: protective MBR, header and table in front, table and header behind. */
+export function writeGpt(
+  partitions: readonly GptPartition[],
+  { diskGuid, diskBytes }: { readonly diskGuid: string; readonly diskBytes: number },
+): { readonly front: Buffer; readonly back: Buffer; readonly backOffset: number } {
+  const sectors = diskBytes / sectorBytes;
+  const table = Buffer.alloc(entryCount * entryBytes);
+  for (const partition of partitions) {
+    const at = (partition.number - 1) * entryBytes;
+    guidBytes(partition.typeGuid).copy(table, at);
+    guidBytes(partition.guid).copy(table, at + 16);
+    table.writeBigUInt64LE(BigInt(partition.startBytes / sectorBytes), at + 32);
+    table.writeBigUInt64LE(BigInt((partition.startBytes + partition.sizeBytes) / sectorBytes - 1), at + 40);
+    table.write(partition.name, at + 56, 'utf16le');
+  }
+  const shared = { sectors, diskGuid, tableCrc: crc32(table) };
+  const last = sectors - 1;
+  const front = header({ ...shared, at: 1, other: last, table: 2 });
+  const back = header({ ...shared, at: last, other: 1, table: last - tableSectors });
+  return {
+    front: Buffer.concat([protectiveMbr(sectors), front, table]),
+    back: Buffer.concat([table, back]),
+    backOffset: (last - tableSectors) * sectorBytes,
+  };
+}
+
+/**
+ * Partitions of a GPT (UEFI Specification 2.10, chapter 5.3) from a disk's first bytes.
+ *
+ * @param front at least the first 34 sectors
+ * @returns undefined when there is no sound header and table
+ */
+export function readGpt(front: Buffer): { diskGuid: string; partitions: GptPartition[] } | undefined {
+  const header = front.subarray(sectorBytes, 2 * sectorBytes);
+  if (header.length < sectorBytes || header.toString('latin1', 0, 8) !== 'EFI PART') return undefined;
+  const headerBytes = header.readUInt32LE(12);
+  if (headerBytes < 92 || headerBytes > sectorBytes) return undefined;
+  const checked = Buffer.from(header.subarray(0, headerBytes));
+  checked.writeUInt32LE(0, 16);
+  if (crc32(checked) !== header.readUInt32LE(16)) return undefined;
+  const size = header.readUInt32LE(84);
+  const at = Number(header.readBigUInt64LE(72)) * sectorBytes;
+  const table = front.subarray(at, at + header.readUInt32LE(80) * size);
+  if (size < entryBytes || crc32(table) !== header.readUInt32LE(88)) return undefined;
+  const partitions: GptPartition[] = [];
+  for (let offset = 0; offset + size <= table.length; offset += size) {
+    const entry = table.subarray(offset, offset + size);
+    const typeGuid = guidText(entry.subarray(0, 16));
+    if (/^[0-]+$/.test(typeGuid)) continue;
+    const first = Number(entry.readBigUInt64LE(32));
+    const last = Number(entry.readBigUInt64LE(40));
+    partitions.push({
+      number: offset / size + 1,
+      name: entry.toString('utf16le', 56, 128).replace(/\0.*$/s, ''),
+      typeGuid,
+      guid: guidText(entry.subarray(16, 32)),
+      startBytes: first * sectorBytes,
+      sizeBytes: (last - first + 1) * sectorBytes,
+    });
+  }
+  return { diskGuid: guidText(header.subarray(56, 72)), partitions };
+}
+
+function header(options: {
+  sectors: number;
+  diskGuid: string;
+  tableCrc: number;
+  at: number;
+  other: number;
+  table: number;
+}): Buffer {
+  const bytes = Buffer.alloc(sectorBytes);
+  bytes.write('EFI PART', 0, 'latin1');
+  bytes.writeUInt32LE(0x00010000, 8);
+  bytes.writeUInt32LE(92, 12);
+  bytes.writeBigUInt64LE(BigInt(options.at), 24);
+  bytes.writeBigUInt64LE(BigInt(options.other), 32);
+  bytes.writeBigUInt64LE(BigInt(2 + tableSectors), 40);
+  bytes.writeBigUInt64LE(BigInt(options.sectors - 2 - tableSectors), 48);
+  guidBytes(options.diskGuid).copy(bytes, 56);
+  bytes.writeBigUInt64LE(BigInt(options.table), 72);
+  bytes.writeUInt32LE(entryCount, 80);
+  bytes.writeUInt32LE(entryBytes, 84);
+  bytes.writeUInt32LE(options.tableCrc, 88);
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, 92)), 16);
+  return bytes;
+}
+
+function protectiveMbr(sectors: number): Buffer {
+  const bytes = Buffer.alloc(sectorBytes);
+  // Head, sector and cylinder of the first and the last sector, with the type in between: 0xee covers the disk.
+  Buffer.from([0x00, 0x00, 0x02, 0x00, 0xee, 0xff, 0xff, 0xff]).copy(bytes, 446);
+  bytes.writeUInt32LE(1, 454);
+  bytes.writeUInt32LE(Math.min(sectors - 1, 0xffffffff), 458);
+  bytes.writeUInt16LE(0xaa55, 510);
+  return bytes;
+}
+
+/** The first three groups are little endian on disk (UEFI Specification, appendix A). */
+function guidBytes(guid: string): Buffer {
+  const [a = '', b = '', c = '', ...rest] = guid.split('-');
+  const swapped = [a, b, c].map((group) => Buffer.from(group, 'hex').reverse());
+  return Buffer.concat([...swapped, Buffer.from(rest.join(''), 'hex')]);
+}
+
+function guidText(bytes: Buffer): string {
+  const hex = (from: number, to: number): string => bytes.subarray(from, to).toString('hex');
+  const swapped = (from: number, to: number): string =>
+    Buffer.from(bytes.subarray(from, to)).reverse().toString('hex');
+  return [swapped(0, 4), swapped(4, 6), swapped(6, 8), hex(8, 10), hex(10, 16)].join('-');
+}

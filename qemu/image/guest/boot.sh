@@ -1,0 +1,42 @@
+#!/bin/sh
+# Brings the system up: busybox init runs it once, before anything else.
+export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root
+. /etc/os-release
+. /usr/lib/boardrig/common.sh
+
+mount -t proc -o nosuid,nodev,noexec proc /proc
+mount -t sysfs -o nosuid,nodev,noexec sys /sys
+slot=$(slot_of_cmdline)
+echo 4 >/proc/sys/kernel/printk
+mark "init version=$VERSION_ID slot=$slot"
+
+mount -t tmpfs -o nosuid,nodev,mode=0755 run /run
+mount -t tmpfs -o nosuid,nodev,mode=1777 tmp /tmp
+mount -t tmpfs -o nosuid,nodev,mode=0755 var /var
+mkdir -p /dev/pts /dev/shm /run/lock /run/ssh /run/www /var/lib /var/log /var/tmp /var/spool
+mount -t devpts -o nosuid,noexec,gid=0,mode=0620 pts /dev/pts
+ln -s /run /var/run
+echo "$slot" >/run/slot
+syslogd -C64
+while read -r module; do insmod "/lib/modules/boot/$module" || report "cannot load $module"; done </lib/modules/boot/order
+
+# A partition that cannot be mounted must not stop the boot: memory takes its place.
+mount_part() { # LABEL TYPE POINT OPTIONS
+  part=$(part_of_label "$1") && mount -t "$2" -o "$4" "$part" "$3" && return
+  report "cannot mount $1, using memory instead"
+  mount -t tmpfs -o nosuid,nodev,mode=0755 "$1" "$3"
+}
+mount_part resin-boot vfat /mnt/boot ro,noatime,nosuid,nodev,umask=0022
+mount_part resin-state ext4 /mnt/state rw,noatime,nosuid,nodev
+mount_part resin-data ext4 /mnt/data rw,noatime,nosuid,nodev
+
+/usr/lib/boardrig/identity.sh
+keep network /usr/lib/boardrig/network.sh
+keep ssh dropbear -F -P '' -p 22222 -r /mnt/state/ssh/host_ed25519 $DROPBEAR_OPTIONS
+keep http httpd -f -p 80 -h /run/www
+[ -x /usr/lib/boardrig/power-button.sh ] && keep power-button /usr/lib/boardrig/power-button.sh
+/usr/lib/boardrig/grow.sh
+read -r boot_id </proc/sys/kernel/random/boot_id
+echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) boot=$boot_id slot=$slot version=$VERSION_ID" >>/mnt/state/boots
+touch /run/ready
+mark "ready"

@@ -1,0 +1,177 @@
+import { createHash } from 'node:crypto';
+import { chmod, mkdir, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Cancellable } from '../../rig/contracts/capabilities.js';
+import type { BuildRequest, BuiltImage } from '../../rig/contracts/image-builder.js';
+import { blockRanges, hashImage, writeBmap } from './bmap.js';
+import { layoutMiB, type TinyBoard } from './board.js';
+import { bootTree } from './bootloader.js';
+import { imageFiles, imageName } from './cache.js';
+import { type DiskPart, writeDisk } from './disk.js';
+import { ext4BlockBytes, usedExt4Blocks, writeExt4 } from './ext4.js';
+import { usedFatBytes, writeFat32 } from './fat.js';
+import { partitionTypes } from './gpt.js';
+import { initrdImage } from './initrd.js';
+import { type Manifest, writeManifest } from './manifest.js';
+import { type ResolvedPackage, unpackPackages } from './packages.js';
+import { findKernel, rootTree } from './rootfs.js';
+import type { ImageKey } from './ssh-key.js';
+import type { Toolbox } from './toolbox.js';
+import { FileTree } from './tree.js';
+
+export interface MakeOptions extends Cancellable {
+  readonly request: BuildRequest;
+  readonly board: TinyBoard;
+  readonly key: ImageKey;
+  readonly packages: readonly ResolvedPackage[];
+  /** Hash of all inputs. */
+  readonly inputs: string;
+  readonly cacheDir: string;
+  readonly workDir: string;
+  readonly tools: Toolbox;
+  readonly progress: (line: string) => void;
+}
+
+/** A finished image in a folder of its own, which may still be moved. */
+export interface MadeImage {
+  readonly folder: string;
+  facts(folder: string): Omit<BuiltImage, 'cached'>;
+}
+
+const mebibyte = 1024 * 1024;
+
+/** Makes image, block map and manifest from resolved packages. */
+export async function makeImage(options: MakeOptions): Promise<MadeImage> {
+  const { request, workDir, tools, progress, signal } = options;
+  const unpacked = join(workDir, 'packages');
+  progress(`unpacking ${options.packages.length} packages`);
+  await unpackPackages(options.packages, { into: unpacked, cacheDir: options.cacheDir, tools });
+  progress('making the file systems');
+  const parts = await makeParts(options, unpacked);
+  progress('putting the disk together');
+  const folder = join(workDir, 'image');
+  await mkdir(folder);
+  const files = imageFiles(folder, imageName(request));
+  const seed = deviceSeed(request);
+  const disk = await writeDisk(files.image, { parts, diskGuid: guidOf(seed, 'disk'), signal });
+  const ranges = blockRanges(disk.used);
+  const hashes = await hashImage(files.image, ranges, { signal });
+  await writeFile(files.bmap, writeBmap(ranges, { imageBytes: disk.sizeBytes, hashes: hashes.ranges }));
+  await chmod(files.image, 0o444);
+  const manifest: Manifest = {
+    schema: 1,
+    flavour: request.flavour,
+    arch: request.arch,
+    variant: request.variant,
+    version: request.version,
+    slug: options.board.slug,
+    revision: options.inputs.slice(0, 16),
+    image: {
+      file: files.imageName,
+      sha256: hashes.sha256,
+      sizeBytes: disk.sizeBytes,
+      modifiedMs: Math.trunc((await stat(files.image)).mtimeMs),
+    },
+    packages: options.packages,
+  };
+  await writeManifest(files.manifest, manifest);
+  return {
+    folder,
+    facts: (place) => {
+      const placed = imageFiles(place, imageName(request));
+      const { arch, variant, version } = request;
+      const { sha256, sizeBytes } = manifest.image;
+      return {
+        path: placed.image,
+        bmapPath: placed.bmap,
+        manifestPath: placed.manifest,
+        sha256,
+        sizeBytes,
+        arch,
+        variant,
+        version,
+      };
+    },
+  };
+}
+
+async function makeParts(options: MakeOptions, packages: string): Promise<DiskPart[]> {
+  const { request, board, workDir, tools } = options;
+  const seed = deviceSeed(request);
+  const kernel = await findKernel(packages);
+  const initrd = await initrdImage({ board, packages, kernel });
+  const root = await rootTree({
+    request,
+    board,
+    packages,
+    kernel,
+    initrd,
+    authorizedKey: options.key.publicLine,
+    revision: revisionOf(options.packages),
+  });
+  const part = (name: string, sizeMiB: number): Omit<DiskPart, 'used'> => ({
+    name,
+    typeGuid: name === 'resin-boot' ? partitionTypes.efiSystem : partitionTypes.linux,
+    guid: guidOf(seed, `partition ${name}`),
+    sizeBytes: sizeMiB * mebibyte,
+    file: join(workDir, name),
+  });
+  const boot = part('resin-boot', layoutMiB.boot);
+  await writeFat32(boot.file, {
+    label: boot.name,
+    volumeId: guidOf(seed, 'fat').slice(0, 8),
+    sizeBytes: boot.sizeBytes,
+    tree: await bootTree({ request, board, packages, workDir, tools }),
+    workDir,
+    tools,
+  });
+  const ext4 = async (
+    name: string,
+    { sizeMiB, tree, journal }: { sizeMiB: number; tree: FileTree; journal: boolean },
+  ): Promise<DiskPart> => {
+    const made = part(name, sizeMiB);
+    const uuid = guidOf(seed, `file system ${name}`);
+    await writeExt4(made.file, {
+      label: name,
+      uuid,
+      sizeBytes: made.sizeBytes,
+      tree,
+      journal,
+      workDir,
+      tools,
+    });
+    const blocks = await usedExt4Blocks(made.file, tools);
+    const used = blocks.map(({ first, last }) => ({
+      first: first * ext4BlockBytes,
+      last: (last + 1) * ext4BlockBytes - 1,
+    }));
+    return { ...made, used };
+  };
+  const empty = new FileTree();
+  return [
+    { ...boot, used: await usedFatBytes(boot.file) },
+    await ext4('resin-rootA', { sizeMiB: layoutMiB.rootA, tree: root, journal: false }),
+    await ext4('resin-rootB', { sizeMiB: layoutMiB.rootB, tree: empty, journal: false }),
+    await ext4('resin-state', { sizeMiB: layoutMiB.state, tree: empty, journal: true }),
+    await ext4('resin-data', { sizeMiB: layoutMiB.data, tree: empty, journal: true }),
+  ];
+}
+
+/** What the fixed identifiers of an image are drawn from. */
+function deviceSeed(request: BuildRequest): string {
+  return ['boardrig', request.flavour, request.arch, request.variant, request.version].join(' ');
+}
+
+/** Says which packages are in the image, without the ssh key or this host's tools. */
+function revisionOf(packages: readonly ResolvedPackage[]): string {
+  return createHash('sha256').update(JSON.stringify(packages)).digest('hex').slice(0, 12);
+}
+
+/** A UUID of the name-based kind (RFC 9562, version 8). */
+function guidOf(seed: string, name: string): string {
+  const bytes = createHash('sha256').update(`${seed}\0${name}`).digest().subarray(0, 16);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = bytes.toString('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}
