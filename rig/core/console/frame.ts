@@ -7,7 +7,7 @@ const maxOutputBytes = 16 * 1024 * 1024;
 const tailChars = 4096;
 
 /**
- * Reads one command's frame from raw console bytes: `<NONCE uptime`, newline, the output exactly as it came, `[NONCE exitcode uptime]`.
+ * Reads one command's frame from raw console bytes: `<NONCE uptime`, newline, the output exactly as it came, `[NONCE exitcode]`.
  * Everything before the first marker is echo or old output.
  */
 export class FrameReader {
@@ -48,7 +48,7 @@ export class FrameReader {
     const whole = this.#parts.join('');
     this.#parts = [whole];
     const begin = new RegExp(`<${this.#nonce} ([\\d.]*)\\r*\\n`);
-    const end = new RegExp(`\\[${this.#nonce} (\\d+) [\\d.]*\\]`);
+    const end = new RegExp(`\\[${this.#nonce} (\\d+)\\]`);
     const uptime = (begin.exec(whole) ?? begin.exec(withoutAnyMessages(whole)))?.[1];
     const clean = withoutKernelMessages(whole, {
       uptimeSeconds: uptime ? Number(uptime) : undefined,
