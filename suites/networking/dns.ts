@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto';
+import { Resolver } from 'node:dns/promises';
+import type { Board } from '../../rig/mod.js';
+import { unreadable } from '../facts/unreadable.js';
+
+/** RFC 6761, 6.4: every server may answer for `invalid` by itself, so this needs a name server and no Internet. */
+const unknownName = () => `boardrig-${randomUUID()}.invalid`;
+
+const hostTimeoutMs = 3_000;
+
+/** Asks with the board's own resolver; "there is no such name" is an answer, silence is none. */
+export async function askNameServer(
+  board: Board,
+): Promise<{ readonly wasAnswered: boolean; readonly said: string }> {
+  const name = unknownName();
+  const { stdout, stderr } = await board.shell.run(
+    `if command -v nslookup >/dev/null 2>&1; then nslookup ${name}; else resolvectl query ${name}; fi`,
+  );
+  return { wasAnswered: isNameServerAnswer(`${stdout}\n${stderr}`), said: lastLine(`${stdout}\n${stderr}`) };
+}
+
+/**
+ * Whether nslookup (busybox, BIND) or resolvectl tells that a server answered.
+ *
+ * @throws RigError `facts.unreadable` when the text is of neither kind
+ */
+export function isNameServerAnswer(text: string): boolean {
+  if (
+    /timed out|no servers could be reached|connection refused|no response|bad address|not reachable/i.test(
+      text,
+    )
+  )
+    return false;
+  if (/NXDOMAIN|SERVFAIL|REFUSED|can't find|' not found|^Name:\s/m.test(text)) return true;
+  throw unreadable('the answer of a name server', text.trim(), 'it tells neither an answer nor a time-out');
+}
+
+/** Whether a name server answers the host that the suite runs on. */
+export async function hostNameServerAnswers(): Promise<boolean> {
+  const resolver = new Resolver({ timeout: hostTimeoutMs, tries: 1 });
+  try {
+    await resolver.resolve4(unknownName());
+    return true;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    return code === 'ENOTFOUND' || code === 'ENODATA' || code === 'ESERVFAIL' || code === 'EREFUSED';
+  }
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1)?.trim() ?? '';
+}

@@ -1,0 +1,15 @@
+import { suite } from '../../rig/mod.js';
+import { addressTests } from './address.js';
+import { identityTests } from './identity.js';
+import { linkTests } from './link.js';
+import { trafficTests } from './traffic.js';
+
+export default suite('networking', {
+  summary: 'The board finds its address, talks both ways, lives through a cut cable and knows who it is.',
+  needs: ['address', 'shell'],
+}, (test) => {
+  addressTests(test);
+  trafficTests(test);
+  linkTests(test);
+  identityTests(test);
+});

@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import type { Board, TestContext } from '../../rig/mod.js';
+import type { AddTest } from '../add-test.js';
+import { quoted } from '../facts/sections.js';
+
+const answerMs = 10_000;
+
+export function trafficTests(test: AddTest): void {
+  test('reaches an HTTP server of the rig', { tier: 'smoke' }, async (t) => {
+    const body = `boardrig ${randomUUID()}`;
+    const server = await t.step('Serve something that nobody can guess', () => t.host.serveHttp(body));
+    const path = `/${randomUUID()}`;
+    const received = await t.step('Fetch it from the board', async () => {
+      const url = `http://${await t.board.hostAddress()}:${server.port}${path}`;
+      return t.board.shell.text(fetchCommand(url));
+    });
+    t.equal(received, body, 'the board received what was served');
+    t.same(
+      server.requests.map((request) => request.path),
+      [path],
+      'the server saw this one request',
+    );
+  });
+
+  test('answers HTTP through the forwarded port', { tier: 'smoke' }, async (t) => {
+    const { httpPort } = t.board.profile;
+    if (httpPort === undefined) t.skip('the profile names no HTTP port');
+    const outside = await t.step('Fetch the page from outside', () => fetchPage(t, t.board, httpPort));
+    t.equal(outside.status, 200, 'the status is 200');
+    const inside = await t.step('Fetch the same page on the board itself', () =>
+      t.board.shell.text(fetchCommand(`http://127.0.0.1:${httpPort}/`)),
+    );
+    t.require(inside.trim() !== '', 'the page has content');
+    t.equal(outside.body.trim(), inside.trim(), "it is this board's page");
+  });
+}
+
+/** Busybox and full systems have wget; curl where they have not. */
+function fetchCommand(url: string): string {
+  const word = quoted(url);
+  return `if command -v wget >/dev/null 2>&1; then wget -q -T 10 -O - ${word}; else curl -fsS -m 10 ${word}; fi`;
+}
+
+/** The first page that the board's HTTP server gives, waiting while the server starts. */
+export function fetchPage(
+  t: TestContext,
+  board: Board,
+  port: number,
+): Promise<{ readonly status: number; readonly body: string }> {
+  return t.eventually('The board answers HTTP', async () => {
+    const { host, port: mapped } = await board.endpoint(port);
+    const signal = AbortSignal.any([t.signal, AbortSignal.timeout(answerMs)]);
+    const response = await fetch(`http://${host}:${mapped}/`, { signal, headers: { connection: 'close' } });
+    return { status: response.status, body: await response.text() };
+  });
+}
