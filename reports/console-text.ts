@@ -29,7 +29,7 @@ export function consoleTailOf(
   place: { board: BoardRecord; attempt: AttemptRecord; maxBytes: number },
 ): { readonly text: string; readonly leftOutBytes: number } {
   const { board, attempt, maxBytes } = place;
-  const range = consoleRange(board, { fromT: attempt.startT, toT: attempt.endT });
+  const range = consoleRange(board, attempt);
   const start = Math.max(range.start, range.end - maxBytes);
   const bytes = readConsole(join(run.dir, board.consoleFile), { start, end: range.end });
   const newline = start > range.start ? bytes.indexOf(0x0a) : -1;

@@ -8,7 +8,7 @@ const tokens =
 
 /**
  * Console text as HTML, line after line. Colours and weights become spans with classes of ours; every other escape
- * sequence becomes one faint ␛ that names it, since hiding it would hide evidence; concealed text is shown.
+ * sequence becomes one faint `^[` that names it, since hiding it would hide evidence; concealed text is shown.
  */
 export class AnsiText {
   readonly #state = new SgrState();
@@ -33,14 +33,21 @@ export class AnsiText {
 }
 
 function acting(token: string): string {
-  if (!token.startsWith('\x1b')) return `<i class="k">${[...token].map(sign).join('')}</i>`;
-  return `<i class="k" title="${escapeHtml(token.slice(0, 40))}">␛</i>`;
+  if (!token.startsWith('\x1b')) return `<i class="k">${[...token].map(caret).join('')}</i>`;
+  return `<i class="k" title="${escapeHtml(token.slice(0, 40))}">^[</i>`;
+}
+
+/** As `cat -v` writes it: Unicode's own pictures are missing from many a monospaced font. */
+function caret(character: string): string {
+  const code = character.charCodeAt(0);
+  if (code > 0x7f) return sign(character);
+  return `^${escapeHtml(String.fromCharCode(code ^ 0x40))}`;
 }
 
 /** UEFI firmware moves the cursor for every word: a run of sequences is one mark. */
 function joinMarks(markup: string): string {
   return markup.replaceAll(
-    /(<i class="k" title="[^"]*">␛<\/i>)(?:<i class="k" title="[^"]*">␛<\/i>)+/g,
+    /(<i class="k" title="[^"]*">\^\[<\/i>)(?:<i class="k" title="[^"]*">\^\[<\/i>)+/g,
     '$1',
   );
 }

@@ -21,7 +21,7 @@ export function consoleLines(
   place: { board: BoardRecord; attempt: AttemptRecord; maxBytes: number },
 ): ConsoleLine[] {
   const { board, attempt, maxBytes } = place;
-  const { start, end } = consoleRange(board, { fromT: attempt.startT, toT: attempt.endT });
+  const { start, end } = consoleRange(board, attempt);
   const path = join(dir, board.consoleFile);
   const read = (from: number, to: number): ConsoleLine[] =>
     splitLines(readConsole(path, { start: from, end: to }), { offset: from, board });

@@ -2,7 +2,9 @@ import { verdicts } from '../../rig/contracts/verdict.js';
 import type { BoardRecord, RunRecord } from '../../rig/record/model.js';
 import { duration, marks, repeatCommand, runVerdict } from '../words.js';
 import { fileLink } from './links.js';
-import { html, type Markup, type Part } from './markup.js';
+import { html, Markup, type Part } from './markup.js';
+
+const wide = new Markup(' class="wide"');
 
 /** The verdict at a glance: the word, the numbers, what ran on what, and how to do it again. */
 export function renderHeader(run: RunRecord): Markup {
@@ -10,7 +12,7 @@ export function renderHeader(run: RunRecord): Markup {
   return html`<header class="v-${verdict}"><div class="verdict"><span class="seal" aria-hidden="true">${marks[verdict]}</span><div><p class="kicker">boardrig · ${boardNames(run)}</p><h1>${word}</h1></div>
 <p class="total"><b>${run.tests.length}</b> ${run.tests.length === 1 ? 'test' : 'tests'} in <b>${duration(run.durationMs)}</b></p></div>
 ${counts(run)}
-<dl class="meta">${facts(run).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+<dl class="meta">${facts(run).map(([name, value]) => html`<div${name === 'Board' && wide}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 <div class="again"><span>Run it again</span><code id="again">${repeatCommand(run)}</code><button type="button" id="copy" hidden>Copy</button></div>
 </header>`;
 }
@@ -65,6 +67,6 @@ function boardFacts({ name, open, boots, cpuSeconds, broken }: BoardRecord): Mar
   const version = [image?.version, image?.variant].filter((part) => part !== undefined).join(' ');
   return html`<b>${name}</b>${name !== open.boardType && ` (${open.boardType})`}, ${open.virtual ? 'virtual' : 'real'}, profile ${open.profile}${
     image &&
-    html`<br>image ${version === '' ? image.path : version} <code title="sha256 ${image.sha256}">${image.sha256.slice(0, 12)}</code>`
-  }<br><small>${boots} cold boots${cpuSeconds !== undefined && `, ${cpuSeconds.toFixed(1)} CPU s`}${open.drivers.map((driver) => ` · ${driver.name} ${driver.version}`)}</small>${broken && html`<br><b class="broken">broken: ${broken.message}</b>`}`;
+    html`; image ${version === '' ? image.path : version} <code title="sha256 ${image.sha256}">${image.sha256.slice(0, 12)}</code>`
+  }<br><small>${boots} cold ${boots === 1 ? 'boot' : 'boots'}${cpuSeconds !== undefined && `, ${cpuSeconds.toFixed(1)} CPU s`}${open.drivers.map((driver) => ` · ${driver.name} ${driver.version}`)}</small>${broken && html`<br><b class="broken">broken: ${broken.message}</b>`}`;
 }

@@ -1,4 +1,10 @@
-import type { AttemptRecord, BoardEvent, BoardRecord, StepRecord } from '../../rig/record/model.js';
+import {
+  type AttemptRecord,
+  type BoardEvent,
+  type BoardRecord,
+  isDuring,
+  type StepRecord,
+} from '../../rig/record/model.js';
 import { duration } from '../words.js';
 import { type ConsoleLine, consoleLines } from './console-lines.js';
 
@@ -29,7 +35,7 @@ export function logRows(
   const { boards, attempt, maxBytes } = place;
   const columns = boards.map((board, index) => {
     const own = board.timeline
-      .filter(({ t }) => t >= attempt.startT && t <= attempt.endT)
+      .filter((event) => isDuring(event, attempt))
       .flatMap((event) => boardRow(event, board.name));
     const steps = index === 0 ? attempt.steps.flatMap((step) => stepRows(step, board.name)) : [];
     const placed = [...own, ...steps].sort((a, b) => a.row.t - b.row.t);

@@ -49,7 +49,7 @@ function failures(run: RunRecord): Markup {
   return html`<section id="failures"><h2>What went wrong</h2><ol class="failures">${bad.map(
     (
       test,
-    ) => html`<li class="v-${test.verdict}"><a href="#${anchorOf(test.id)}"><span class="mk">${marks[test.verdict]}</span> ${test.name}</a> <small>${test.board}, ${test.suite}</small>
+    ) => html`<li class="v-${test.verdict}"><span class="mk">${marks[test.verdict]}</span> <a href="#${anchorOf(test.id)}">${test.name}</a> <small>${test.board}, ${test.suite}</small>
 <p>${test.error && html`<span class="tag b-${test.error.blame}">${blameWords[test.error.blame]}</span> `}${firstLine(test.error?.message ?? test.reason ?? '')}</p></li>`,
   )}</ol></section>`;
 }

@@ -21,7 +21,7 @@ function stepItem(step: StepRecord, attempt: AttemptRecord): Markup {
   const state = open ? 'open' : step.ok ? 'good' : 'bad';
   return html`<li><div class="step ${state}"><span class="mk">${open ? '…' : step.ok ? '✓' : '✗'}</span><span class="nm">${step.name}${open && ' (under way when the test ended)'}</span>
 <svg class="share" width="100%" height="6" aria-hidden="true"><rect x="${from.toFixed(2)}%" width="${width.toFixed(2)}%" height="6" rx="1"></rect></svg><span class="ms">${duration(ms)}</span></div>
-${step.error && html`<p class="steperr">${step.error.message}</p>`}
+${step.error && step.error.message !== attempt.error?.message && html`<p class="steperr">${step.error.message}</p>`}
 ${assertions(step.assertions)}
 ${step.children.length > 0 && html`<ul>${step.children.map((child) => stepItem(child, attempt))}</ul>`}</li>
 `;

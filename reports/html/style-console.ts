@@ -6,7 +6,7 @@ export const consoleStyle = `
 #shown{color:var(--soft);font-size:.85rem}[hidden]{display:none!important}
 details.test{background:var(--card);border:1px solid var(--line);border-left:4px solid var(--v);border-radius:6px;margin-bottom:.3rem}
 details.test>summary{display:grid;grid-template-columns:1.4em minmax(0,1fr) auto auto 90px 5.2em;gap:.7rem;align-items:center;padding:.42rem .85rem;cursor:pointer;list-style:none}
-summary::-webkit-details-marker{display:none}details.test>summary:hover{background:var(--faint)}details.test[open]>summary{border-bottom:1px solid var(--faint)}
+summary{list-style:none}summary::-webkit-details-marker{display:none}details.test>summary:hover{background:var(--faint)}details.test[open]>summary{border-bottom:1px solid var(--faint)}
 .test .mk{color:var(--v)}.test>summary .nm{grid-column:2;font-weight:550;overflow-wrap:anywhere}.test>summary small{display:block;font-weight:400;color:var(--soft)}
 .test>summary .tag{grid-column:3}.test>summary .vt{grid-column:4}.test>summary .share{grid-column:5}.test>summary .ms{grid-column:6}
 .ms{text-align:right;color:var(--soft);font-size:.86rem;font-variant-numeric:tabular-nums;white-space:nowrap}
@@ -14,7 +14,7 @@ summary::-webkit-details-marker{display:none}details.test>summary:hover{backgrou
 .body{padding:.4rem 1.1rem 1rem}.attempt+.attempt{border-top:1px dashed var(--line);margin-top:1rem}.attempt h3{margin-top:.8rem}
 .error{background:var(--vb);border-radius:7px;padding:.8rem 1rem;margin-top:.7rem}#problem .error{--vb:var(--errored-bg)}
 .error .msg{font-size:1.04rem;font-weight:600;margin:.45rem 0;white-space:pre-wrap;overflow-wrap:anywhere}.error .hint b{color:var(--passed);margin-right:.3em}.error .blame code{color:var(--soft)}
-.why{margin:.3rem 0}.why dt{font-weight:600;font-size:.85rem;color:var(--soft)}.why dd{white-space:pre-wrap;overflow-wrap:anywhere}.reason{margin-top:.7rem}
+.error .more{margin:.2rem 0 .5rem;opacity:.85}.why{margin:.3rem 0}.why dt{font-weight:600;font-size:.85rem;color:var(--soft)}.why dd{white-space:pre-wrap;overflow-wrap:anywhere}.reason{margin-top:.7rem}
 .error summary,.held summary,.evidence summary,.console>summary{cursor:pointer;color:var(--soft);font-size:.87rem;margin-top:.4rem}
 .error summary::before,.held summary::before,.evidence summary::before,.console>summary::before{content:"▸ ";display:inline-block;width:1em}
 .error [open]>summary::before,.held[open]>summary::before,.evidence [open]>summary::before,.console[open]>summary::before{content:"▾ "}

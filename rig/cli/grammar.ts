@@ -114,6 +114,12 @@ export const grammar: readonly CommandEntry[] = [
     load: () => import('./commands/check.js'),
   },
   {
+    usage: 'report <run>',
+    summary: 'makes the reports of a run again: its folder, its name in ./runs, or latest',
+    options: [json],
+    load: () => import('./commands/report.js'),
+  },
+  {
     usage: 'schema',
     summary: 'prints the JSON Schema of lab.yaml, for editors',
     load: () => import('./commands/schema.js'),

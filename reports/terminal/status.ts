@@ -1,0 +1,113 @@
+import type { ErrorRecord } from '../../rig/contracts/errors.js';
+import type { RigEvent } from '../../rig/contracts/events.js';
+import type { Verdict } from '../../rig/contracts/verdict.js';
+
+/** What one board is doing. */
+export interface BoardStatus {
+  readonly board: string;
+  readonly stage: string;
+  readonly test?: string;
+  readonly testSinceT?: number;
+  readonly step?: string;
+}
+
+export interface FinishedTest {
+  readonly id: string;
+  readonly board: string;
+  readonly suite: string;
+  readonly name: string;
+  readonly verdict: Verdict;
+  readonly ms: number;
+  readonly attempts: number;
+  readonly reason?: string;
+  readonly error?: ErrorRecord;
+  /** Where the board's console file ended when the test did. */
+  readonly consoleEnd: number;
+}
+
+type Draft = { -readonly [Key in keyof BoardStatus]: BoardStatus[Key] } & { steps: [number, string][] };
+
+/** Follows the events of a run and knows what to show of it. */
+export class RunStatus {
+  readonly finished: FinishedTest[] = [];
+  readonly #boards = new Map<string, Draft>();
+  readonly #consoleEnds = new Map<string, number>();
+
+  get boards(): readonly BoardStatus[] {
+    return [...this.#boards.values()];
+  }
+
+  /** @returns the test that ended for good with this event */
+  add(event: RigEvent): FinishedTest | undefined {
+    switch (event.type) {
+      case 'board.open':
+        this.#boards.set(event.board, { board: event.board, stage: 'off', steps: [] });
+        return undefined;
+      case 'board.close':
+        this.#boards.delete(event.board);
+        return undefined;
+      case 'stage':
+        this.#change(event.board, (board) => (board.stage = event.stage));
+        return undefined;
+      case 'power':
+        this.#change(event.board, (board) => (board.stage = event.state === 'on' ? 'power on' : event.state));
+        return undefined;
+      case 'console':
+        this.#consoleEnds.set(event.board, event.offset + event.length);
+        return undefined;
+      case 'test.start':
+        this.#change(event.board, (board) => {
+          board.test = `${event.suite}: ${event.name}`;
+          board.testSinceT = event.t;
+          board.steps = [];
+        });
+        return undefined;
+      case 'step.start':
+        this.#change(event.board, (board) => board.steps.push([event.step, event.name]));
+        return undefined;
+      case 'step.end':
+        this.#change(
+          event.board,
+          (board) => (board.steps = board.steps.filter(([step]) => step !== event.step)),
+        );
+        return undefined;
+      case 'test.end':
+        return this.#end(event);
+      default:
+        return undefined;
+    }
+  }
+
+  #end(event: Extract<RigEvent, { type: 'test.end' }>): FinishedTest | undefined {
+    this.#change(event.board, (board) => {
+      delete board.test;
+      delete board.testSinceT;
+      board.steps = [];
+    });
+    if (event.final === undefined) return undefined;
+    const { id, board, suite, name, ms, attempt, final, reason, error } = event;
+    const finished: FinishedTest = {
+      id,
+      board,
+      suite,
+      name,
+      verdict: final,
+      ms,
+      attempts: attempt,
+      consoleEnd: this.#consoleEnds.get(board) ?? 0,
+      ...(reason === undefined ? {} : { reason }),
+      ...(error === undefined ? {} : { error }),
+    };
+    this.finished.push(finished);
+    return finished;
+  }
+
+  #change(name: string, change: (board: Draft) => unknown): void {
+    const board = this.#boards.get(name);
+    if (!board) return;
+    change(board);
+    const step = board.steps.at(-1)?.[1];
+    if (step === undefined) delete board.step;
+    else board.step = step;
+  }
+}
