@@ -1,27 +1,16 @@
 import type { Stage } from '../../contracts/board.js';
-import type { RigError } from '../../contracts/errors.js';
 import { DisposalStack } from '../../lifetime/disposal-stack.js';
 import { ConsoleLog } from '../../record/console-log.js';
+import type { SecretMask } from '../../record/secrets.js';
 import { ConsoleShell } from '../console/console-shell.js';
 import { ConsoleEngine } from '../console/engine.js';
-import type { EpochReason } from '../console/options.js';
 import type { SignatureName } from '../console/stages.js';
-import type { BoardControlOptions } from './board-control.js';
+import type { Circuit } from './circuit.js';
 
 /** The console of a board in use: its engine, fed from the session and logged, and a shell where it has a prompt. */
 export interface BoardConsole extends AsyncDisposable {
   readonly engine: ConsoleEngine;
   readonly shell: ConsoleShell | undefined;
-}
-
-/** What the console asks of its board, and tells it. */
-export interface ConsoleHost {
-  /** Ends whatever is under way. */
-  signal(): AbortSignal;
-  isOn(): Promise<boolean>;
-  onEpoch(reason: EpochReason): void;
-  onStage(stage: Stage, ms: number): void;
-  onMishap(error: RigError): void;
 }
 
 /** Signatures that mark a stage; a login prompt is not a shell yet. */
@@ -34,10 +23,10 @@ const stageOf: Partial<Record<SignatureName, Stage>> = {
 
 /** @returns undefined for a board without a console */
 export async function openBoardConsole(
-  options: BoardControlOptions,
-  host: ConsoleHost,
+  circuit: Circuit,
+  options: { readonly consolePath: string; readonly secrets: SecretMask },
 ): Promise<BoardConsole | undefined> {
-  const { session, emit } = options;
+  const { session, emit, scale } = circuit;
   const line = session.console;
   if (!line) return undefined;
   const { name, type } = session.board;
@@ -51,26 +40,26 @@ export async function openBoardConsole(
       log,
       secrets: options.secrets,
       clock: () => performance.now(),
-      scale: options.scale,
+      scale,
       evidence: async () => ({
         power: (await session.capabilities.power?.state()) ?? 'unknown',
         lineOpen: true,
         lineProven: type.machine !== undefined,
       }),
-      abortSignal: () => host.signal(),
+      abortSignal: () => circuit.signal,
       onEpoch: ({ epoch, reason, offset }) => {
         emit({ type: 'epoch', board: name, epoch, reason, offset });
-        host.onEpoch(reason);
+        circuit.epochBegan(reason);
       },
       onBytes: (bytes) => emit({ type: 'console', board: name, ...bytes }),
       onSighting: ({ epoch, name: signature, offset, ms }) => {
         const stage = stageOf[signature];
         if (stage === undefined) return;
         emit({ type: 'stage', board: name, epoch, stage, ms, offset });
-        host.onStage(stage, ms);
+        circuit.life.add(stage, ms);
       },
       onInput: ({ epoch, text }) => emit({ type: 'console.input', board: name, epoch, text }),
-      onMishap: (error) => host.onMishap(error),
+      onMishap: (error) => circuit.raise(error),
     }),
   );
   ends.use(
@@ -78,12 +67,12 @@ export async function openBoardConsole(
       data: (chunk) => engine.feed(chunk),
       lost: (error) => {
         engine.fail(error);
-        host.onMishap(error);
+        circuit.raise(error);
       },
     }),
   );
   const shell = type.signatures.prompt
-    ? new ConsoleShell({ engine, access: type, abortSignal: () => host.signal() })
+    ? new ConsoleShell({ engine, access: type, abortSignal: () => circuit.signal })
     : undefined;
   return { engine, shell, [Symbol.asyncDispose]: () => ends[Symbol.asyncDispose]() };
 }

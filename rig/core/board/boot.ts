@@ -1,28 +1,25 @@
-import type { Stage } from '../../contracts/board.js';
 import { RigError } from '../../contracts/errors.js';
-import type { BootRecord } from '../../contracts/suite.js';
+import type { Board, BootRecord } from '../../contracts/suite.js';
+import { pollUntil } from '../../lifetime/poll.js';
+import { need } from './absent.js';
+import type { Circuit } from './circuit.js';
+import type { BoardShells } from './shells.js';
 
-/** What booting needs of a board; times are scaled already. */
+/** What booting works on. Times given to these functions are scaled already. */
 export interface Bootable {
-  readonly name: string;
-  isOn(): Promise<boolean>;
-  powerOn(): Promise<void>;
-  /** Resolves when the Shell that the image promises answers. */
-  shellReady(timeoutMs: number): Promise<void>;
-  lastBoot(): BootRecord;
-  noteStage(stage: Stage): void;
-  bootId(): Promise<string>;
-  /** Sends the command that makes the running system reboot or power off; it may take the connection with it. */
-  sendLastCommand(command: string): Promise<void>;
-  /** Resolves when a reset was seen within `timeoutMs` after `body` began. */
-  expectReset(body: () => Promise<void>, timeoutMs: number): Promise<void>;
+  readonly circuit: Circuit;
+  readonly shells: BoardShells;
+  readonly power: Board['power'];
 }
+
+/** A command that ends the system may take its answer with it. */
+const lastCommandMs = 5_000;
 
 /** Powers on if need be and waits for a Shell. @throws RigError `board.no-shell` with the last stage that was seen */
 export async function boot(board: Bootable, timeoutMs: number): Promise<BootRecord> {
-  if (!(await board.isOn())) await board.powerOn();
+  if ((await board.power.state()) !== 'on') await board.power.on();
   await untilShell(board, timeoutMs);
-  return board.lastBoot();
+  return board.circuit.life.boot;
 }
 
 /**
@@ -30,30 +27,70 @@ export async function boot(board: Bootable, timeoutMs: number): Promise<BootReco
  * the first one booted. A new boot id is the proof.
  */
 export async function reboot(board: Bootable, timeoutMs: number): Promise<BootRecord> {
-  const before = await board.bootId();
-  await board.expectReset(() => board.sendLastCommand('reboot'), timeoutMs);
+  const { circuit } = board;
+  const before = await bootId(board);
+  await circuit.trouble.expecting(() => {
+    const send = (): Promise<void> => sendLastCommand(board, 'reboot');
+    // Without a console the new boot id alone must show it.
+    return circuit.console
+      ? circuit.console.engine.expectReset(send, { timeoutMs: timeoutMs / circuit.scale })
+      : send();
+  });
+  circuit.onCut();
   await untilShell(board, timeoutMs);
-  const after = await board.bootId();
+  const after = await bootId(board);
   if (after === before) {
-    throw new RigError(`${board.name} did not reboot: its boot id is still ${before}`, {
+    throw new RigError(`${circuit.name} did not reboot: its boot id is still ${before}`, {
       code: 'board.did-not-reboot',
       blame: 'board',
       hint: 'The command was sent once and the same system still answers: see its log for what held it up.',
     });
   }
-  return board.lastBoot();
+  return circuit.life.boot;
 }
 
-async function untilShell(board: Bootable, timeoutMs: number): Promise<void> {
+/** Asks the running system to power off and waits until it has. @throws RigError `lifetime.timeout`, blame board */
+export async function shutdown(board: Bootable, timeoutMs: number): Promise<void> {
+  const { circuit } = board;
+  const power = need(circuit.session.capabilities.power, 'power', circuit.name);
+  await circuit.trouble.expecting(async () => {
+    await sendLastCommand(board, 'poweroff');
+    await pollUntil(async () => (await power.state()) === 'off', {
+      what: `${circuit.name} to power off`,
+      timeoutMs,
+      everyMs: 100,
+      blame: 'board',
+      signal: circuit.signal,
+    });
+  });
+  circuit.onCut();
+}
+
+/** `/proc/sys/kernel/random/boot_id` (Linux, Documentation/admin-guide/sysctl/kernel.rst). */
+export function bootId(board: Bootable): Promise<string> {
+  return board.shells.preferred.text('cat /proc/sys/kernel/random/boot_id');
+}
+
+/** The answer may never come: the connection dies with the system. What matters is seen afterwards. */
+async function sendLastCommand(board: Bootable, command: string): Promise<void> {
   try {
-    await board.shellReady(timeoutMs);
+    await board.shells.preferred.run(command, { timeoutMs: lastCommandMs });
+  } catch (error) {
+    const expected = error instanceof RigError && lastCommandEnds.has(error.code);
+    if (!expected) throw error;
+  }
+}
+
+async function untilShell({ circuit, shells }: Bootable, timeoutMs: number): Promise<void> {
+  try {
+    await shells.ready(timeoutMs);
   } catch (error) {
     if (!(error instanceof RigError) || !timeouts.has(error.code)) throw error;
-    const { stages } = board.lastBoot();
+    const { stages } = circuit.life.boot;
     const last = stages.at(-1);
     const reached = last ? `the last stage seen was ${last.stage} after ${last.ms} ms` : 'no stage was seen';
     throw new RigError(
-      `${board.name} had no shell within ${Math.round(timeoutMs)} ms; ${reached}. ${error.message}`,
+      `${circuit.name} had no shell within ${Math.round(timeoutMs)} ms; ${reached}. ${error.message}`,
       {
         code: 'board.no-shell',
         blame: error.blame,
@@ -65,7 +102,7 @@ async function untilShell(board: Bootable, timeoutMs: number): Promise<void> {
       },
     );
   }
-  board.noteStage('shell');
+  circuit.life.note('shell');
 }
 
 /** Errors that only say that time ran out; anything else already names its cause. */
@@ -75,4 +112,12 @@ const timeouts: ReadonlySet<string> = new Set([
   'shell.no-answer',
   'ssh.no-answer',
   'ssh.timeout',
+]);
+
+const lastCommandEnds: ReadonlySet<string> = new Set([
+  'ssh.lost',
+  'ssh.timeout',
+  'shell.timeout',
+  'console.unexpected-reset',
+  'board.powered-off',
 ]);

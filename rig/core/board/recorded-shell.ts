@@ -4,7 +4,6 @@ import { textOf } from '../ssh/ssh-shell.js';
 
 /** One command that was answered or not, for the event log. */
 export interface ShellCall {
-  readonly via: 'ssh' | 'console';
   readonly command: string;
   readonly exitCode: number | null;
   readonly ms: number;
@@ -13,12 +12,10 @@ export interface ShellCall {
 /** A Shell that tells of every command it ran. */
 export class RecordedShell implements Shell {
   readonly #shell: Shell;
-  readonly #via: 'ssh' | 'console';
   readonly #record: (call: ShellCall) => void;
 
-  constructor(shell: Shell, via: 'ssh' | 'console', record: (call: ShellCall) => void) {
+  constructor(shell: Shell, record: (call: ShellCall) => void) {
     this.#shell = shell;
-    this.#via = via;
     this.#record = record;
   }
 
@@ -30,7 +27,7 @@ export class RecordedShell implements Shell {
       exitCode = result.exitCode;
       return result;
     } finally {
-      this.#record({ via: this.#via, command, exitCode, ms: Math.round(performance.now() - began) });
+      this.#record({ command, exitCode, ms: Math.round(performance.now() - began) });
     }
   }
 

@@ -1,0 +1,98 @@
+import type { Cancellable } from '../../contracts/capabilities.js';
+import type { DeviceEvent } from '../../contracts/driver.js';
+import type { RigError } from '../../contracts/errors.js';
+import type { EventBody } from '../../contracts/events.js';
+import type { BoardSession } from '../../contracts/session.js';
+import type { EpochReason } from '../console/options.js';
+import type { BoardConsole } from './board-console.js';
+import { BoardLife } from './life.js';
+import { panicked, poweredOff } from './mishaps.js';
+import { Trouble } from './trouble.js';
+
+/**
+ * What everything about one board hangs on: its session, how far it came, and the signal that ends every call when the
+ * test is over or the board is in trouble.
+ */
+export class Circuit {
+  readonly session: BoardSession;
+  readonly life: BoardLife;
+  readonly trouble = new Trouble();
+  /** Multiplies every time-out. */
+  readonly scale: number;
+  readonly emit: (event: EventBody) => void;
+  console: BoardConsole | undefined;
+  /** Called when no connection to the board can stand any more. */
+  onCut: () => void = () => {};
+  #scope: AbortSignal = new AbortController().signal;
+
+  constructor(session: BoardSession, options: { scale: number; emit: (event: EventBody) => void }) {
+    this.session = session;
+    this.scale = options.scale;
+    this.emit = options.emit;
+    this.life = new BoardLife(session.board.name, options.emit);
+  }
+
+  get name(): string {
+    return this.session.board.name;
+  }
+
+  get signal(): AbortSignal {
+    return AbortSignal.any([this.#scope, this.trouble.signal]);
+  }
+
+  useSignal(signal: AbortSignal): void {
+    this.#scope = signal;
+  }
+
+  cancellable(options?: Cancellable): Cancellable {
+    return options?.signal ? options : { signal: this.signal };
+  }
+
+  openEpoch(reason: EpochReason): void {
+    // The console tells back by `epochBegan`, also of resets that only it saw.
+    if (this.console) this.console.engine.openEpoch(reason);
+    else this.epochBegan(reason);
+  }
+
+  epochBegan(reason: EpochReason): void {
+    this.life.beginEpoch();
+    if (reason === 'reset') this.onCut();
+  }
+
+  raise(error: RigError): void {
+    this.onCut();
+    this.trouble.raise(error);
+  }
+
+  deviceEvent(event: DeviceEvent): void {
+    const { place } = this.life;
+    switch (event.kind) {
+      case 'power':
+        this.emit({ type: 'power', ...place, state: event.state, cause: event.cause });
+        if (event.state === 'off' && event.cause === 'board') this.raise(poweredOff(this.name));
+        return;
+      case 'reset':
+        this.emit({ type: 'reset', ...place, cause: event.cause });
+        if (event.cause === 'board' && this.console) this.console.engine.resetReported();
+        else this.openEpoch('reset');
+        return;
+      case 'link':
+        this.emit({ type: 'link', ...place, state: event.state });
+        return;
+      case 'panicked':
+        this.raise(panicked(this.name));
+        return;
+      case 'lost':
+        this.console?.engine.fail(event.error);
+        this.raise(event.error);
+        return;
+      case 'note':
+        this.emit({
+          type: 'log',
+          level: 'info',
+          board: this.name,
+          message: `${event.name}: ${JSON.stringify(event.data)}`,
+        });
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import type { Image } from '../../contracts/board.js';
+import type { Shell, SshLogin, WaitOptions } from '../../contracts/suite.js';
+import { SshShell } from '../ssh/ssh-shell.js';
+import { need } from './absent.js';
+import type { Circuit } from './circuit.js';
+import { AbsentShell, RecordedShell } from './recorded-shell.js';
+
+export interface ShellsOptions {
+  /** What is on the medium now. */
+  readonly image: () => Image | undefined;
+  readonly privateKey: (image: Image | undefined) => string | undefined;
+}
+
+/** How long `answers` waits for a board that may be dead. */
+const answerMs = 5_000;
+
+/** The ways to run a command on a board. */
+export class BoardShells {
+  readonly ssh: Shell;
+  readonly console: Shell;
+  /** ssh where the board has it, else the console. */
+  readonly preferred: Shell;
+  readonly #circuit: Circuit;
+  readonly #options: ShellsOptions;
+  readonly #ssh: SshShell | undefined;
+
+  constructor(circuit: Circuit, options: ShellsOptions) {
+    this.#circuit = circuit;
+    this.#options = options;
+    const { name } = circuit;
+    const onConsole = circuit.console?.shell;
+    this.#ssh = this.#makeSsh();
+    this.ssh = this.#ssh
+      ? this.#recorded(this.#ssh, 'ssh')
+      : new AbsentShell(`Board ${name} has no address, so no ssh`);
+    this.console = onConsole
+      ? this.#recorded(onConsole, 'console')
+      : new AbsentShell(`Board ${name} has no shell on its console`);
+    this.preferred = this.#ssh ? this.ssh : this.console;
+  }
+
+  get any(): boolean {
+    return this.#ssh !== undefined || this.#circuit.console?.shell !== undefined;
+  }
+
+  /**
+   * Resolves when the Shell that the image promises answers: the console's, which needs no network, or ssh.
+   *
+   * @param timeoutMs scaled already
+   */
+  async ready(timeoutMs: number): Promise<void> {
+    const { scale, signal, name } = this.#circuit;
+    const onConsole = this.#circuit.console?.shell;
+    // The console shell scales by itself.
+    const consoleReady = { timeoutMs: timeoutMs / scale, signal };
+    if (onConsole && this.#promisesConsoleLogin()) return onConsole.ready(consoleReady);
+    if (this.#ssh) return this.#ssh.ready(timeoutMs, signal);
+    return need(onConsole, 'shell', name).ready(consoleReady);
+  }
+
+  /** Whether a Shell answers within a short time. Never rejects. */
+  async answers(): Promise<boolean> {
+    try {
+      return (await this.preferred.run('true', { timeoutMs: answerMs })).exitCode === 0;
+    } catch {
+      return false;
+    }
+  }
+
+  accepts(login: SshLogin, options?: WaitOptions): Promise<boolean> {
+    return need(this.#ssh, 'address', this.#circuit.name).accepts(login, options);
+  }
+
+  /** The board was powered off, reset or lost: no connection to it stands. */
+  disconnect(): void {
+    this.#ssh?.disconnect();
+  }
+
+  #promisesConsoleLogin(): boolean {
+    const variant = this.#options.image()?.variant ?? 'dev';
+    return this.#circuit.session.board.profile.consoleLogin[variant];
+  }
+
+  #makeSsh(): SshShell | undefined {
+    const { privateKey, image } = this.#options;
+    const circuit = this.#circuit;
+    const { session, scale } = circuit;
+    const { address } = session.capabilities;
+    if (!address) return undefined;
+    const { ssh } = session.board.profile;
+    return new SshShell({
+      credentials: () => {
+        const key = privateKey(image());
+        return { user: ssh.user, ...(key === undefined ? {} : { privateKey: key }) };
+      },
+      endpoint: (ended) => address.endpoint(session.board.ssh?.port ?? ssh.port, { signal: ended }),
+      scale,
+      abortSignal: () => circuit.signal,
+    });
+  }
+
+  #recorded(shell: Shell, via: 'ssh' | 'console'): Shell {
+    const { emit, life } = this.#circuit;
+    return new RecordedShell(shell, (call) => emit({ type: 'shell', ...life.place, via, ...call }));
+  }
+}
