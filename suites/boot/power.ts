@@ -11,7 +11,7 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{1
 const cycles = 5;
 
 export function powerTests(test: AddTest): void {
-  test('the boot id changes over a reboot', { deadlineMs: 300_000 }, async (t) => {
+  test('the boot id changes over a reboot', { deadlineMs: 300_000 }, async (t: TestContext) => {
     const before = await t.step('Read the boot id twice', () => readBootId(t));
     t.equal(await t.board.bootId(), before, 'it stays the same while the system runs');
     await t.step('Reboot', () => t.board.reboot());
@@ -22,7 +22,7 @@ export function powerTests(test: AddTest): void {
     tier: 'smoke',
     deadlineMs: 300_000,
     needs: ['power'],
-  }, async (t) => {
+  }, async (t: TestContext) => {
     const { state } = t.board.profile.mounts;
     const marks = new Marks([state]);
     const before = await readBootId(t);
@@ -51,7 +51,7 @@ export function powerTests(test: AddTest): void {
   test(`boots after each of ${cycles} power cuts in a row`, {
     deadlineMs: 900_000,
     needs: ['power'],
-  }, async (t) => {
+  }, async (t: TestContext) => {
     const ids = new Set([await readBootId(t)]);
     for (let cycle = 1; cycle <= cycles; cycle += 1) {
       await t.step(`Cut ${cycle} of ${cycles}`, async () => {

@@ -11,7 +11,7 @@ export function stageTests(test: AddTest): void {
     tier: 'smoke',
     needs: ['console'],
     deadlineMs: 300_000,
-  }, async (t) => {
+  }, async (t: TestContext) => {
     const record = await t.step('Power on and wait for a shell', () => t.board.boot());
     await t.step('Compare the stages seen on the console', () => {
       assertStages(t, record, t.board);

@@ -1,3 +1,4 @@
+import type { TestContext } from '../../rig/mod.js';
 import type { AddTest } from '../add-test.js';
 import { filesystemOf, Marks } from './marks.js';
 
@@ -5,7 +6,10 @@ import { filesystemOf, Marks } from './marks.js';
 const volatileFolders = ['/tmp', '/run'];
 
 export function stateTests(test: AddTest): void {
-  test('state survives a reboot, tmpfs does not', { tier: 'smoke', deadlineMs: 300_000 }, async (t) => {
+  test('state survives a reboot, tmpfs does not', {
+    tier: 'smoke',
+    deadlineMs: 300_000,
+  }, async (t: TestContext) => {
     const { state, data } = t.board.profile.mounts;
     const kept = [state, data];
     const marks = new Marks([...kept, ...volatileFolders]);

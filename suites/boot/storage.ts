@@ -11,14 +11,14 @@ type Promised = Board['profile']['partitions'][number];
 const slackBytes = 4 * 1024 * 1024;
 
 export function storageTests(test: AddTest): void {
-  test('boots from the expected partition', { tier: 'smoke' }, async (t) => {
+  test('boots from the expected partition', { tier: 'smoke' }, async (t: TestContext) => {
     const [wanted] = t.board.profile.roots;
     if (wanted === undefined) t.skip('the profile names no root partition');
     const { rootPartition } = await t.step('Find the partition of the root', () => readLayout(t, t.board));
     t.equal(rootPartition.label, wanted, 'the root is on the first root partition of the profile');
   });
 
-  test('the root is read-only and refuses a write', { tier: 'smoke' }, async (t) => {
+  test('the root is read-only and refuses a write', { tier: 'smoke' }, async (t: TestContext) => {
     const name = `.boardrig-${randomUUID()}`;
     const attempt = (folder: string) =>
       `f=${quoted(`${folder}/${name}`)}; (echo x >"$f"); code=$?; [ -e "$f" ] && echo created; rm -f "$f" 2>/dev/null; exit $code`;
@@ -37,7 +37,7 @@ export function storageTests(test: AddTest): void {
     t.notMatch(answer.root.text, /created/, 'no file came to be');
   });
 
-  test('has the promised partitions, types and labels', { tier: 'smoke' }, async (t) => {
+  test('has the promised partitions, types and labels', { tier: 'smoke' }, async (t: TestContext) => {
     const { partitions } = t.board.profile;
     if (partitions.length === 0) t.skip('the profile promises no partitions');
     const layout = await t.step('Read the partition table and the file systems', () =>
@@ -53,7 +53,7 @@ export function storageTests(test: AddTest): void {
     await t.step('Check where they are mounted', () => assertMounts(t, layout));
   });
 
-  test('the data partition has grown to fill the medium', { tier: 'smoke' }, async (t) => {
+  test('the data partition has grown to fill the medium', { tier: 'smoke' }, async (t: TestContext) => {
     const promised = t.board.profile.partitions.find(({ grows }) => grows);
     if (!promised) t.skip('the profile promises no partition that grows');
     const { disk } = await t.step('Measure the medium, its partitions and file systems', () =>

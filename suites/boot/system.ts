@@ -1,3 +1,4 @@
+import type { TestContext } from '../../rig/mod.js';
 import type { AddTest } from '../add-test.js';
 import { kernelLogCommand, parseKernelLog, warningLevel } from '../facts/kernel-log.js';
 import { parseOsRelease } from '../facts/os-release.js';
@@ -7,7 +8,7 @@ import { parseUptime } from '../facts/uptime.js';
 const clockToleranceS = 10;
 
 export function systemTests(test: AddTest): void {
-  test('os-release names the system', { tier: 'smoke' }, async (t) => {
+  test('os-release names the system', { tier: 'smoke' }, async (t: TestContext) => {
     const promised = Object.entries(t.board.profile.osRelease);
     if (promised.length === 0) t.skip('the profile promises no field of os-release');
     const fields = parseOsRelease(
@@ -26,7 +27,7 @@ export function systemTests(test: AddTest): void {
       t.equal(fields.get('VARIANT_ID'), variant, "VARIANT_ID is the image's variant");
   });
 
-  test('uptime runs as fast as time', { tier: 'smoke' }, async (t) => {
+  test('uptime runs as fast as time', { tier: 'smoke' }, async (t: TestContext) => {
     const read = async (command: string) => {
       const from = performance.now();
       const uptimeMs = parseUptime(await t.board.shell.text(command));
@@ -45,7 +46,7 @@ export function systemTests(test: AddTest): void {
     );
   });
 
-  test('the clock is right', { tier: 'smoke' }, async (t) => {
+  test('the clock is right', { tier: 'smoke' }, async (t: TestContext) => {
     let offsetS = Number.NaN;
     await t.step("Compare with the host's clock", () =>
       t
@@ -65,7 +66,7 @@ export function systemTests(test: AddTest): void {
     t.ok(Math.abs(offsetS) <= clockToleranceS, `the clock is off by ${offsetS.toFixed(1)} s`);
   });
 
-  test('the kernel log has no warning', { tier: 'smoke' }, async (t) => {
+  test('the kernel log has no warning', { tier: 'smoke' }, async (t: TestContext) => {
     const log = parseKernelLog(
       await t.step('Read the kernel log', () => t.board.shell.text(kernelLogCommand)),
     );

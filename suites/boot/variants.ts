@@ -13,7 +13,7 @@ export function variantTests(test: AddTest): void {
     variant: 'dev',
     tier: 'smoke',
     needs: ['console'],
-  }, async (t) => {
+  }, async (t: TestContext) => {
     if (!t.board.profile.consoleLogin.dev) t.skip('the profile has no login on the serial line in dev');
     const product = await t.step('Calculate in a shell on the serial line', () =>
       t.board.consoleShell.text('echo $((6 * 7))'),
@@ -27,12 +27,15 @@ export function variantTests(test: AddTest): void {
     variant: 'dev',
     tier: 'smoke',
     needs: ['address'],
-  }, async (t) => {
+  }, async (t: TestContext) => {
     if (!t.board.profile.passwordlessRoot.dev) t.skip('the profile wants a key in dev too');
     t.ok(await t.step('Offer no credential', () => t.board.sshAccepts({ method: 'none' })), 'root is let in');
   });
 
-  test('prod: no login on the serial line', { variant: 'prod', needs: ['console', 'address'] }, async (t) => {
+  test('prod: no login on the serial line', {
+    variant: 'prod',
+    needs: ['console', 'address'],
+  }, async (t: TestContext) => {
     if (t.board.profile.consoleLogin.prod) t.skip('the profile has a login on the serial line in prod too');
     const users = await t.step('Ask over ssh who sits at the console', () => usersOf(t));
     t.same(users, [], 'no process has the console as its terminal');
@@ -46,7 +49,10 @@ export function variantTests(test: AddTest): void {
     });
   });
 
-  test('prod: ssh takes the key and nothing else', { variant: 'prod', needs: ['address'] }, async (t) => {
+  test('prod: ssh takes the key and nothing else', {
+    variant: 'prod',
+    needs: ['address'],
+  }, async (t: TestContext) => {
     if (t.board.profile.passwordlessRoot.prod) t.skip('the profile lets root in without a key in prod too');
     t.ok(await t.step('Offer the key', () => t.board.sshAccepts({ method: 'key' })), 'the key is accepted');
     t.notOk(
@@ -64,7 +70,7 @@ export function variantTests(test: AddTest): void {
   test('prod: the serial line is silent after the kernel', {
     variant: 'prod',
     needs: ['console'],
-  }, async (t) => {
+  }, async (t: TestContext) => {
     if (t.board.profile.consoleLogin.prod) t.skip('the profile has a login on the serial line in prod too');
     const { kernel } = t.board.type.signatures;
     if (!kernel) t.skip('the board type has no signature of the kernel');

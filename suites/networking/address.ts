@@ -1,3 +1,4 @@
+import type { TestContext } from '../../rig/mod.js';
 import type { AddTest } from '../add-test.js';
 import { sameNetwork } from '../facts/network.js';
 import { quoted } from '../facts/sections.js';
@@ -6,7 +7,9 @@ import { askNameServer, hostNameServerAnswers } from './dns.js';
 import { isReachable, readStatus, requireUplink } from './status.js';
 
 export function addressTests(test: AddTest): void {
-  test('has a default route through the network of its address', { tier: 'smoke' }, async (t) => {
+  test('has a default route through the network of its address', {
+    tier: 'smoke',
+  }, async (t: TestContext) => {
     const status = await t.step('Read routes and addresses', () => readStatus(t.board));
     const { route, own } = requireUplink(t, status);
     t.ok(
@@ -23,7 +26,7 @@ export function addressTests(test: AddTest): void {
     needs: ['link'],
     dirties: 'network',
     deadlineMs: 120_000,
-  }, async (t) => {
+  }, async (t: TestContext) => {
     const before = await t.step('Read the address', () => readStatus(t.board));
     const { route, own } = requireUplink(t, before);
     await t.step('Take the address away', async () => {
@@ -46,7 +49,7 @@ export function addressTests(test: AddTest): void {
     t.equal(back.route.gateway, route.gateway, 'and the same gateway');
   });
 
-  test('name servers answer', { tier: 'smoke' }, async (t) => {
+  test('name servers answer', { tier: 'smoke' }, async (t: TestContext) => {
     const { nameservers } = await t.step('Read the configuration of the resolver', () => readStatus(t.board));
     t.require(nameservers.length > 0, 'the resolver has a name server');
     const answer = await t.step('Ask for a name that cannot exist', () => askNameServer(t.board));

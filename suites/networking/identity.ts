@@ -12,7 +12,7 @@ export function identityTests(test: AddTest): void {
     tier: 'smoke',
     boards: 2,
     deadlineMs: 120_000,
-  }, async (t) => {
+  }, async (t: TestContext) => {
     const [one, other] = await t.step('Ask both who they are', () =>
       Promise.all([readIdentity(t, t.boards[0]), readIdentity(t, t.boards[1])]),
     );
@@ -33,7 +33,10 @@ export function identityTests(test: AddTest): void {
     );
   });
 
-  test('takes its host name from config.json', { dirties: 'disk', deadlineMs: 300_000 }, async (t) => {
+  test('takes its host name from config.json', {
+    dirties: 'disk',
+    deadlineMs: 300_000,
+  }, async (t: TestContext) => {
     const before = await readHostname(t.board);
     const name = `rig-${randomUUID().slice(0, 8)}`;
     await t.step(`Write the host name ${name} to config.json`, () => setHostname(t.board, name));

@@ -1,3 +1,4 @@
+import type { TestContext } from '../../rig/mod.js';
 import type { AddTest } from '../add-test.js';
 import { cutLink, restoreLink } from './cable.js';
 import { readCarrier, readStatus, requireUplink } from './status.js';
@@ -8,7 +9,7 @@ export function linkTests(test: AddTest): void {
     needs: ['link'],
     dirties: 'network',
     deadlineMs: 120_000,
-  }, async (t) => {
+  }, async (t: TestContext) => {
     const { route } = requireUplink(t, await readStatus(t.board));
     const [before, bootId] = await t.step('Read the carrier', async () => [
       await readCarrier(t.board, route.interface),

@@ -6,7 +6,7 @@ import { quoted } from '../facts/sections.js';
 const answerMs = 10_000;
 
 export function trafficTests(test: AddTest): void {
-  test('reaches an HTTP server of the rig', { tier: 'smoke' }, async (t) => {
+  test('reaches an HTTP server of the rig', { tier: 'smoke' }, async (t: TestContext) => {
     const body = `boardrig ${randomUUID()}`;
     const server = await t.step('Serve something that nobody can guess', () => t.host.serveHttp(body));
     const path = `/${randomUUID()}`;
@@ -22,7 +22,7 @@ export function trafficTests(test: AddTest): void {
     );
   });
 
-  test('answers HTTP through the forwarded port', { tier: 'smoke' }, async (t) => {
+  test('answers HTTP through the forwarded port', { tier: 'smoke' }, async (t: TestContext) => {
     const { httpPort } = t.board.profile;
     if (httpPort === undefined) t.skip('the profile names no HTTP port');
     const outside = await t.step('Fetch the page from outside', () => fetchPage(t, t.board, httpPort));

@@ -1,0 +1,312 @@
+// test: light
+// What the suites make of a board's answers: on the output of real programs, and on garbage.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { RigError } from '../rig/mod.js';
+import { filesystemOf } from '../suites/boot/marks.js';
+import { textAfterKernel } from '../suites/boot/serial-text.js';
+import { consolesCommand, consoleUsers, processesCommand } from '../suites/facts/consoles.js';
+import { disksCommand, parseDisks } from '../suites/facts/disks.js';
+import { identifyFilesystem, superblockBytes } from '../suites/facts/filesystem.js';
+import { parseGpt } from '../suites/facts/gpt.js';
+import { parseHex } from '../suites/facts/hex.js';
+import { parseKernelLog } from '../suites/facts/kernel-log.js';
+import { mountAt, mountsCommand, parseMounts } from '../suites/facts/mounts.js';
+import {
+  defaultRoute,
+  parseAddresses,
+  parseNameservers,
+  parseRoutes,
+  sameNetwork,
+} from '../suites/facts/network.js';
+import { parseOsRelease } from '../suites/facts/os-release.js';
+import { joinCommands, quoted, splitAnswer } from '../suites/facts/sections.js';
+import { parseUptime } from '../suites/facts/uptime.js';
+import { isNameServerAnswer } from '../suites/networking/dns.js';
+
+const sh = (command: string) => execFileSync('sh', ['-c', command], { encoding: 'utf8' });
+const folder = await mkdtemp(join(tmpdir(), 'boardrig-suites-'));
+t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+
+const unreadable = { name: 'RigError', code: 'facts.unreadable', blame: 'board' };
+
+/** The bytes as `od` shows them, which is how they come from a board. */
+const dumped = (file: string, { skip, count }: { skip: number; count: number }) =>
+  sh(`dd if=${quoted(file)} bs=512 skip=${skip} count=${count} 2>/dev/null | od -An -v -tx1`);
+
+const partitionTable = join(folder, 'disk');
+const fat = join(folder, 'fat');
+const ext4 = join(folder, 'ext4');
+sh(`truncate -s 64M ${partitionTable}; printf '%s\\n' 'label: gpt' \
+  'size=16M, name=one, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B' 'size=8M, name="two words"' | /sbin/sfdisk -q ${partitionTable}
+  truncate -s 40M ${fat}; /sbin/mkfs.vfat -F 32 -n SOME-LABEL ${fat} >/dev/null
+  truncate -s 8M ${ext4}; /sbin/mke2fs -q -t ext4 -L other-label ${ext4}`);
+
+const routes = `Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
+eth0\t00000000\t0202000A\t0003\t0\t0\t0\t00000000\t0\t0\t0
+eth0\t0002000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
+`;
+const addresses = `1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue qlen 1000
+    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00
+    inet 127.0.0.1/8 scope host lo
+       valid_lft forever preferred_lft forever
+2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc pfifo_fast qlen 1000
+    inet 10.0.2.15/24 brd 10.0.2.255 scope global eth0
+`;
+const kernelLog = `<5>[    0.000000] Linux version 6.1.0
+<12>[    1.500000] a warning
+<6>[    2.000000][  T1] with a caller
+`;
+const busyConsoles = 'ttyAMA0              -W- (EC p a)  204:64 \nnetcon0              -W- (E     )\n';
+const processes = `1 (init) S 0 1 1 0 -1 4194560
+77 (a (odd) name) S 1 77 77 52288 77 4194560
+78 (dropbear) S 1 78 78 0 -1 4194560
+`;
+const diskDump = () =>
+  [
+    '@disk vda 131072 512',
+    dumped(partitionTable, { skip: 1, count: 9 }),
+    '@partition vda1 1 254:1 2048 32768 one',
+    dumped(fat, { skip: 0, count: 4 }),
+    '@partition vda2 2 254:2 34816 16384 two words',
+    dumped(ext4, { skip: 0, count: 4 }),
+  ].join('\n');
+
+t.test('several commands in one answer', async (t) => {
+  const names = ['good', 'bad', 'quote'] as const;
+  const command = joinCommands({
+    good: 'printf "no newline"',
+    bad: 'echo out; echo err >&2; false',
+    quote: `echo ${quoted("it's $HOME")}`,
+  });
+  const answer = splitAnswer(sh(command), names);
+  t.same(answer.good, { text: 'no newline', exitCode: 0 });
+  t.same(answer.bad, { text: 'out\nerr', exitCode: 1 });
+  t.equal(answer.quote.text, "it's $HOME");
+  t.equal(splitAnswer(sh(joinCommands({ ends: 'exit 7' })), ['ends']).ends.exitCode, 7);
+  const whole = sh(command);
+  t.throws(() => splitAnswer(whole.slice(0, -4), names), unreadable, 'the end is missing');
+  t.throws(() => splitAnswer(whole, ['another']), unreadable);
+  t.throws(() => splitAnswer('', names), unreadable);
+});
+
+t.test('mounts, of this machine and written by hand', async (t) => {
+  const own = parseMounts(sh(mountsCommand));
+  t.ok(mountAt(own, '/'), 'this machine has a root');
+  t.equal(mountAt(own, '/proc')?.filesystem, 'proc');
+  const mounts = parseMounts(
+    [
+      '22 1 254:2 / / ro,relatime - ext4 /dev/vda2 ro',
+      '30 22 0:21 / /tmp rw,nosuid - tmpfs tmp rw,size=1k',
+      '31 22 254:4 / /mnt/a\\040b rw shared:1 master:2 - ext4 /dev/vda4 ro,errors=remount-ro',
+      '32 22 0:22 / /tmp rw - tmpfs tmp rw',
+    ].join('\n'),
+  );
+  t.equal(mountAt(mounts, '/')?.readOnly, true);
+  t.equal(mountAt(mounts, '/tmp')?.device, '0:22', 'the later mount hides the earlier');
+  t.equal(mountAt(mounts, '/tmp')?.readOnly, false);
+  t.equal(mountAt(mounts, '/mnt/a b')?.readOnly, true, 'the file system below is read-only');
+  t.equal(mountAt(mounts, '/mnt'), undefined);
+  t.equal(filesystemOf(mounts, '/tmp/deep/er'), 'tmpfs');
+  t.equal(filesystemOf(mounts, '/etc'), 'ext4');
+  t.equal(filesystemOf(mounts, '/tmpfile'), 'ext4', 'a name that only begins alike');
+});
+
+t.test('a partition table and file systems that real programs made', async (t) => {
+  const entries = parseGpt(parseHex(dumped(partitionTable, { skip: 1, count: 9 })), 512);
+  t.same(
+    entries?.map(({ number, name, type }) => ({ number, name, type })),
+    [
+      { number: 1, name: 'one', type: 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b' },
+      { number: 2, name: 'two words', type: '0fc63daf-8483-4772-8e79-3d69d8477de4' },
+    ],
+  );
+  t.equal(parseGpt(Buffer.alloc(4608), 512), undefined, 'an empty disk has no table');
+  const first = (file: string) => identifyFilesystem(readFileSync(file).subarray(0, superblockBytes));
+  t.same(first(fat), { type: 'vfat', label: 'SOME-LABEL' });
+  t.same(first(ext4), { type: 'ext4', label: 'other-label', sizeBytes: 8 * 2 ** 20 });
+  t.equal(first(partitionTable).type, 'unknown');
+  const small = join(folder, 'fat16');
+  const old = join(folder, 'ext2');
+  sh(
+    `truncate -s 16M ${small} ${old}; /sbin/mkfs.vfat -F 16 -n SIXTEEN ${small} >/dev/null; /sbin/mke2fs -q -t ext2 ${old}`,
+  );
+  t.same(first(small), { type: 'vfat', label: 'SIXTEEN' });
+  t.equal(first(old).type, 'ext2');
+  sh(`/sbin/mke2fs -q -F -t ext3 ${old}`);
+  t.equal(first(old).type, 'ext3');
+});
+
+t.test('disks', async (t) => {
+  const [disk, ...others] = parseDisks(diskDump());
+  t.same(others, []);
+  t.equal(disk?.sizeBytes, 64 * 2 ** 20);
+  t.equal(disk?.hasGpt, true);
+  const [one, two] = disk?.partitions ?? [];
+  t.match(one, { name: 'vda1', device: '254:1', label: 'one', startBytes: 2 ** 20, sizeBytes: 16 * 2 ** 20 });
+  t.match(one?.entry, { name: 'one' });
+  t.match(two, { label: 'two words', filesystem: { type: 'ext4', label: 'other-label' } });
+  t.same(parseDisks(''), []);
+  t.throws(() => parseDisks('sh: od: not found'), unreadable);
+  const own = spawnSync('sh', ['-c', disksCommand], { encoding: 'utf8' });
+  t.equal(own.status, 0, 'the command runs on this machine');
+  for (const found of parseDisks(own.stdout)) t.ok(found.partitions.length > 0, found.name);
+});
+
+t.test('os-release', async (t) => {
+  const fields = parseOsRelease('# comment\n\nID=boardrig\nNAME="A \\"B\\" \\$c"\nEMPTY=\nONE=\'x y\'\n');
+  t.same(
+    [...fields],
+    [
+      ['ID', 'boardrig'],
+      ['NAME', 'A "B" $c'],
+      ['EMPTY', ''],
+      ['ONE', 'x y'],
+    ],
+  );
+  t.throws(() => parseOsRelease('cat: no such file'), unreadable);
+  t.throws(() => parseOsRelease('ID=a\nID=b'), unreadable);
+});
+
+t.test('the kernel log', async (t) => {
+  t.same(parseKernelLog(kernelLog), [
+    { level: 5, text: 'Linux version 6.1.0' },
+    { level: 4, text: 'a warning' },
+    { level: 6, text: 'with a caller' },
+  ]);
+  t.throws(() => parseKernelLog(''), unreadable, 'a log that is empty proves nothing');
+  t.throws(() => parseKernelLog('dmesg: Operation not permitted'), unreadable);
+});
+
+t.test('the network', async (t) => {
+  const parsed = parseRoutes(routes);
+  t.match(defaultRoute(parsed), { interface: 'eth0', gateway: '10.0.2.2' });
+  t.equal(defaultRoute(parseRoutes(routes.replace(/^.*00000000\t0202.*\n/m, ''))), undefined);
+  t.equal(defaultRoute(parseRoutes(routes.replace('0003', '0002'))), undefined, 'a route that is not up');
+  t.throws(() => parseRoutes('cat: /proc/net/route: No such file'), unreadable);
+  t.ok(parseRoutes(readFileSync('/proc/net/route', 'utf8')), "this machine's own");
+
+  t.same(
+    parseAddresses(addresses).map(({ interface: name, address, prefixBits, scope }) => [
+      name,
+      address,
+      prefixBits,
+      scope,
+    ]),
+    [
+      ['lo', '127.0.0.1', 8, 'host'],
+      ['eth0', '10.0.2.15', 24, 'global'],
+    ],
+  );
+  t.throws(() => parseAddresses('sh: ip: not found'), unreadable);
+  t.same(parseNameservers('search a\n# nameserver 1.1.1.1\nnameserver 10.0.2.3\nnameserver\t::1\n'), [
+    '10.0.2.3',
+    '::1',
+  ]);
+
+  t.ok(sameNetwork('10.0.2.15', '10.0.2.2', 24));
+  t.notOk(sameNetwork('10.0.2.15', '10.0.3.2', 24));
+  t.ok(sameNetwork('10.0.2.15', '192.168.0.1', 0));
+  t.notOk(sameNetwork('10.0.2.15', '10.0.2.14', 32));
+  t.throws(() => sameNetwork('10.0.2.256', '10.0.2.2', 24), unreadable);
+});
+
+t.test('the answer of a name server', async (t) => {
+  const server = 'Server:\t\t10.0.2.3\nAddress:\t10.0.2.3:53\n\n';
+  t.ok(isNameServerAnswer(`${server}** server can't find a.invalid: NXDOMAIN\n`), 'busybox, BIND');
+  t.ok(isNameServerAnswer(`${server}Name:\ta.invalid\nAddress: 192.0.2.1\n`));
+  t.ok(isNameServerAnswer("a.invalid: resolve call failed: 'a.invalid' not found"), 'resolvectl');
+  t.notOk(isNameServerAnswer(';; connection timed out; no servers could be reached\n'));
+  t.notOk(isNameServerAnswer("nslookup: write to '127.0.0.1': Connection refused\n;; connection timed out"));
+  t.throws(() => isNameServerAnswer('sh: resolvectl: not found'), unreadable);
+});
+
+t.test('who sits at a console', async (t) => {
+  t.same(consoleUsers(busyConsoles, processes), [{ pid: 77, command: 'a (odd) name', console: 'ttyAMA0' }]);
+  t.same(consoleUsers('', processes), [], 'no console at all');
+  t.same(consoleUsers('ttyS0 -W- (EC p a) 4:64\n', processes), []);
+  t.throws(() => consoleUsers(busyConsoles, ''), unreadable, 'no process proves nothing');
+  t.throws(() => consoleUsers('cat: /proc/consoles: No such file', processes), unreadable);
+  t.ok(Array.isArray(consoleUsers(sh(consolesCommand), sh(processesCommand))), "this machine's own");
+});
+
+t.test('what others wrote after the kernel', async (t) => {
+  const text = 'U-Boot 2023\n[    0.0] Linux version 6\n[    1.5] usb 1-1: new\n\nsomething: hello \n';
+  t.same(textAfterKernel(text, { literal: '] Linux version ' }), ['something: hello']);
+  t.same(textAfterKernel(text, { regexp: 'Linux ver.*' }), ['something: hello']);
+  t.same(textAfterKernel(text.replace('something: hello', ''), { literal: '] Linux version ' }), []);
+  t.equal(textAfterKernel(text, { literal: 'Darwin' }), undefined);
+});
+
+t.test('uptime', async (t) => {
+  t.equal(parseUptime('12.34 5.60\n'), 12340);
+  t.ok(parseUptime(readFileSync('/proc/uptime', 'utf8')) > 0);
+  t.throws(() => parseUptime('soon'), unreadable);
+});
+
+t.test('garbage is told apart from an answer and never crashes a parser', async (t) => {
+  const gpt = readFileSync(partitionTable).subarray(512, 512 * 10);
+  const parsers: Readonly<Record<string, readonly [whole: string, parse: (text: string) => unknown]>> = {
+    mounts: [sh(mountsCommand), parseMounts],
+    disks: [diskDump(), parseDisks],
+    hex: ['00 ff 12', parseHex],
+    gpt: [gpt.toString('latin1'), (text) => parseGpt(Buffer.from(text, 'latin1'), 512)],
+    filesystem: [
+      readFileSync(ext4).subarray(0, superblockBytes).toString('latin1'),
+      (text) => identifyFilesystem(Buffer.from(text, 'latin1')),
+    ],
+    osRelease: ['ID=a\nNAME="b c"\n', parseOsRelease],
+    kernelLog: [kernelLog, parseKernelLog],
+    routes: [routes, parseRoutes],
+    addresses: [addresses, parseAddresses],
+    consoles: [busyConsoles, (text) => consoleUsers(text, processes)],
+    processes: [processes, (text) => consoleUsers(busyConsoles, text)],
+    uptime: ['12.34 5.60\n', parseUptime],
+    sections: [sh(joinCommands({ a: 'echo x' })), (text) => splitAnswer(text, ['a'])],
+  };
+  const random = randomFrom(20_240_607);
+  for (const [name, [whole, parse]] of Object.entries(parsers)) {
+    t.ok(parse(whole), `${name}: the whole answer is read`);
+    const crashes: string[] = [];
+    for (let round = 0; round < 200; round += 1) {
+      const text = damage(whole, random);
+      try {
+        parse(text);
+      } catch (error) {
+        if (!(error instanceof RigError && error.code === 'facts.unreadable'))
+          crashes.push(`${String(error)} at ${JSON.stringify(text.slice(0, 100))}`);
+      }
+    }
+    t.same(crashes, [], `${name}: 200 damaged answers`);
+  }
+});
+
+/** Cuts, repeats, drops or overwrites a piece, as a board that dies or a kernel that talks in between does. */
+function damage(whole: string, random: (below: number) => number): string {
+  const from = random(whole.length);
+  const to = from + random(Math.min(40, whole.length - from) + 1);
+  const noise = Array.from({ length: random(12) }, () => String.fromCharCode(random(256))).join('');
+  switch (random(4)) {
+    case 0:
+      return whole.slice(0, from);
+    case 1:
+      return whole.slice(0, from) + whole.slice(to);
+    case 2:
+      return whole.slice(0, from) + noise + whole.slice(to);
+    default:
+      return whole.slice(0, to) + whole.slice(from);
+  }
+}
+
+/** Numbers from a seed (Lehmer, 16807 modulo 2^31 - 1), so that a failure can be repeated. */
+function randomFrom(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state * 16_807) % 2_147_483_647;
+    return state % Math.max(1, below);
+  };
+}
