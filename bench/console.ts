@@ -58,7 +58,7 @@ export async function run(): Promise<BenchRow[]> {
         what: `console path, memory growth from 5 to ${sizeMegabytes} MB`,
         value: ours.growthMegabytes,
         unit: 'MB of RSS',
-        goal: { text: '≤ 10', met: ours.growthMegabytes <= 10 },
+        goal: { text: '≤ 20', met: ours.growthMegabytes <= 20 },
       },
       {
         what: 'console shell, round trip on a pty',
@@ -172,8 +172,8 @@ async function shellRoundTrip(folder: string): Promise<{ rawMs: number; shellMs:
       const word = randomBytes(6).toString('hex');
       raw.push(
         await timed(async () => {
-          const answer = engine.expect(`<${word}`, { since: engine.mark() });
-          await engine.send(`echo "<"${word}\n`);
+          const answer = shown(child, `<${word}`);
+          child.stdin.write(`echo "<"${word}\n`);
           await answer;
         }),
       );
@@ -183,6 +183,20 @@ async function shellRoundTrip(folder: string): Promise<{ rawMs: number; shellMs:
   } finally {
     await end(child);
   }
+}
+
+/** Resolves when the child has printed `text`. */
+function shown(child: ChildProcess, text: string): Promise<void> {
+  return new Promise((resolve) => {
+    let all = '';
+    const listen = (chunk: Buffer): void => {
+      all += chunk.toString('latin1');
+      if (!all.includes(text)) return;
+      child.stdout?.off('data', listen);
+      resolve();
+    };
+    child.stdout?.on('data', listen);
+  });
 }
 
 function makeEngine(log: ConsoleLog, write: (bytes: Uint8Array) => Promise<void>): ConsoleEngine {

@@ -678,7 +678,7 @@ t.test('kernel messages in the output neither break the frame nor pass as output
   let count = 10;
   split.child.stdout?.removeAllListeners('data');
   split.child.stdout?.on('data', (chunk: Buffer) => {
-    const text = chunk.toString('latin1').replace(/([<[][0-9a-f]{5})([0-9a-f]{7} )/g, (_all, a, b) => {
+    const text = chunk.toString('latin1').replace(/([<[][0-9A-Za-z]{5})([0-9A-Za-z]{3} )/g, (_all, a, b) => {
       count += 1;
       return `${a}${live(count)}\r\n${b}`;
     });

@@ -1,16 +1,15 @@
 /** Console text of a booting board: kernel and service lines, some colours, then a login prompt without newline. */
 export function bootText(bytes: number): Buffer {
-  const lines: string[] = [];
-  for (let size = 0, i = 0; size < bytes; i += 1) {
+  const text = Buffer.alloc(bytes);
+  for (let at = 0, i = 0; at < bytes; i += 1) {
     const stamp = (i / 1000).toFixed(6).padStart(12);
     const line =
       i % 8 === 0
         ? `[\x1b[0;32m  OK  \x1b[0m] Started service number ${i}.\r\n`
         : `[${stamp}] pci 0000:00:${i % 32}.0: reg 0x10: [mem 0x10000000-0x1000${i % 10}fff]\r\n`;
-    lines.push(line);
-    size += line.length;
+    at += text.write(line, at, 'latin1');
   }
-  return Buffer.from(`${lines.join('')}\r\nboard login: `);
+  return Buffer.concat([text, Buffer.from('\r\nboard login: ')]);
 }
 
 /** Cuts what comes into chunks of 1 to 4096 bytes, the same each time. */

@@ -15,6 +15,7 @@ const maxProbeMs = 8_000;
 /** A shell that is ready shows the first marker within this, or our functions are gone. */
 const beginMs = 15_000;
 const interrupt = '\x03';
+const noSignal = new AbortController().signal;
 
 export interface ConsoleShellOptions {
   readonly engine: ConsoleEngine;
@@ -144,7 +145,8 @@ export class ConsoleShell implements Shell {
       timeoutMs,
       signal: limits.signal,
     });
-    const reader = new FrameReader(id, { lastStampSeconds: lastStamp(engine.tail(8192)) });
+    const mark = engine.mark();
+    const reader = new FrameReader(id, { lastStamp: () => lastStamp(engine.textBefore(mark, 8192)) });
     using _tap = engine.onBytes((chunk) => {
       try {
         const result = reader.push(chunk);
@@ -178,7 +180,7 @@ export class ConsoleShell implements Shell {
     const end = performance.now() + (options.timeoutMs ?? defaultTimeoutMs) * this.#options.engine.scale;
     const signals = [options.signal, this.#options.abortSignal?.()].filter((signal) => signal !== undefined);
     const limits: LoginOptions = {
-      signal: AbortSignal.any(signals),
+      signal: signals.length > 1 ? AbortSignal.any(signals) : (signals[0] ?? noSignal),
       leftMs: () => Math.max(1, (end - performance.now()) / this.#options.engine.scale),
     };
     const turn = this.#last.then(() => {
@@ -190,8 +192,9 @@ export class ConsoleShell implements Shell {
   }
 }
 
+/** 48 random bits in 8 characters: on a slow line each one counts. */
 function nonce(): string {
-  return randomBytes(6).toString('hex');
+  return randomBytes(6).toString('base64url').replaceAll('-', 'Z').replaceAll('_', 'z');
 }
 
 function brief(command: string): string {

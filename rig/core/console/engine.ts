@@ -210,6 +210,12 @@ export class ConsoleEngine implements Console, Disposable {
     return this.#shown(Math.max(this.#epochStart, this.#window.end - maxBytes));
   }
 
+  /** At most `maxBytes` of this epoch's text before `mark`. */
+  textBefore(mark: ConsoleMark, maxBytes: number): string {
+    const end = this.#positionOf(mark);
+    return this.#shown(Math.max(this.#epochStart, end - maxBytes), end);
+  }
+
   /** The unfinished last line: a prompt, where there is one. */
   lastLine(): string {
     return this.#shown(Math.max(this.#epochStart, this.#window.lineStart(this.#window.end, tailBytes)));
@@ -412,7 +418,7 @@ export class ConsoleEngine implements Console, Disposable {
 
   #signal(options: Cancellable): AbortSignal | undefined {
     const general = this.#options.abortSignal?.();
-    if (!general || !options.signal) return general ?? options.signal;
+    if (!general || !options.signal || general === options.signal) return general ?? options.signal;
     return AbortSignal.any([options.signal, general]);
   }
 }

@@ -1,6 +1,6 @@
 import { RigError } from '../../contracts/errors.js';
 import type { ShellResult } from '../../contracts/suite.js';
-import { withoutAnyMessages, withoutKernelMessages } from './printk.js';
+import { holdsMessages, withoutAnyMessages, withoutKernelMessages } from './printk.js';
 
 const maxOutputBytes = 16 * 1024 * 1024;
 /** A kernel message that splits a marker is shorter than this (LOG_LINE_MAX is 1024). */
@@ -12,15 +12,15 @@ const tailChars = 4096;
  */
 export class FrameReader {
   readonly #nonce: string;
-  readonly #lastStampSeconds: number | undefined;
+  readonly #lastStamp: () => number | undefined;
   #parts: string[] = [];
   #size = 0;
   #tail = '';
   #begun = false;
 
-  constructor(nonce: string, options: { lastStampSeconds: number | undefined }) {
+  constructor(nonce: string, options: { lastStamp: () => number | undefined }) {
     this.#nonce = nonce;
-    this.#lastStampSeconds = options.lastStampSeconds;
+    this.#lastStamp = options.lastStamp;
   }
 
   /** The command has begun to run. */
@@ -49,12 +49,7 @@ export class FrameReader {
     this.#parts = [whole];
     const begin = new RegExp(`<${this.#nonce} ([\\d.]*)\\r*\\n`);
     const end = new RegExp(`\\[${this.#nonce} (\\d+)\\]`);
-    const uptime = (begin.exec(whole) ?? begin.exec(withoutAnyMessages(whole)))?.[1];
-    const clean = withoutKernelMessages(whole, {
-      uptimeSeconds: uptime ? Number(uptime) : undefined,
-      lastStampSeconds: this.#lastStampSeconds,
-    });
-    for (const text of [clean, withoutAnyMessages(whole)]) {
+    for (const text of this.#candidates(whole, begin)) {
       const opening = begin.exec(text);
       const closing = end.exec(text);
       if (!opening || !closing) continue;
@@ -64,6 +59,20 @@ export class FrameReader {
       return { exitCode: Number(closing[1]), stdout, stderr: '' };
     }
     return undefined;
+  }
+
+  /** The text as it came, if no kernel message can be in it; else without those that are none of the command's, then without any. */
+  *#candidates(whole: string, begin: RegExp): Iterable<string> {
+    if (!holdsMessages(whole)) {
+      yield whole;
+      return;
+    }
+    const uptime = (begin.exec(whole) ?? begin.exec(withoutAnyMessages(whole)))?.[1];
+    yield withoutKernelMessages(whole, {
+      uptimeSeconds: uptime ? Number(uptime) : undefined,
+      lastStampSeconds: this.#lastStamp(),
+    });
+    yield withoutAnyMessages(whole);
   }
 }
 

@@ -8,16 +8,16 @@ const maxLineBytes = 800;
 const maxCommandBytes = 64 * 1024;
 
 /**
- * Functions for the board's shell, defined once after login so that each command costs one short line. `_rig` prints the
- * first marker, runs the command in a subshell without our names or arguments, and prints the second marker right behind its output. `_rin` does
+ * Functions for the board's shell, defined once after login so that each command costs one short line. `_r` prints the
+ * first marker, runs the command in a subshell without our names or arguments, and prints the second marker right behind its output. `_q` does
  * without the subshell, for a command that cannot change the shell: a fork is most of the time of a short one. The first marker carries
  * /proc/uptime, by which kernel messages in the output are told from a command that prints old ones; `read` and `echo` are builtins.
  */
 const functions = [
-  '_rib(){ _u=;{ read -r _u _ </proc/uptime;} 2>/dev/null;echo "<$1 $_u";}',
-  '_rig(){ _rib $1;(_c=$2;set --;eval "$_c") 2>&1 </dev/null;echo "[$1 $?]";}',
-  '_rin(){ _rib $1;eval "$2" 2>&1 </dev/null;echo "[$1 $?]";}',
-  '_rok(){ echo "<$1>";}',
+  '_b(){ _u=;{ read -r _u _ </proc/uptime;} 2>/dev/null;echo "<$1 $_u";}',
+  '_r(){ _b $1;(_c=$2;set --;eval "$_c") 2>&1 </dev/null;echo "[$1 $?]";}',
+  '_q(){ _b $1;eval "$2" 2>&1 </dev/null;echo "[$1 $?]";}',
+  '_k(){ echo "<$1>";}',
 ].join(';');
 
 /** Programs and builtins that leave the shell as it was, with arguments that the shell reads as plain words. */
@@ -26,10 +26,10 @@ const harmless =
 
 /** The line that defines them and then shows `answerTo(nonce)`: whoever sees that talks to a shell that is ready. */
 export function setUpLine(nonce: string): string {
-  return `${functions};_rok ${nonce}\n`;
+  return `${functions};_k ${nonce}\n`;
 }
 
-/** What the board prints for `_rok nonce`. The echo of the line does not hold it. */
+/** What the board prints for `_k nonce`. The echo of the line does not hold it. */
 export function answerTo(nonce: string): string {
   return `<${nonce}>`;
 }
@@ -46,7 +46,7 @@ export function commandLines(command: string, nonce: string): readonly string[] 
   const plain = /^[\x20-\x7e]*$/.test(command);
   const units = plain ? quotedUnits(command) : escapedUnits(command);
   const wrap = (value: string): string => (plain ? value : `"$(printf %b ${value})"`);
-  const runner = harmless.test(command) ? '_rin' : '_rig';
+  const runner = harmless.test(command) ? '_q' : '_r';
   const whole = `${runner} ${nonce} ${wrap(`'${units.join('')}'`)}\n`;
   if (whole.length <= maxLineBytes) return [whole];
   if (units.length > maxCommandBytes)
@@ -54,7 +54,7 @@ export function commandLines(command: string, nonce: string): readonly string[] 
   const lines: string[] = [];
   let piece = '';
   const flush = (): void => {
-    lines.push(`_k=${lines.length === 0 ? '' : '$_k'}'${piece}';_rok ${nonce}${lines.length}\n`);
+    lines.push(`_l=${lines.length === 0 ? '' : '$_l'}'${piece}';_k ${nonce}${lines.length}\n`);
     piece = '';
   };
   for (const unit of units) {
@@ -62,7 +62,7 @@ export function commandLines(command: string, nonce: string): readonly string[] 
     piece += unit;
   }
   flush();
-  return [...lines, `_rig ${nonce} ${wrap('"$_k"')}\n`];
+  return [...lines, `_r ${nonce} ${wrap('"$_l"')}\n`];
 }
 
 /** Characters as they stand between single quotes. */

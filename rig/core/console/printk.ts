@@ -35,6 +35,10 @@ export function withoutKernelMessages(text: string, { uptimeSeconds, lastStampSe
   });
 }
 
+export function holdsMessages(text: string): boolean {
+  return /\[ *\d+\.\d{6}\]/.test(text);
+}
+
 /** Every message, live or not: for finding a marker that one of them may have split. */
 export function withoutAnyMessages(text: string): string {
   return text.replace(message, '');

@@ -52,7 +52,9 @@ export class Search {
 
   /** Shows the unfinished last line to the regular expressions: nothing more may come, as after a prompt. */
   peek(window: TextWindow, to: number): Hit | undefined {
-    return this.#line < to ? this.#matchLine(window, { start: this.#line, end: to }) : undefined;
+    return this.#line < to
+      ? this.#match(window.latin1(this.#line, to), { start: this.#line, ascii: false })
+      : undefined;
   }
 
   #findLiteral(window: TextWindow, to: number): Hit | undefined {
@@ -77,25 +79,22 @@ export class Search {
     this.#line = Math.max(this.#line, window.start);
     const base = this.#line;
     const text = window.latin1(base, to);
+    const ascii = window.isAscii(base, to);
     for (let at = 0; ; ) {
       const newline = text.indexOf('\n', at);
       const cut = newline < 0 ? text.length : newline;
       const tooLong = cut - at > maxLineLength;
       if (newline < 0 && !tooLong) return undefined;
       const end = tooLong ? at + maxLineLength : cut;
-      const hit = this.#match(text.slice(at, end), base + at);
+      const hit = this.#match(text.slice(at, end), { start: base + at, ascii });
       at = tooLong ? end : newline + 1;
       this.#line = base + at;
       if (hit) return hit;
     }
   }
 
-  #matchLine(window: TextWindow, { start, end }: { start: number; end: number }): Hit | undefined {
-    return this.#match(window.latin1(start, end), start);
-  }
-
-  #match(bytes: string, start: number): Hit | undefined {
-    const line = decodeLine(bytes);
+  #match(bytes: string, { start, ascii }: { start: number; ascii: boolean }): Hit | undefined {
+    const line = ascii ? asItIs(bytes) : decodeLine(bytes);
     const skip = Math.max(0, this.#from - start);
     if (skip > bytes.length) return undefined;
     const first = skip === 0 ? 0 : line.charsIn(skip);
@@ -120,12 +119,17 @@ interface Line {
   charsIn(bytes: number): number;
 }
 
+const sameCount = (count: number): number => count;
+
+function asItIs(text: string): Line {
+  return { text, bytesIn: sameCount, charsIn: sameCount };
+}
+
 /** UTF-8 where it is valid, else a character for each byte, so that places can be told either way. */
 function decodeLine(bytes: string): Line {
-  const same = { text: bytes, bytesIn: (count: number) => count, charsIn: (count: number) => count };
-  if (!/[\x80-\xff]/.test(bytes)) return same;
+  if (!/[\x80-\xff]/.test(bytes)) return asItIs(bytes);
   const text = Buffer.from(bytes, 'latin1').toString('utf8');
-  if (text.includes('\ufffd')) return same;
+  if (text.includes('\ufffd')) return asItIs(bytes);
   return {
     text,
     bytesIn: (chars) => Buffer.byteLength(text.slice(0, chars)),

@@ -62,13 +62,13 @@ export class TextCleaner {
     let at = i;
     while (at < chunk.length) {
       const from = at;
-      let byte = chunk[at] ?? 0;
+      let byte = chunk[at] as number;
       if (this.#returnAt !== undefined && (byte >= NUL_TO_SPACE || byte === TAB || byte === ESC))
         this.#returned(window);
       while (byte >= NUL_TO_SPACE || byte === LF || byte === TAB) {
         at += 1;
         if (at >= chunk.length) break;
-        byte = chunk[at] ?? 0;
+        byte = chunk[at] as number;
       }
       if (at > from) {
         this.#returnAt = undefined;

@@ -1,3 +1,5 @@
+import { isAscii } from 'node:buffer';
+
 /** What is kept at least, and the buffer's size; between the two the oldest text is dropped. */
 const keepBytes = 256 * 1024;
 const capacityBytes = 1024 * 1024;
@@ -20,7 +22,7 @@ export class TextWindow {
   /** From position `#from[i]` on, raw offset minus position is `#shift[i]`. */
   #from: number[] = [];
   #shift: number[] = [];
-  #shared = { from: 0, to: 0, text: '' };
+  #shared = { from: 0, to: 0, text: '', ascii: true };
 
   constructor(options: { keepBytes?: number; capacityBytes?: number } = {}) {
     this.#keepBytes = options.keepBytes ?? keepBytes;
@@ -49,8 +51,8 @@ export class TextWindow {
       this.#shift.push(shift);
     }
     // A short copy is faster byte by byte than by a call into the runtime.
-    if (to - from > 48) this.#bytes.set(chunk.subarray(from, to), this.#length);
-    else for (let i = from; i < to; i += 1) this.#bytes[this.#length + i - from] = chunk[i] ?? 0;
+    if (to - from > 256) this.#bytes.set(chunk.subarray(from, to), this.#length);
+    else for (let i = from; i < to; i += 1) this.#bytes[this.#length + i - from] = chunk[i] as number;
     this.#length += to - from;
   }
 
@@ -72,9 +74,15 @@ export class TextWindow {
     if (first < this.#shared.from || to > this.#shared.to) {
       if (to - first > sharedBytes) return this.#latin1(first, to);
       const start = Math.max(this.#start, first - marginBytes);
-      this.#shared = { from: start, to: this.end, text: this.#latin1(start, this.end) };
+      const bytes = this.#bytes.subarray(start - this.#start, this.#length);
+      this.#shared = { from: start, to: this.end, text: bytes.toString('latin1'), ascii: isAscii(bytes) };
     }
     return this.#shared.text.slice(first - this.#shared.from, to - this.#shared.from);
+  }
+
+  /** Whether the text holds ASCII only, as far as that is known at no cost. */
+  isAscii(from: number, to: number): boolean {
+    return this.#shared.ascii && from >= this.#shared.from && to <= this.#shared.to;
   }
 
   #latin1(from: number, to: number): string {
