@@ -114,6 +114,26 @@ export const grammar: readonly CommandEntry[] = [
     load: () => import('./commands/check.js'),
   },
   {
+    usage: 'image build <flavour>',
+    summary: 'builds a reference OS image, or takes it from the cache',
+    options: [
+      ['--arch <arch>', 'arm64 or amd64', 'arm64'],
+      ['--variant <variant>', 'dev or prod', 'dev'],
+      ['--image-version <version>', 'version that the image says it has'],
+      ['--output <folder>', 'also copy image, block map, manifest and ssh key there'],
+      ['--no-cache', 'build even if the cache has it'],
+      ['--refresh', "take Debian's current packages instead of those of the last build"],
+      json,
+    ],
+    load: () => import('./commands/image.js').then(({ build }) => ({ run: build })),
+  },
+  {
+    usage: 'image inspect <image>',
+    summary: 'tells what an image is: hash, partitions, architecture, version, configuration',
+    options: [json],
+    load: () => import('./commands/image.js').then(({ inspect }) => ({ run: inspect })),
+  },
+  {
     usage: 'report <run>',
     summary: 'makes the reports of a run again: its folder, its name in ./runs, or latest',
     options: [json],

@@ -1,0 +1,86 @@
+import { resolve } from 'node:path';
+import { buildImage } from '../../../qemu/image/build.js';
+import { copyImage } from '../../../qemu/image/copy.js';
+import { type ImageFacts, inspectImage } from '../../../qemu/image/inspect.js';
+import { cacheDir } from '../../config/folders.js';
+import { RigError } from '../../contracts/errors.js';
+import { exitCodes } from '../../contracts/verdict.js';
+import type { CommandInput, CommandIo } from '../command.js';
+import { referenceVersion } from '../image-ref.js';
+
+/** `rig image build FLAVOUR`: where the image is, its hash and size; what is done meanwhile goes to standard error. */
+export async function build({ args, options }: CommandInput, io: CommandIo): Promise<number> {
+  const request = {
+    flavour: oneOf('flavour', args[0], ['tiny']),
+    arch: oneOf('--arch', options.arch, ['arm64', 'amd64']),
+    variant: oneOf('--variant', options.variant, ['dev', 'prod']),
+    version: String(options.imageVersion ?? referenceVersion),
+  } as const;
+  const startedMs = performance.now();
+  const built = await buildImage(request, {
+    cacheDir: cacheDir(io.env),
+    noCache: options.cache === false,
+    refresh: options.refresh === true,
+    signal: io.signal,
+    progress: (line) => io.err(`${line}\n`),
+  });
+  const image =
+    typeof options.output === 'string'
+      ? await copyImage(built, { folder: resolve(io.cwd, options.output), signal: io.signal })
+      : built;
+  const seconds = Math.round((performance.now() - startedMs) / 100) / 10;
+  if (options.json) io.out(`${JSON.stringify({ ...image, seconds })}\n`);
+  else {
+    const how = image.cached ? 'from the cache' : 'built';
+    io.out(`${image.path}\nsha256 ${image.sha256}\n${image.sizeBytes} bytes, ${how} in ${seconds} s\n`);
+  }
+  return exitCodes.passed;
+}
+
+/** `rig image inspect IMAGE`. */
+export async function inspect({ args, options }: CommandInput, io: CommandIo): Promise<number> {
+  const facts = await inspectImage(resolve(io.cwd, String(args[0])), { signal: io.signal });
+  io.out(options.json ? `${JSON.stringify(facts)}\n` : describe(facts));
+  return exitCodes.passed;
+}
+
+function describe(facts: ImageFacts): string {
+  const lines: [string, string | undefined][] = [
+    ['path', facts.path],
+    ['sha256', facts.sha256],
+    ['size', `${facts.sizeBytes} bytes`],
+    ['format', facts.format],
+    ['system', facts.osRelease?.PRETTY_NAME],
+    ['architecture', facts.arch],
+    ['version', facts.version],
+    ['variant', facts.variant],
+    ['config.json', facts.config === undefined ? undefined : JSON.stringify(facts.config)],
+  ];
+  const table = facts.partitions.map(
+    ({ number, name, startBytes, sizeBytes, filesystem, label, typeGuid }) =>
+      `  ${number} ${printable(name).padEnd(14)} ${String(startBytes / 2 ** 20).padStart(7)} MiB + ${String(sizeBytes / 2 ** 20).padStart(7)} MiB  ${(filesystem ?? '-').padEnd(5)} ${printable(label ?? '-').padEnd(14)} ${typeGuid}\n`,
+  );
+  return [
+    ...lines.flatMap(([key, value]) =>
+      value === undefined ? [] : [`${key.padEnd(13)}${printable(value)}\n`],
+    ),
+    ...(table.length > 0
+      ? ['partitions: number, name, start, size, file system, its label, type\n', ...table]
+      : []),
+  ].join('');
+}
+
+/** An image is anybody's: nothing in it may steer this terminal. */
+function printable(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+}
+
+function oneOf<const T extends string>(what: string, value: unknown, known: readonly T[]): T {
+  const found = known.find((name) => name === value);
+  if (found !== undefined) return found;
+  throw new RigError(`Unknown ${what} ${JSON.stringify(value)}`, {
+    code: 'image.bad-request',
+    blame: 'config',
+    hint: `Expected ${known.join(' or ')}.`,
+  });
+}
