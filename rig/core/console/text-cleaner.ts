@@ -1,6 +1,6 @@
 import type { TextWindow } from './text-window.js';
 
-const NUL_TO_SPACE = 0x20;
+const SPACE = 0x20;
 const LF = 0x0a;
 const CR = 0x0d;
 const TAB = 0x09;
@@ -11,6 +11,11 @@ const ESC = 0x1b;
 const maxSequence = 64;
 /** Longest string sequence (title, hyperlink, systemd's OSC 3008) believed; a longer one is given back as text. */
 const maxString = 1024;
+
+/** 1 for bytes that stay as they are. */
+const shown = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= SPACE || byte === LF || byte === TAB ? 1 : 0,
+);
 
 type State = 'text' | 'escape' | 'intermediate' | 'csi' | 'string' | 'stringEscape';
 
@@ -63,9 +68,9 @@ export class TextCleaner {
     while (at < chunk.length) {
       const from = at;
       let byte = chunk[at] as number;
-      if (this.#returnAt !== undefined && (byte >= NUL_TO_SPACE || byte === TAB || byte === ESC))
+      if (this.#returnAt !== undefined && (byte >= SPACE || byte === TAB || byte === ESC))
         this.#returned(window);
-      while (byte >= NUL_TO_SPACE || byte === LF || byte === TAB) {
+      while (shown[byte] === 1) {
         at += 1;
         if (at >= chunk.length) break;
         byte = chunk[at] as number;

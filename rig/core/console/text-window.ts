@@ -7,7 +7,7 @@ const capacityBytes = 1024 * 1024;
 const maxShifts = 128 * 1024;
 /** Largest text that is made into one string for all searches, and how far it reaches back for their overlaps. */
 const sharedBytes = 72 * 1024;
-const marginBytes = 2200;
+const marginBytes = 256;
 
 /**
  * The last text of a console: bytes after cleaning, each with its place in the raw log. Positions count cleaned bytes since
