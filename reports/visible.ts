@@ -18,6 +18,12 @@ export function visibleLine(text: string): string {
 const actingCharacters =
   /[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\p{Cs}\u{e0000}-\u{e007f}]/gu;
 
+/** A control character as `cat -v` writes it, for readers whose fonts may lack Unicode's control pictures. */
+export function caret(character: string): string {
+  const code = character.charCodeAt(0);
+  return code < 0x20 || code === 0x7f ? `^${String.fromCharCode(code ^ 0x40)}` : sign(character);
+}
+
 /** The sign that stands for one character that must not act. */
 export function sign(character: string): string {
   const code = character.codePointAt(0) ?? 0;

@@ -1,4 +1,3 @@
-import { sign } from '../visible.js';
 import { escapeHtml, Markup } from './markup.js';
 import { SgrState } from './sgr.js';
 
@@ -33,15 +32,8 @@ export class AnsiText {
 }
 
 function acting(token: string): string {
-  if (!token.startsWith('\x1b')) return `<i class="k">${[...token].map(caret).join('')}</i>`;
+  if (!token.startsWith('\x1b')) return `<i class="k">${escapeHtml(token)}</i>`;
   return `<i class="k" title="${escapeHtml(token.slice(0, 40))}">^[</i>`;
-}
-
-/** As `cat -v` writes it: Unicode's own pictures are missing from many a monospaced font. */
-function caret(character: string): string {
-  const code = character.charCodeAt(0);
-  if (code > 0x7f) return sign(character);
-  return `^${escapeHtml(String.fromCharCode(code ^ 0x40))}`;
 }
 
 /** UEFI firmware moves the cursor for every word: a run of sequences is one mark. */

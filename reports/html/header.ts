@@ -12,7 +12,7 @@ export function renderHeader(run: RunRecord): Markup {
   return html`<header class="v-${verdict}"><div class="verdict"><span class="seal" aria-hidden="true">${marks[verdict]}</span><div><p class="kicker">boardrig · ${boardNames(run)}</p><h1>${word}</h1></div>
 <p class="total"><b>${run.tests.length}</b> ${run.tests.length === 1 ? 'test' : 'tests'} in <b>${duration(run.durationMs)}</b></p></div>
 ${counts(run)}
-<dl class="meta">${facts(run).map(([name, value]) => html`<div${name === 'Board' && wide}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+<dl class="meta">${facts(run).map(([name, value]) => html`<div${(name === 'Board' || name === 'Files') && wide}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 <div class="again"><span>Run it again</span><code id="again">${repeatCommand(run)}</code><button type="button" id="copy" hidden>Copy</button></div>
 </header>`;
 }
@@ -52,7 +52,7 @@ function facts(run: RunRecord): [string, Part][] {
     ['Seed', String(run.seed)],
     [
       'Exit code',
-      `${run.exitCode}${run.signal === undefined ? '' : `, ended by ${run.signal}`}${run.truncated ? ' would have been due: the log has no end' : ''}`,
+      `${run.exitCode}${run.signal === undefined ? '' : `, ended by ${run.signal}`}${run.truncated ? ': the log has no end' : ''}`,
     ],
     [
       'Files',

@@ -22,6 +22,7 @@ type EventRow = Exclude<LogRow, { kind: 'console' }>;
 
 /** Where an event stands among the lines: by its own byte offset when it has one, else by time. */
 interface Placed {
+  readonly seq: number;
   readonly row: EventRow;
   readonly before?: number;
   readonly after?: number;
@@ -38,7 +39,7 @@ export function logRows(
       .filter((event) => isDuring(event, attempt))
       .flatMap((event) => boardRow(event, board.name));
     const steps = index === 0 ? attempt.steps.flatMap((step) => stepRows(step, board.name)) : [];
-    const placed = [...own, ...steps].sort((a, b) => a.row.t - b.row.t);
+    const placed = [...own, ...steps].sort((a, b) => a.seq - b.seq);
     return interleave(consoleLines(dir, { board, attempt, maxBytes }), { placed, board: board.name });
   });
   return columns.length === 1 ? (columns[0] ?? []) : columns.flat().sort((a, b) => a.t - b.t);
@@ -65,30 +66,33 @@ function interleave(lines: readonly ConsoleLine[], events: { placed: Placed[]; b
 }
 
 function boardRow(event: BoardEvent, board: string): Placed[] {
+  const { seq } = event;
   const row = (kind: EventRow['kind'], text: string): EventRow => ({ kind, t: event.t, board, text });
   switch (event.type) {
     case 'power':
-      return [{ row: row('power', `Power ${event.state}${byItself(event.cause)}`) }];
+      return [{ seq, row: row('power', `Power ${event.state}${byItself(event.cause)}`) }];
     case 'reset':
-      return [{ row: row('power', `Reset${byItself(event.cause)}`) }];
+      return [{ seq, row: row('power', `Reset${byItself(event.cause)}`) }];
     case 'link':
-      return [{ row: row('link', `Network link ${event.state}`) }];
+      return [{ seq, row: row('link', `Network link ${event.state}`) }];
     case 'epoch':
-      return [{ row: row('epoch', `Boot ${event.epoch} begins (${event.reason})`), before: event.offset }];
+      return [
+        { seq, row: row('epoch', `Boot ${event.epoch} begins (${event.reason})`), before: event.offset },
+      ];
     case 'stage': {
       const reached = row('stage', `Reached ${event.stage} after ${duration(event.ms)}`);
-      return [{ row: reached, ...(event.offset === undefined ? {} : { after: event.offset }) }];
+      return [{ seq, row: reached, ...(event.offset === undefined ? {} : { after: event.offset }) }];
     }
     case 'console.input':
-      return [{ row: row('input', `Typed ${JSON.stringify(event.text)}`) }];
+      return [{ seq, row: row('input', `Typed ${JSON.stringify(event.text)}`) }];
     case 'shell': {
       const end = event.exitCode === null ? 'no answer' : `exit ${event.exitCode}`;
-      return [{ row: row('input', `${event.via} $ ${event.command} → ${end}, ${duration(event.ms)}`) }];
+      return [{ seq, row: row('input', `${event.via} $ ${event.command} → ${end}, ${duration(event.ms)}`) }];
     }
     case 'board.broken':
-      return [{ row: row('trouble', `Board broken: ${event.error.message}`) }];
+      return [{ seq, row: row('trouble', `Board broken: ${event.error.message}`) }];
     case 'log':
-      return [{ row: row(event.level === 'warning' ? 'trouble' : 'note', event.message) }];
+      return [{ seq, row: row(event.level === 'warning' ? 'trouble' : 'note', event.message) }];
   }
 }
 
@@ -97,14 +101,24 @@ function byItself(cause: 'rig' | 'board'): string {
 }
 
 function stepRows(step: StepRecord, board: string): Placed[] {
-  const begin: Placed = { row: { kind: 'step', t: step.startT, board, text: `Step: ${step.name}` } };
+  const begin: Placed = {
+    seq: step.startSeq,
+    row: { kind: 'step', t: step.startT, board, text: `Step: ${step.name}` },
+  };
   const inside = step.children.flatMap((child) => stepRows(child, board));
   const failed = step.assertions
     .filter((assertion) => !assertion.ok)
-    .map(({ t, name }): Placed => ({ row: { kind: 'trouble', t, board, text: `Not ok: ${name}` } }));
+    .map(
+      ({ seq, t, name }): Placed => ({ seq, row: { kind: 'trouble', t, board, text: `Not ok: ${name}` } }),
+    );
   const end: Placed[] =
-    step.endT !== undefined && !step.ok
-      ? [{ row: { kind: 'trouble', t: step.endT, board, text: `Step failed: ${step.name}` } }]
+    step.endT !== undefined && step.endSeq !== undefined && !step.ok
+      ? [
+          {
+            seq: step.endSeq,
+            row: { kind: 'trouble', t: step.endT, board, text: `Step failed: ${step.name}` },
+          },
+        ]
       : [];
   return [begin, ...inside, ...failed, ...end];
 }

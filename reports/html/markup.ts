@@ -1,4 +1,4 @@
-import { visible } from '../visible.js';
+import { caret, visible } from '../visible.js';
 
 /** Text that is HTML already. Only `html` and this folder's own constants make it: device output never does. */
 export class Markup {
@@ -20,7 +20,8 @@ export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): 
 }
 
 export function escapeHtml(text: string): string {
-  return visible(text).replace(/[&<>"'`]/g, (character) => `&#${character.charCodeAt(0)};`);
+  const shown = visible(text.replaceAll('\r\n', '\n').replace(/[\x00-\x08\x0b-\x1f\x7f]/g, caret));
+  return shown.replace(/[&<>"'`]/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 function print(part: Part): string {

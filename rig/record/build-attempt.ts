@@ -22,6 +22,9 @@ export function buildAttempt(
   return {
     attempt: start.attempt,
     verdict: end?.verdict ?? 'errored',
+    startSeq: start.seq,
+    // Without an end it lasts as long as the log.
+    endSeq: end?.seq ?? Number.POSITIVE_INFINITY,
     startT: start.t,
     endT,
     ms: end?.ms ?? Math.round(endT - start.t),
@@ -54,9 +57,10 @@ function buildSteps(own: readonly TestEvent[]): StepRecord[] {
         return {
           step: start.step,
           name: start.name,
+          startSeq: start.seq,
           startT: start.t,
           ok: end?.ok ?? false,
-          ...(end === undefined ? {} : { endT: end.t }),
+          ...(end === undefined ? {} : { endSeq: end.seq, endT: end.t }),
           ...(end?.error === undefined ? {} : { error: end.error }),
           assertions: assertionsOf(own, start.step),
           children: childrenOf(start.step),
@@ -69,9 +73,10 @@ function assertionsOf(own: readonly TestEvent[], step: number | undefined): Asse
   return own
     .filter((event) => event.type === 'assert')
     .filter((event) => event.step === step)
-    .map(({ ok, name, t, diagnostic }) => ({
+    .map(({ ok, name, seq, t, diagnostic }) => ({
       ok,
       name,
+      seq,
       t,
       ...(diagnostic === undefined ? {} : { diagnostic }),
     }));

@@ -26,7 +26,12 @@ export function buildBoards(events: readonly RigEvent[], endT: number): BoardRec
     }
     add(draft, event);
   }
-  return [...drafts.values()].map((draft) => ({ ...draft, epochs: epochsOf(draft.timeline, endT) }));
+  return [...drafts.values()].map((draft) => {
+    const epochs = epochsOf(draft.timeline, endT);
+    // Only a board that was closed has told how often it was booted.
+    const boots = draft.boots || epochs.filter((epoch) => epoch.reason === 'power-on').length;
+    return { ...draft, epochs, boots };
+  });
 }
 
 function add(draft: Draft, event: RigEvent): void {
@@ -39,7 +44,13 @@ function add(draft: Draft, event: RigEvent): void {
       if (event.cpuSeconds !== undefined) draft.cpuSeconds = event.cpuSeconds;
       return;
     case 'console':
-      draft.console.push({ t: event.t, offset: event.offset, length: event.length, epoch: event.epoch });
+      draft.console.push({
+        seq: event.seq,
+        t: event.t,
+        offset: event.offset,
+        length: event.length,
+        epoch: event.epoch,
+      });
       return;
     case 'board.broken':
       draft.broken ??= event.error;

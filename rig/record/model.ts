@@ -52,6 +52,7 @@ export interface BoardRecord {
 
 /** Bytes `offset` to `offset + length` of the console file had arrived by `t`. */
 export interface ConsoleChunk {
+  readonly seq: number;
   readonly t: number;
   readonly offset: number;
   readonly length: number;
@@ -105,6 +106,9 @@ export interface TestRecord {
 export interface AttemptRecord {
   readonly attempt: number;
   readonly verdict: Verdict;
+  /** Sequence numbers of its first and its last event: what lies between them happened during the attempt. */
+  readonly startSeq: number;
+  readonly endSeq: number;
   readonly startT: number;
   readonly endT: number;
   readonly ms: number;
@@ -122,6 +126,8 @@ export interface AttemptRecord {
 export interface StepRecord {
   readonly step: number;
   readonly name: string;
+  readonly startSeq: number;
+  readonly endSeq?: number;
   readonly startT: number;
   /** Absent: it was under way when the attempt ended. */
   readonly endT?: number;
@@ -134,6 +140,7 @@ export interface StepRecord {
 export interface AssertionRecord {
   readonly ok: boolean;
   readonly name: string;
+  readonly seq: number;
   readonly t: number;
   readonly diagnostic?: Json;
 }
@@ -150,12 +157,17 @@ export interface EvidenceRecord {
   readonly file: string;
 }
 
-/** Byte range of a board's console file that arrived between two times, both included. */
+/** Whether something of the event log happened during an attempt, on whatever board. */
+export function isDuring({ seq }: { readonly seq: number }, attempt: AttemptRecord): boolean {
+  return seq > attempt.startSeq && seq < attempt.endSeq;
+}
+
+/** Byte range of a board's console file that arrived during an attempt. */
 export function consoleRange(
   board: BoardRecord,
-  { fromT, toT }: { fromT: number; toT: number },
+  attempt: AttemptRecord,
 ): { readonly start: number; readonly end: number } {
-  const chunks = board.console.filter((chunk) => chunk.t >= fromT && chunk.t <= toT);
+  const chunks = board.console.filter((chunk) => isDuring(chunk, attempt));
   const first = chunks[0];
   const last = chunks.at(-1);
   return first && last ? { start: first.offset, end: last.offset + last.length } : { start: 0, end: 0 };
@@ -163,13 +175,12 @@ export function consoleRange(
 
 /** The boards of a test: its own, and those that were made for it (`name~2`, …) and had something to tell meanwhile. */
 export function boardsOf(run: RunRecord, test: TestRecord): readonly BoardRecord[] {
-  const fromT = test.attempts[0]?.startT ?? 0;
-  const toT = test.attempts.at(-1)?.endT ?? 0;
+  const spoke = (board: BoardRecord): boolean =>
+    test.attempts.some((attempt) =>
+      [...board.timeline, ...board.console].some((event) => isDuring(event, attempt)),
+    );
   return run.boards.filter(
-    (board) =>
-      board.name === test.board ||
-      (board.name.startsWith(`${test.board}~`) &&
-        [...board.timeline, ...board.console].some(({ t }) => t >= fromT && t <= toT)),
+    (board) => board.name === test.board || (board.name.startsWith(`${test.board}~`) && spoke(board)),
   );
 }
 

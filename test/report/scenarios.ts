@@ -208,14 +208,12 @@ export async function everyVerdict(runsDir: string): Promise<string> {
     story
       .start(name)
       .end({ verdict: 'blocked', reason: `the board is broken: ${broken.message}`, error: broken });
-  story
-    .endSuite()
-    .emit({
-      type: 'log',
-      level: 'warning',
-      message: 'No evidence "journal": the image has none',
-      board: arm.name,
-    });
+  story.endSuite().emit({
+    type: 'log',
+    level: 'warning',
+    message: 'No evidence "journal": the image has none',
+    board: arm.name,
+  });
   story.after(90).close(6);
   finish(story);
   return story.recorder.dir;
