@@ -695,7 +695,9 @@ test('the commands of a board, from up to down', async (t) => {
   t.notMatch(lab.said(), /lost/, 'what is typed meanwhile does not reach the board');
   console.types('\x03three\x1dfour');
   await until('the last keys', () => lab.said().endsWith('\x03three'));
-  t.match(await console.end(), { code: '0', restored: true }, 'Ctrl-] leaves, Ctrl-C is a key of the board');
+  const leaving = await console.end();
+  t.match(leaving, { code: '0', restored: true }, 'Ctrl-] leaves, Ctrl-C is a key of the board');
+  t.notMatch(leaving.shown, /ended/, 'leaving is not the end of the session');
 
   const killed = terminal(cwd);
   await killed.shows('three');

@@ -1,12 +1,6 @@
 import type { Image } from '../contracts/board.js';
 import type { AttachedSession } from '../core/session/attached.js';
-import {
-  type BoardRequest,
-  backgroundSession,
-  capability,
-  existingSession,
-  imageFor,
-} from './board-command.js';
+import { type BoardRequest, backgroundSession, capability, imageFor } from './board-command.js';
 import type { CommandInput, CommandIo } from './command.js';
 
 export interface BroughtUp extends AsyncDisposable {
@@ -26,11 +20,12 @@ export async function bringUp(
 ): Promise<BroughtUp> {
   const ref = input.options.image as string | undefined;
   // Before anything is started: a wrong image is bad input.
-  const image =
-    ref !== undefined || !(await hasMedium(request, io)) ? await imageFor(request, { io, ref }) : undefined;
+  const wanted = ref === undefined ? undefined : await imageFor(request, { io, ref });
   const { session, started } = await backgroundSession(request, { io, input, exclusive: true });
   try {
     const power = capability(session, 'power');
+    const unknown = session.capabilities.storage?.state().kind === 'unknown';
+    const image = wanted ?? (unknown ? await imageFor(request, { io, ref: undefined }) : undefined);
     if (image) {
       const { path, sha256 } = image;
       await power.off({ signal: io.signal });
@@ -43,10 +38,4 @@ export async function bringUp(
     await session[Symbol.asyncDispose]();
     throw error;
   }
-}
-
-/** Whether the board's session knows what it would boot. */
-async function hasMedium(request: BoardRequest, io: CommandIo): Promise<boolean> {
-  await using session = await existingSession(request, io);
-  return session !== undefined && session.capabilities.storage?.state().kind !== 'unknown';
 }

@@ -31,7 +31,10 @@ export async function interactiveConsole(
       {
         data: (chunk) => void process.stdout.write(Uint8Array.from(chunk)),
         gap: (missed) => say(`${missed} bytes were left out: this terminal was too slow`),
-        lost: (error) => say(error.message),
+        // The session's end is told below; another end of the line leaves the power to work with.
+        lost: (error) => {
+          if (error.code !== 'session.ended') say(error.message);
+        },
       },
       { from: 'tail' },
     );
@@ -47,7 +50,10 @@ export async function interactiveConsole(
       if (leave >= 0) settle(() => void sent.finally(resolve).catch(() => {}));
     };
     const onEnd = (): void => settle(resolve);
+    let settled = false;
     const settle = (act: () => void): void => {
+      if (settled) return;
+      settled = true;
       subscription[Symbol.dispose]();
       process.stdin.off('data', onKeys).off('end', onEnd).pause();
       signal.removeEventListener('abort', onAbort);
@@ -57,8 +63,10 @@ export async function interactiveConsole(
     process.stdin.on('data', onKeys).on('end', onEnd).resume();
     void session.ended.then(({ orderly, error }) => {
       if (!orderly) return fail(error);
-      say(error.message);
-      settle(resolve);
+      settle(() => {
+        say(error.message);
+        resolve();
+      });
     });
   });
 }

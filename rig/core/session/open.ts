@@ -107,17 +107,26 @@ async function obtain<T>(
 /**
  * The session that is there.
  *
- * @returns undefined when the board has none
+ * @returns undefined when the board has none; one that is just ending is waited for, and is none
  * @throws RigError what kept a session that was just starting from it; the signal's reason
  */
 export async function attachSession(
   name: string,
   options: Cancellable & { readonly purpose: string; readonly roots?: SessionRoots | undefined },
 ): Promise<AttachedSession | undefined> {
-  const places = boardPlaces(name, options.roots ?? sessionRoots());
+  const roots = options.roots ?? sessionRoots();
+  const places = boardPlaces(name, roots);
   const holder = thisHolder(options.purpose);
-  const client = await SessionClient.connect(places.socket, { holder, signal: options.signal });
-  return client && new AttachedSession(client);
+  for (;;) {
+    try {
+      const client = await SessionClient.connect(places.socket, { holder, signal: options.signal });
+      return client && new AttachedSession(client);
+    } catch (error) {
+      // It is just ending, which takes as long as powering off does. Nobody can use it any more.
+      if (!isEnded(error)) throw error;
+      if (!(await holderGone(name, { roots, withinMs: endingMs, signal: options.signal }))) throw error;
+    }
+  }
 }
 
 async function takeLease(session: AttachedSession, options: ObtainOptions): Promise<void> {
@@ -144,6 +153,8 @@ async function sessionOrFree(
 }
 
 const startingMs = 2_000;
+/** Longer than the power-off of an ending session may take. */
+const endingMs = 45_000;
 
 function assertSameDefinition(board: BoardConfig, session: AttachedSession): void {
   if (JSON.stringify(board) === JSON.stringify(session.board)) return;
