@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -351,4 +352,19 @@ t.test('suites that cannot be right are refused', async (t) => {
     test('a', () => {});
   };
   t.throws(() => suite('s', { summary: '' }, twice), { code: 'suite.invalid' });
+});
+
+t.test('loading tap does not end the process when its own time is over', async (t) => {
+  const assertions = new URL('../rig/core/runner/assertions.js', import.meta.url).href;
+  const script = `
+    const { tapAssertions } = await import(${JSON.stringify(assertions)});
+    const set = await tapAssertions('long', { called() { return {}; }, judged() {} });
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    console.log(set.assertions.ok(true));
+    await set.finish();`;
+  const child = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    env: { ...process.env, TAP_TIMEOUT: '1' },
+    encoding: 'utf8',
+  });
+  t.strictSame([child.status, child.signal, child.stdout, child.stderr], [0, null, 'true\n', '']);
 });

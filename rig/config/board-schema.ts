@@ -30,6 +30,7 @@ const machine = z.strictObject({
   cpu: text,
   cpus: wholeNumber.default(1),
   memory: memoryMiB.default(256),
+  medium: memoryMiB.optional(),
   boot,
   disk: z.enum(['virtio-mmio', 'virtio-pci', 'nvme', 'ahci']).optional(),
   nic: z.enum(['virtio-mmio', 'virtio-pci', 'e1000e']).optional(),

@@ -143,11 +143,15 @@ async function find({
 }
 
 function resolveMachine(
-  { memory, boot, ...machine }: NonNullable<ReturnType<typeof boardTypeSchema.parse>['machine']>,
+  { memory, medium, boot, ...machine }: NonNullable<ReturnType<typeof boardTypeSchema.parse>['machine']>,
   folder: string,
 ): MachineSpec {
   const at = (path: string) => (isAbsolute(path) ? path : resolve(folder, path));
-  const shared = { ...machine, memoryMiB: memory };
+  const shared = {
+    ...machine,
+    memoryMiB: memory,
+    ...(medium === undefined ? {} : { mediumMiB: medium }),
+  };
   switch (boot.kind) {
     case 'u-boot':
       return { ...shared, boot: { ...boot, image: at(boot.image) } };

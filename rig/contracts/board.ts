@@ -65,6 +65,8 @@ export interface MachineSpec {
         readonly initrd?: string;
         readonly append?: string;
       };
+  /** Size of the medium that an image is put on, where the image is not larger; default: the image's own size. */
+  readonly mediumMiB?: number;
   /** How the disk hangs on the machine; absent: no disk. */
   readonly disk?: 'virtio-mmio' | 'virtio-pci' | 'nvme' | 'ahci';
   readonly nic?: 'virtio-mmio' | 'virtio-pci' | 'e1000e';

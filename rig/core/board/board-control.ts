@@ -152,7 +152,9 @@ export class BoardControl implements ManagedBoard {
     if (capabilities.power) await this.power.off();
     if (image && capabilities.storage) {
       // A board that is in trouble gets its new medium all the same.
-      await capabilities.storage.provision({ path: image.path, sha256: image.sha256 });
+      const { mediumMiB = 0 } = this.type.machine ?? {};
+      const mediumBytes = Math.max(mediumMiB * 1024 * 1024, image.sizeBytes);
+      await capabilities.storage.provision({ path: image.path, sha256: image.sha256 }, { mediumBytes });
     }
     this.image = image;
   }

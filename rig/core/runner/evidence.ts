@@ -8,7 +8,8 @@ const questions: readonly { readonly name: string; readonly command: string }[] 
   { name: 'dmesg', command: 'dmesg' },
   {
     name: 'journal',
-    command: 'command -v journalctl >/dev/null && journalctl -b --no-pager -n 500 || cat /var/log/messages',
+    command:
+      'command -v journalctl >/dev/null && journalctl -b --no-pager -n 500 || logread || cat /var/log/messages',
   },
   {
     name: 'failed-units',

@@ -94,7 +94,8 @@ export function runCommand(
       opened.on('data', collect(out));
       opened.stderr.on('data', collect(err));
       opened.on('exit', (code: number | null, signalName?: string) => {
-        exit = code ?? 128 + (constants.signals[`SIG${signalName}` as keyof typeof constants.signals] ?? 0);
+        exit =
+          code ?? 128 + (constants.signals[`SIG${signalName?.replace(/^SIG/, '')}` as NodeJS.Signals] ?? 0);
       });
       opened.on('close', onClose);
     });
