@@ -48,7 +48,7 @@ function facts(run: RunRecord): [string, Part][] {
       html`<time datetime="${run.startedAt}">${run.startedAt.replace('T', ' ').slice(0, 19)} UTC</time>`,
     ],
     ['Rig', html`<code>${rig}</code>`],
-    ['Host', `${run.host.name}, ${run.host.cpus} CPUs, Node ${run.host.node}${factor}`],
+    ['Host', `${run.host.name}, ${run.host.cpus} CPUs, ${run.host.node}${factor}`],
     ['Seed', String(run.seed)],
     [
       'Exit code',

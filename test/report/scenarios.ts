@@ -242,7 +242,7 @@ export async function hostileRun(runsDir: string): Promise<string> {
   const name = '../<b>&\u202e/board';
   story.board({ name, type: hostile.image }).suite(`s ${hostile.script}`, 4).power('on');
   const oneLine = everything.replaceAll('\n', ' ');
-  story.start(`# ${oneLine} \\# SKIP no`);
+  story.start(`# ${oneLine} # SKIP no \\# SKIP no`);
   for (const text of Object.values(hostile)) story.say(text).say('\r\n');
   story.step(hostile.closers, (s) =>
     s.notOk(everything, { [hostile.closers]: everything, found: everything, wanted: hostile.yaml }),
