@@ -14,6 +14,7 @@ import { thisHolder } from '../rig/core/session/holder.js';
 import { hostSession } from '../rig/core/session/host.js';
 import { acquireBoard } from '../rig/core/session/lock.js';
 import { openSession } from '../rig/core/session/open.js';
+import { pause } from '../rig/lifetime/abortable.js';
 
 /** Answers each line, and can flood. `setpriv` ends it with the process that started it (prctl(2), PR_SET_PDEATHSIG). */
 const machine = `
@@ -76,6 +77,7 @@ export async function openFake(board: BoardConfig, context: DriverContext): Prom
     if (quirks.off === 'fails') throw new Error('the relay is stuck');
     const running = child;
     if (!running) return;
+    if (quirks.off === 'slow') await pause(700);
     const gone = once(running, 'exit');
     running.kill('SIGKILL');
     await gone;

@@ -515,6 +515,18 @@ test('a background session', async (t) => {
   t.notOk(running(device));
   t.equal(await attachSession('back', { purpose: 'x', roots }), undefined);
 
+  await start(fakeBoard('back', { off: 'slow' }));
+  const last = await attach('back');
+  await last.capabilities.power?.on();
+  const stopping = last.stop();
+  await until('it refuses', async () => (await code(last.info())) === 'session.ended');
+  t.equal(
+    await attachSession('back', { purpose: 'x', roots }),
+    undefined,
+    'a session that is just ending is waited for, and is none then',
+  );
+  t.ok((await stopping).orderly);
+
   const idle = await start(fakeBoard('back'), 300);
   const lone = await attach('back');
   await lone.capabilities.power?.on();

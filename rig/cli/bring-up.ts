@@ -28,8 +28,9 @@ export async function bringUp(
     const image = wanted ?? (unknown ? await imageFor(request, { io, ref: undefined }) : undefined);
     if (image) {
       const { path, sha256 } = image;
+      const medium = mediumBytes(request, image);
       await power.off({ signal: io.signal });
-      await capability(session, 'storage').provision({ path, sha256 }, { signal: io.signal });
+      await capability(session, 'storage').provision({ path, sha256 }, { signal: io.signal, ...medium });
     }
     await power.on({ signal: io.signal });
     return { session, started, image, [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() };
@@ -38,4 +39,10 @@ export async function bringUp(
     await session[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** The size that a virtual board's type names, where the image is not larger. */
+function mediumBytes({ board }: BoardRequest, image: Image): { mediumBytes?: number } {
+  const mebibytes = board.type.machine?.mediumMiB;
+  return mebibytes === undefined ? {} : { mediumBytes: Math.max(image.sizeBytes, mebibytes * 2 ** 20) };
 }
