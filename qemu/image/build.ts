@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RigError } from '../../rig/contracts/errors.js';
 import type { BuildOptions, BuildRequest, BuiltImage } from '../../rig/contracts/image-builder.js';
+import { readProcessStat } from '../../rig/lifetime/process-stat.js';
 import { type TinyBoard, tinyBoards } from './board.js';
-import { cachedImage, imageName, inputsOf, publish } from './cache.js';
+import { cachedImage, imageName, inputsOf, publish, removeUnused } from './cache.js';
 import { diskFull, isDiskFull } from './disk-full.js';
 import { makeImage } from './make-image.js';
 import { fetchPackages, type PackageRequest, type ResolvedPackage, recordedPackages } from './packages.js';
@@ -45,8 +46,7 @@ async function build(request: BuildRequest, board: TinyBoard, options: BuildOpti
   signal?.throwIfAborted();
   requireTools();
   // Beside the cache's other folders, since a finished image is renamed into its place.
-  await mkdir(join(cacheDir, 'work'), { recursive: true });
-  const workDir = await mkdtemp(join(cacheDir, 'work', 'build-'));
+  const workDir = await makeWorkDir(join(cacheDir, 'work'));
   try {
     const tools = new Toolbox({ workDir, signal });
     const packages = recorded ?? (await fetchPackages({ ...wanted, workDir, tools, progress }));
@@ -67,11 +67,29 @@ async function build(request: BuildRequest, board: TinyBoard, options: BuildOpti
       progress,
       signal,
     });
-    const folder = await publish(made.folder, { inputs, cacheDir, replace: options.noCache === true });
+    const folder = await publish(made.folder, { inputs, cacheDir });
+    await removeUnused(imageName(request), { cacheDir });
     return { ...made.facts(folder), sshKeyFile: key.privateFile, cached: false };
   } finally {
     await rm(workDir, { recursive: true, force: true });
   }
+}
+
+const abandonedMs = 3600 * 1000;
+
+/**
+ * A folder for one build, named after our process. Those of builds that were killed are removed, after a while: a
+ * process of another container may share the cache, and is not seen here.
+ */
+async function makeWorkDir(folder: string): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  for (const name of await readdir(folder)) {
+    const pid = Number(/^build-(\d+)-/.exec(name)?.[1]);
+    const { mtimeMs } = await stat(join(folder, name));
+    if (readProcessStat(pid) || Date.now() - mtimeMs < abandonedMs) continue;
+    await rm(join(folder, name), { recursive: true, force: true });
+  }
+  return await mkdtemp(join(folder, `build-${process.pid}-`));
 }
 
 async function cached(

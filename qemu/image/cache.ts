@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdir, rename, rm, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BuildRequest, BuiltImage } from '../../rig/contracts/image-builder.js';
@@ -53,6 +53,9 @@ export async function cachedImage(
   if (!existsSync(image) || !existsSync(bmap)) return undefined;
   const found = await readManifest(image);
   if (!found) return undefined;
+  // Its folder's time is the last time that somebody asked for it.
+  const now = new Date();
+  await utimes(dirname(image), now, now);
   const { arch, variant, version } = found;
   const { sha256, sizeBytes } = found.image;
   return {
@@ -69,40 +72,53 @@ export async function cachedImage(
 }
 
 /**
- * Moves a finished image into its place in one step, so that nobody ever sees half of one. When another process was
- * faster, its image stays: equal inputs give equal images.
+ * Moves a finished image into its place in one step, so that nobody ever sees half of one. An image that is there
+ * already and has the same content stays: a board may be running from it.
  *
  * @returns the folder where it is
  */
 export async function publish(
   folder: string,
-  { inputs, cacheDir, replace }: { inputs: string; cacheDir: string; replace: boolean },
+  { inputs, cacheDir }: { inputs: string; cacheDir: string },
 ): Promise<string> {
   const place = folderOf(cacheDir, inputs);
   await mkdir(dirname(place), { recursive: true });
-  if (replace || !(await isWhole(place))) await moveAway(place, `${folder}.old`);
-  try {
-    await rename(folder, place);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
-  }
+  if (await moveTo(folder, place)) return place;
+  if ((await contentOf(place)) === (await contentOf(folder))) return place;
+  await moveTo(place, `${folder}.old`);
+  if (!(await moveTo(folder, place)) && (await contentOf(place)) === undefined)
+    throw new Error(`cannot move the finished image to ${place}`);
   return place;
 }
 
-async function isWhole(place: string): Promise<boolean> {
-  if (!existsSync(place)) return false;
-  const image = readdirSync(place).find((file) => file.endsWith('.img'));
-  return image !== undefined && (await readManifest(join(place, image))) !== undefined;
+/** @returns false when something is in the way */
+async function moveTo(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOTEMPTY' || code === 'EEXIST') return false;
+    throw error;
+  }
 }
 
-async function moveAway(place: string, to: string): Promise<void> {
-  try {
-    await rename(place, to);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+async function contentOf(folder: string): Promise<string | undefined> {
+  const image = readdirSync(folder).find((file) => file.endsWith('.img'));
+  return image && (await readManifest(join(folder, image)))?.image.sha256;
+}
+
+const unusedDays = 14;
+
+/** Removes images of the same name that nobody has asked for in the last 14 days. */
+export async function removeUnused(name: string, { cacheDir }: { cacheDir: string }): Promise<void> {
+  const oldestMs = Date.now() - unusedDays * 24 * 3600 * 1000;
+  const images = join(cacheDir, 'images');
+  for (const entry of readdirSync(images)) {
+    const folder = join(images, entry);
+    if (!existsSync(join(folder, `${name}.img`)) || statSync(folder).mtimeMs > oldestMs) continue;
+    await rm(folder, { recursive: true, force: true });
   }
-  await rm(to, { recursive: true, force: true });
 }
 
 function folderOf(cacheDir: string, inputs: string): string {
