@@ -199,6 +199,7 @@ t.test('random chunks give the same matches as a naive reference, with true offs
     '\b',
   ];
   const patterns = ['ready', 'login: x', /eth(\d): (\w+)$/, 'é\n'] as const;
+  let matching = 0;
   for (let seed = 1; seed <= 150; seed += 1) {
     const next = random(seed);
     let raw = '';
@@ -206,7 +207,9 @@ t.test('random chunks give the same matches as a naive reference, with true offs
     raw += '\nend\n';
     const stream = Buffer.from(raw);
     const wanted = reference(stream, patterns);
-    const { engine } = await bench(t);
+    // Its time stands still: no line rests, however busy this machine is.
+    const { engine } = await bench(t, { clock: () => 0 });
+    if (wanted.length > 0) matching += 1;
     const found: { index: number; start: number; end: number }[] = [];
     const reader = (async () => {
       for (;;) {
@@ -224,6 +227,7 @@ t.test('random chunks give the same matches as a naive reference, with true offs
     await reader;
     if (!t.strictSame(found, wanted, `seed ${seed}`)) break;
   }
+  t.ok(matching > 120, `${matching} of the texts hold something to match`);
 });
 
 /** Cleans the whole text with simple replacements and looks at each position in turn: what the engine must find at any chunk borders. */
