@@ -18,6 +18,8 @@ import { isRunning, killProcess, readProcessStat } from '../rig/lifetime/process
 import { runProgram } from '../rig/lifetime/run-program.js';
 import { SerialQueue } from '../rig/lifetime/serial-queue.js';
 
+tap.setTimeout(120_000);
+
 const never = (): Promise<never> => new Promise(() => {});
 const own = readProcessStat(process.pid);
 const lifetimeModules = new URL('../rig/lifetime/', import.meta.url);

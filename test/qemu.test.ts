@@ -23,6 +23,7 @@ import { openBoard, prompt, qemuChildren, uBootMachine, uBootMaker } from './qem
 
 const generousMs = 60_000;
 const folder = mkdtempSync(join(tmpdir(), 'qemu-test-'));
+tap.setTimeout(5 * generousMs);
 tap.teardown(() => rmSync(folder, { recursive: true, force: true }));
 
 /** A test that leaves no QEMU. */
@@ -136,7 +137,9 @@ vmTest('a QEMU that hangs can be closed', async () => {
 
 vmTest('SIGKILL of the controller leaves no QEMU', async (t) => {
   const program = fileURLToPath(new URL('./qemu/controller.js', import.meta.url));
-  const controller = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const controller = spawn(process.execPath, [program, mkdtempSync(join(folder, 'killed-'))], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const [said] = (await once(controller.stdout, 'data')) as [Buffer];
   const qemu = readProcessStat(Number(said.toString()));
   t.equal(qemu?.parentPid, controller.pid);

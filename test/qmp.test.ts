@@ -8,6 +8,7 @@ import tap, { type Test } from 'tap';
 import { type JsonObject, Qmp } from '../qemu/qmp.js';
 import type { RigError } from '../rig/contracts/errors.js';
 
+tap.setTimeout(120_000);
 const folder = mkdtempSync(join(tmpdir(), 'qmp-test-'));
 tap.teardown(() => rmSync(folder, { recursive: true, force: true }));
 

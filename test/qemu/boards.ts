@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { qemuDriver } from '../../qemu/driver.js';
@@ -54,12 +54,24 @@ export function boardConfig(name: string, machine: MachineSpec = uBootMachine): 
   return { name, type, profile, labels: [], drivers: {} };
 }
 
+let root: string | undefined;
+
+/** A folder of this process, removed when it ends. */
+function folders(): string {
+  if (root === undefined) {
+    const made = mkdtempSync(join(tmpdir(), 'qemu-boards-'));
+    process.on('exit', () => rmSync(made, { recursive: true, force: true }));
+    root = made;
+  }
+  return root;
+}
+
 export async function openBoard(
   emit: (event: DeviceEvent) => void,
   {
     name = 'board',
     machine = uBootMachine,
-    folder = mkdtempSync(join(tmpdir(), 'qemu-test,')),
+    folder = mkdtempSync(join(folders(), 'board,')),
   }: { name?: string; machine?: MachineSpec; folder?: string } = {},
 ): Promise<Device> {
   return qemuDriver.open(
