@@ -19,6 +19,7 @@ import { ConsoleLog } from '../rig/record/console-log.js';
 import { SecretMask } from '../rig/record/secrets.js';
 
 setFlagsFromString('--expose-gc');
+t.setTimeout(300_000);
 
 const signatures: BoardType['signatures'] = {
   firmware: { literal: 'U-Boot SPL' },
