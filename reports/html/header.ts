@@ -10,11 +10,16 @@ const wide = new Markup(' class="wide"');
 export function renderHeader(run: RunRecord): Markup {
   const { word, verdict } = runVerdict(run);
   return html`<header class="v-${verdict}"><div class="verdict"><span class="seal" aria-hidden="true">${marks[verdict]}</span><div><p class="kicker">boardrig · ${boardNames(run)}</p><h1>${word}</h1></div>
-<p class="total"><b>${run.tests.length}</b> ${run.tests.length === 1 ? 'test' : 'tests'} in <b>${duration(run.durationMs)}</b></p></div>
+<p class="total"><b>${run.tests.length}</b> ${run.tests.length === 1 ? 'test' : 'tests'} in <b>${duration(run.durationMs)}</b><br><small>${exitWords(run)}</small></p></div>
 ${counts(run)}
 <dl class="meta">${facts(run).map(([name, value]) => html`<div${(name === 'Board' || name === 'Files') && wide}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 <div class="again"><span>Run it again</span><code id="again">${repeatCommand(run)}</code><button type="button" id="copy" hidden>Copy</button></div>
 </header>`;
+}
+
+function exitWords({ exitCode, signal, truncated }: RunRecord): string {
+  if (truncated) return 'no exit code: the log has no end';
+  return `exit code ${exitCode}${signal === undefined ? '' : `, ended by ${signal}`}`;
 }
 
 function boardNames(run: RunRecord): string {
@@ -50,10 +55,6 @@ function facts(run: RunRecord): [string, Part][] {
     ['Rig', html`<code>${rig}</code>`],
     ['Host', `${run.host.name}, ${run.host.cpus} CPUs, ${run.host.node}${factor}`],
     ['Seed', String(run.seed)],
-    [
-      'Exit code',
-      `${run.exitCode}${run.signal === undefined ? '' : `, ended by ${run.signal}`}${run.truncated ? ': the log has no end' : ''}`,
-    ],
     [
       'Files',
       html`${fileLink('events.ndjson')}, ${fileLink('junit.xml')}, ${fileLink('report.tap')}${run.boards.map((board) => html`, ${fileLink(board.consoleFile)}`)}`,

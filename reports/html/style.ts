@@ -28,11 +28,11 @@ header{background:var(--card);border:1px solid var(--line);border-top:5px solid 
 .verdict{display:flex;align-items:center;gap:1.1rem;flex-wrap:wrap}
 .seal{display:grid;place-items:center;width:3.6rem;height:3.6rem;border-radius:12px;background:var(--v);color:var(--card);font-size:2.1rem;font-weight:700;line-height:1}
 .kicker{color:var(--soft);font-size:.85rem}h1{font-size:2.7rem;line-height:1.1;letter-spacing:-.025em;color:var(--v);font-weight:750}
-.total{margin-left:auto;font-size:1.02rem}.total b{color:var(--ink);font-weight:650;font-variant-numeric:tabular-nums}
+.total{margin-left:auto;text-align:right;font-size:1.02rem}.total b{color:var(--ink);font-weight:650;font-variant-numeric:tabular-nums}
 .share-bar{display:block;border-radius:5px;margin:1.1rem 0 .6rem;background:var(--faint)}.share-bar rect{fill:var(--v);stroke:var(--card);stroke-width:1}
 .counts{list-style:none;display:flex;flex-wrap:wrap;gap:.3rem 1.5rem}.counts li{color:var(--soft)}.counts b{color:var(--ink);font-size:1.12rem}.counts .mk{color:var(--v)}
-.meta .wide{flex-basis:100%}.meta{display:flex;flex-wrap:wrap;gap:.8rem 1.7rem;margin-top:1.15rem;padding-top:1.05rem;border-top:1px solid var(--line)}
-.meta dt{font-size:.72rem;font-weight:600;text-transform:uppercase;letter-spacing:.07em;color:var(--soft)}.meta dd{overflow-wrap:anywhere}.meta small{color:var(--soft)}.broken{color:var(--failed)}
+.meta .wide{flex-basis:100%}.meta{display:flex;flex-wrap:wrap;gap:.8rem 1.35rem;margin-top:1.15rem;padding-top:1.05rem;border-top:1px solid var(--line)}
+.meta dt{font-size:.72rem;font-weight:600;text-transform:uppercase;letter-spacing:.07em;color:var(--soft)}.meta dd{overflow-wrap:anywhere;font-size:.95rem}.meta small{color:var(--soft)}.broken{color:var(--failed)}
 .again{display:flex;align-items:center;gap:.8rem;margin-top:1.1rem;background:var(--faint);border-radius:7px;padding:.5rem .8rem;font-size:.93rem}
 .again span{color:var(--soft);white-space:nowrap}.again code{flex:1}
 button{font:inherit;color:inherit;cursor:pointer;background:var(--card);border:1px solid var(--line);border-radius:6px;padding:.15rem .6rem}
