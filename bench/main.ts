@@ -10,7 +10,7 @@ import type { BenchRow } from './row.js';
 import { type BenchResults, intoReadme, markdown } from './table.js';
 
 /** Files of this folder that are no bench. */
-const others = new Set(['main', 'row', 'table']);
+const others = new Set(['main', 'median', 'row', 'table']);
 
 interface BenchModule {
   run(): Promise<BenchRow[]>;
