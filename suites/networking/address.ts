@@ -22,7 +22,6 @@ export function addressTests(test: AddTest): void {
   });
 
   test('takes its address by DHCP', {
-    tier: 'smoke',
     needs: ['link'],
     dirties: 'network',
     deadlineMs: 120_000,
