@@ -1,6 +1,5 @@
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import ssh2 from 'ssh2';
 
 export interface ImageKey {
   readonly privateFile: string;
@@ -16,6 +15,7 @@ export async function imageKey(cacheDir: string): Promise<ImageKey> {
   const known = await publicLineOf(privateFile);
   if (known !== undefined) return { privateFile, publicLine: known };
   const draft = join(folder, `id_ed25519.${process.pid}`);
+  const { default: ssh2 } = await import('ssh2');
   const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'boardrig image key' });
   await writeFile(draft, pair.private, { mode: 0o600 });
   try {
@@ -38,6 +38,10 @@ async function publicLineOf(privateFile: string): Promise<string | undefined> {
   } catch {
     return undefined;
   }
+  // Written when the key was made: every run asks for this line, and parsing the key means loading ssh2.
+  const written = await readFile(`${privateFile}.pub`, 'utf8').catch(() => '');
+  if (written.endsWith(' boardrig\n')) return written.trim();
+  const { default: ssh2 } = await import('ssh2');
   const key = ssh2.utils.parseKey(text);
   if (key instanceof Error) throw key;
   return `${key.type} ${key.getPublicSSH().toString('base64')} boardrig`;

@@ -26,17 +26,32 @@ mount_part() { # LABEL TYPE POINT OPTIONS
   report "cannot mount $1, using memory instead"
   mount -t tmpfs -o nosuid,nodev,mode=0755 "$1" "$3"
 }
+
+# What a board that is dead can still be asked, from its medium: when it booted what, and how far it came.
+record_boot() { # HOW-FAR
+  echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) $1 boot=$boot_id slot=$slot version=$VERSION_ID" >>/mnt/state/log/boots
+  sync /mnt/state/log/boots
+}
+
 mount_part resin-boot vfat /mnt/boot ro,noatime,nosuid,nodev,umask=0022
 mount_part resin-state ext4 /mnt/state rw,noatime,nosuid,nodev
 mount_part resin-data ext4 /mnt/data rw,noatime,nosuid,nodev
 
+read -r boot_id </proc/sys/kernel/random/boot_id
 /usr/lib/boardrig/identity.sh
+mkdir -p /mnt/state/log
+if [ "$(stat -c %s /mnt/state/log/boots 2>/dev/null || echo 0)" -gt 65536 ]; then
+  tail -n 200 /mnt/state/log/boots | replace_file /mnt/state/log/boots
+fi
+[ -f /mnt/state/log/boot ] && mv /mnt/state/log/boot /mnt/state/log/boot.previous
+record_boot started
 keep network /usr/lib/boardrig/network.sh
 keep ssh dropbear -F -P '' -p 22222 -r /mnt/state/ssh/host_ed25519 $DROPBEAR_OPTIONS
 keep http httpd -f -p 80 -h /run/www
 [ -x /usr/lib/boardrig/power-button.sh ] && keep power-button /usr/lib/boardrig/power-button.sh
 /usr/lib/boardrig/grow.sh
-read -r boot_id </proc/sys/kernel/random/boot_id
-echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) boot=$boot_id slot=$slot version=$VERSION_ID" >>/mnt/state/boots
+record_boot ready
+{ dmesg; logread; } >/mnt/state/log/boot 2>/dev/null
+sync
 touch /run/ready
 mark "ready"
