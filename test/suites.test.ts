@@ -9,6 +9,7 @@ import t from 'tap';
 import { RigError } from '../rig/mod.js';
 import { filesystemOf } from '../suites/boot/marks.js';
 import { textAfterKernel } from '../suites/boot/serial-text.js';
+import bootSuite from '../suites/boot/suite.js';
 import { consolesCommand, consoleUsers, processesCommand } from '../suites/facts/consoles.js';
 import { disksCommand, parseDisks } from '../suites/facts/disks.js';
 import { identifyFilesystem, superblockBytes } from '../suites/facts/filesystem.js';
@@ -27,6 +28,8 @@ import { parseOsRelease } from '../suites/facts/os-release.js';
 import { joinCommands, quoted, splitAnswer } from '../suites/facts/sections.js';
 import { parseUptime } from '../suites/facts/uptime.js';
 import { isNameServerAnswer } from '../suites/networking/dns.js';
+import networkingSuite from '../suites/networking/suite.js';
+import { mutations } from './mutations/table.js';
 
 const sh = (command: string) => execFileSync('sh', ['-c', command], { encoding: 'utf8' });
 const folder = await mkdtemp(join(tmpdir(), 'boardrig-suites-'));
@@ -284,6 +287,27 @@ t.test('garbage is told apart from an answer and never crashes a parser', async 
     t.same(crashes, [], `${name}: 200 damaged answers`);
   }
 });
+
+t.test(
+  'every test of the suites is seen to fail by a mutation, and every prediction names a test',
+  async (t) => {
+    const predicted = new Set(mutations.flatMap(({ fails }) => Object.keys(fails)));
+    const all = [bootSuite, networkingSuite].flatMap((suite) =>
+      suite.tests.map((test) => `${suite.name}/${test.name}`),
+    );
+    t.ok(all.length > 20, `${all.length} tests`);
+    t.same(
+      all.filter((name) => !predicted.has(name)),
+      [],
+      'tests that no mutation makes fail',
+    );
+    t.same(
+      [...predicted].filter((name) => !all.includes(name)),
+      [],
+      'predictions of tests that are not there',
+    );
+  },
+);
 
 /** Cuts, repeats, drops or overwrites a piece, as a board that dies or a kernel that talks in between does. */
 function damage(whole: string, random: (below: number) => number): string {
