@@ -4,7 +4,7 @@ import type { Cancellable, ConsoleLine, ConsoleSink } from '../../rig/contracts/
 import type { Driver } from '../../rig/contracts/driver.js';
 import { RigError } from '../../rig/contracts/errors.js';
 import { pause } from '../../rig/lifetime/abortable.js';
-import { duration } from '../../rig/schema/units.js';
+import { duration } from '../../rig/schema/unit-schemas.js';
 import { driverOptions } from '../options.js';
 import { ConsoleDevice, OpenLine } from './open-line.js';
 

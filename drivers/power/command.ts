@@ -7,7 +7,7 @@ import { pause } from '../../rig/lifetime/abortable.js';
 import { pollUntil } from '../../rig/lifetime/poll.js';
 import { runProgram } from '../../rig/lifetime/run-program.js';
 import { SerialQueue } from '../../rig/lifetime/serial-queue.js';
-import { duration } from '../../rig/schema/units.js';
+import { duration } from '../../rig/schema/unit-schemas.js';
 import { driverOptions } from '../options.js';
 
 const commandWanted = 'a list of a program and its arguments, such as [uhubctl, -a, on] (no shell reads it)';

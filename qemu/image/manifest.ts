@@ -1,27 +1,24 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { z } from 'zod';
-
-const manifestSchema = z.object({
-  schema: z.literal(1),
-  flavour: z.literal('tiny'),
-  arch: z.enum(['arm64', 'amd64']),
-  variant: z.enum(['dev', 'prod']),
-  version: z.string(),
-  slug: z.string(),
-  revision: z.string(),
-  image: z.object({
-    file: z.string(),
-    sha256: z.string(),
-    sizeBytes: z.number(),
-    /** The image's time of modification when it was hashed: another one means another content. */
-    modifiedMs: z.number(),
-  }),
-  packages: z.array(z.object({ name: z.string(), version: z.string(), sha256: z.string() })).readonly(),
-});
 
 /** What lies beside an image and says what is in it. */
-export type Manifest = z.infer<typeof manifestSchema>;
+export interface Manifest {
+  readonly schema: 1;
+  readonly flavour: 'tiny';
+  readonly arch: 'arm64' | 'amd64';
+  readonly variant: 'dev' | 'prod';
+  readonly version: string;
+  readonly slug: string;
+  readonly revision: string;
+  readonly image: {
+    readonly file: string;
+    readonly sha256: string;
+    readonly sizeBytes: number;
+    /** The image's time of modification when it was hashed: another one means another content. */
+    readonly modifiedMs: number;
+  };
+  readonly packages: readonly { readonly name: string; readonly version: string; readonly sha256: string }[];
+}
 
 export function manifestPathOf(image: string): string {
   return `${image.replace(/\.img$/, '')}.manifest.json`;
@@ -47,9 +44,33 @@ export async function readManifest(image: string): Promise<Manifest | undefined>
   } catch {
     return undefined;
   }
-  const { success, data: manifest } = manifestSchema.safeParse(data);
-  if (!success || manifest.image.file !== basename(image)) return undefined;
+  if (!isManifest(data) || data.image.file !== basename(image)) return undefined;
   const { size, mtimeMs } = await stat(image);
-  const same = size === manifest.image.sizeBytes && Math.trunc(mtimeMs) === manifest.image.modifiedMs;
-  return same ? manifest : undefined;
+  const same = size === data.image.sizeBytes && Math.trunc(mtimeMs) === data.image.modifiedMs;
+  return same ? data : undefined;
+}
+
+/** By hand rather than by a schema, whose library would have to be loaded before every boot. */
+function isManifest(data: unknown): data is Manifest {
+  if (!hasTexts(data, ['version', 'slug', 'revision'])) return false;
+  const { schema, flavour, arch, variant, image, packages } = data as Partial<Manifest>;
+  return (
+    schema === 1 &&
+    flavour === 'tiny' &&
+    (arch === 'arm64' || arch === 'amd64') &&
+    (variant === 'dev' || variant === 'prod') &&
+    hasTexts(image, ['file', 'sha256']) &&
+    typeof image.sizeBytes === 'number' &&
+    typeof image.modifiedMs === 'number' &&
+    Array.isArray(packages) &&
+    packages.every((entry) => hasTexts(entry, ['name', 'version', 'sha256']))
+  );
+}
+
+function hasTexts(data: unknown, keys: readonly string[]): data is Record<string, unknown> {
+  return (
+    typeof data === 'object' &&
+    data !== null &&
+    keys.every((key) => typeof (data as Record<string, unknown>)[key] === 'string')
+  );
 }

@@ -26,6 +26,7 @@ export async function loadSuites(names: readonly string[], cwd: string): Promise
   const suites: SuiteDefinition[] = [];
   for (const name of names) {
     const file = known.includes(name) ? builtInFile(name) : pathOf(name, { cwd, known });
+    if (file !== builtInFile(name)) hookLoading();
     const suite = await loadFile(file);
     const twin = suites.find((other) => other.name === suite.name);
     if (twin) {
@@ -58,13 +59,16 @@ function pathOf(name: string, options: { cwd: string; known: readonly string[] }
 
 let hooked = false;
 
+/** Only for suites from outside: the hooks run in a thread of their own, which every later import has to ask. */
+function hookLoading(): void {
+  if (hooked) return;
+  register('./suite-hooks.js', import.meta.url, {
+    data: { face: new URL('../mod.js', import.meta.url).href },
+  });
+  hooked = true;
+}
+
 async function loadFile(file: string): Promise<SuiteDefinition> {
-  if (!hooked) {
-    register('./suite-hooks.js', import.meta.url, {
-      data: { face: new URL('../mod.js', import.meta.url).href },
-    });
-    hooked = true;
-  }
   let loaded: { default?: unknown };
   try {
     loaded = (await import(pathToFileURL(file).href)) as { default?: unknown };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, memoryMiB } from '../schema/units.js';
+import { duration, memoryMiB } from '../schema/unit-schemas.js';
 import { architectures, capabilityNames, plainName, text } from './names.js';
 import { regexpSource } from './pattern.js';
 

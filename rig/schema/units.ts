@@ -1,7 +1,5 @@
-import { z } from 'zod';
-
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-const durationPattern = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;
+export const durationPattern = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;
 
 const unitBytes: Readonly<Record<string, number>> = {
   B: 1,
@@ -10,7 +8,7 @@ const unitBytes: Readonly<Record<string, number>> = {
   G: 2 ** 30,
   T: 2 ** 40,
 };
-const sizePattern = /^(\d+(?:\.\d+)?)(?:([KMGT])(?:iB)?|B)$/;
+export const sizePattern = /^(\d+(?:\.\d+)?)(?:([KMGT])(?:iB)?|B)$/;
 
 /**
  * `90s`, `10m`, `1h30m`, `250ms`; units from large to small, each once.
@@ -42,29 +40,3 @@ export function parseSizeBytes(text: string): number | undefined {
   const bytes = Number(found[1]) * (unitBytes[found[2] ?? 'B'] ?? 1);
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
-
-const durationWanted = 'a duration such as 90s, 10m or 1h30m (at most 24d)';
-
-/** A duration as a person writes it; becomes milliseconds. */
-export const duration = z
-  .string({ error: durationWanted })
-  .regex(durationPattern, { error: durationWanted })
-  .transform((text, context) => {
-    const ms = parseDurationMs(text);
-    if (ms !== undefined) return ms;
-    context.addIssue({ code: 'custom', message: durationWanted });
-    return z.NEVER;
-  });
-
-const memoryWanted = 'a size such as 256M or 1G, in whole mebibytes';
-
-/** A size of memory as a person writes it; becomes mebibytes. */
-export const memoryMiB = z
-  .string({ error: memoryWanted })
-  .regex(sizePattern, { error: memoryWanted })
-  .transform((text, context) => {
-    const mebibytes = (parseSizeBytes(text) ?? Number.NaN) / 2 ** 20;
-    if (Number.isInteger(mebibytes) && mebibytes > 0) return mebibytes;
-    context.addIssue({ code: 'custom', message: memoryWanted });
-    return z.NEVER;
-  });

@@ -21,10 +21,20 @@ export function sourceFiles() {
     .sort();
 }
 
+/** What the build compiles beside the sources. */
+function boardFiles() {
+  return ['rig/boards', 'rig/profiles'].flatMap((folder) =>
+    readdirSync(join(root, folder))
+      .filter((name) => name.endsWith('.yaml'))
+      .sort()
+      .map((name) => join(folder, name)),
+  );
+}
+
 /** Changes when a source is added, removed or written, or the way they are compiled changes. */
 export function fingerprint() {
   const hash = createHash('sha256');
-  for (const file of [...sourceFiles(), 'rig/setup/build.mjs', 'package-lock.json']) {
+  for (const file of [...sourceFiles(), ...boardFiles(), 'rig/setup/build.mjs', 'package-lock.json']) {
     const { mtimeMs, size } = statSync(join(root, file));
     hash.update(`${file}\0${mtimeMs}\0${size}\0`);
   }

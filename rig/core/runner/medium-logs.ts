@@ -1,7 +1,6 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { execa } from 'execa';
 import { RigError } from '../../contracts/errors.js';
 import type { ManagedBoard } from './managed-board.js';
 
@@ -17,6 +16,7 @@ export async function readLogs(board: ManagedBoard): Promise<{ name: string; tex
     const place = await findPartition(board, partition);
     const dir = await mkdtemp(join(tmpdir(), 'boardrig-medium-'));
     try {
+      const { execa } = await import('execa');
       const image = join(dir, 'partition.img');
       await copyOut(board, place, image);
       for (const path of paths) {

@@ -1,10 +1,4 @@
-import ssh2, {
-  type Client,
-  type ConnectConfig,
-  type NoAuthMethod,
-  type PasswordAuthMethod,
-  type PublicKeyAuthMethod,
-} from 'ssh2';
+import type { Client, ConnectConfig, NoAuthMethod, PasswordAuthMethod, PublicKeyAuthMethod } from 'ssh2';
 import type { Endpoint } from '../../contracts/capabilities.js';
 import { RigError } from '../../contracts/errors.js';
 import type { SshLogin } from '../../contracts/suite.js';
@@ -42,11 +36,13 @@ const algorithms: ConnectConfig['algorithms'] = {
  * @throws RigError `ssh.no-answer` when nothing answered like an ssh server within `timeoutMs`, `ssh.refused-login`
  *   when a server answered and turned the login down
  */
-export function connect(
+export async function connect(
   endpoint: Endpoint,
   options: { credentials: Credentials; login: SshLogin; timeoutMs: number; signal: AbortSignal },
 ): Promise<Client> {
   const { credentials, login, timeoutMs, signal } = options;
+  // Loaded here: a run whose board has a shell on its console may never need it.
+  const { default: ssh2 } = await import('ssh2');
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     const client = new ssh2.Client();
