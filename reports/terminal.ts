@@ -24,6 +24,7 @@ export function terminalReporter(source: RunSource, { io, total }: TerminalRepor
   const status = new RunStatus();
   let lastEvent: { t: number; atMs: number } = { t: 0, atMs: performance.now() };
   let runError: ErrorRecord | undefined;
+  let blockedBy: string | undefined;
   const now = (): number => lastEvent.t + performance.now() - lastEvent.atMs;
   const live = escapes ? new LiveLines(io.out, () => liveLines(status, { nowT: now(), total })) : undefined;
   const print = (line: string): void => (live ? live.print(`${line}\n`) : io.out(`${line}\n`));
@@ -31,8 +32,13 @@ export function terminalReporter(source: RunSource, { io, total }: TerminalRepor
   const subscription = source.on((event) => {
     lastEvent = { t: event.t, atMs: performance.now() };
     const finished = status.add(event);
-    if (finished) print(testLine(finished, paint));
-    else if (event.type === 'console') return;
+    if (finished) {
+      // One cause blocks many tests: it is said once.
+      const told = finished.verdict === 'blocked' && finished.reason === blockedBy;
+      if (finished.verdict === 'blocked') blockedBy = finished.reason;
+      print(testLine(finished, { paint, told }));
+    }
+    if (event.type === 'console') return;
     const notice = noticeOf(event);
     if (notice !== undefined) print(notice);
     if (event.type === 'run.end') runError = event.error;
@@ -47,10 +53,10 @@ export function terminalReporter(source: RunSource, { io, total }: TerminalRepor
   };
 }
 
-function testLine(test: FinishedTest, paint: Paint): string {
+function testLine(test: FinishedTest, { paint, told }: { paint: Paint; told: boolean }): string {
   const again = test.attempts > 1 ? `, ${test.attempts} attempts` : '';
   const why = test.reason ?? test.error?.message.split('\n')[0];
-  const reason = test.verdict === 'passed' || why === undefined ? '' : `: ${visibleLine(why)}`;
+  const reason = test.verdict === 'passed' || why === undefined || told ? '' : `: ${visibleLine(why)}`;
   const word = test.verdict === 'passed' ? '' : ` ${test.verdict}`;
   const head = paint(test.verdict, `${marks[test.verdict]}${word}`);
   return `${head} ${visibleLine(test.id)} (${duration(test.ms)}${again})${reason}`;

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Lab } from '../config/lab.js';
 import type { BoardConfig, Image } from '../contracts/board.js';
 import { RigError } from '../contracts/errors.js';
 import { BoardControl } from '../core/board/board-control.js';
+import type { BoardPlan } from '../core/runner/plan.js';
 import { run } from '../core/runner/run.js';
 import { openSession, waitingLine } from '../core/session/open.js';
 import { measureSpeedFactor } from '../lifetime/host-speed.js';
@@ -10,10 +12,24 @@ import { RunRecorder } from '../record/recorder.js';
 import { prune } from '../record/retention.js';
 import { SecretMask } from '../record/secrets.js';
 import type { CommandIo } from './command.js';
-import type { RunRequest } from './commands/run.js';
 import { resolveImage } from './image-ref.js';
 import { openDevices } from './registry.js';
 import { runStart } from './run-start.js';
+
+/** Everything `rig run` was asked for, checked: nothing has been started yet. */
+export interface RunRequest {
+  readonly lab: Lab;
+  readonly plans: readonly BoardPlan[];
+  readonly image: string | undefined;
+  readonly reportDir: string | undefined;
+  readonly junit: string | undefined;
+  readonly retries: number;
+  readonly jobs: number;
+  readonly seed: number;
+  readonly deadlineMs: number | undefined;
+  readonly keepOnFailure: boolean;
+  readonly wait: boolean;
+}
 
 /** Runs what was asked for, writes the run folder and its reports, and says where they are. */
 export async function runRequest(request: RunRequest, io: CommandIo): Promise<number> {

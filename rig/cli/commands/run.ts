@@ -10,24 +10,10 @@ import { assertSafeRegExp } from '../../pattern/safe-regexp.js';
 import { parseDurationMs } from '../../schema/units.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { openLab } from '../open-lab.js';
+import type { RunRequest } from '../run-request.js';
 import { builtInSuites, loadSuites } from '../suite-loader.js';
 
 const tiers: readonly string[] = ['smoke', 'pr', 'nightly'];
-
-/** Everything `rig run` was asked for, checked: nothing has been started yet. */
-export interface RunRequest {
-  readonly lab: Lab;
-  readonly plans: readonly BoardPlan[];
-  readonly image: string | undefined;
-  readonly reportDir: string | undefined;
-  readonly junit: string | undefined;
-  readonly retries: number;
-  readonly jobs: number;
-  readonly seed: number;
-  readonly deadlineMs: number | undefined;
-  readonly keepOnFailure: boolean;
-  readonly wait: boolean;
-}
 
 export async function run(input: CommandInput, io: CommandIo): Promise<number> {
   const request = await readRequest(input, io);
