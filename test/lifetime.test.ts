@@ -1,9 +1,9 @@
 // test: light
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { Worker } from 'node:worker_threads';
 import tap, { type Test } from 'tap';
@@ -106,7 +106,12 @@ tap.test('program', async (t: Test) => {
   });
   await t.rejects(shell('kill -9 $$'), { message: /ended with SIGKILL/ });
   await t.rejects(runProgram('no-such-program', []), { code: 'process.missing' });
-  await t.rejects(shell('sleep 1000; true', { timeoutMs: 20 }), { code: 'lifetime.timeout' });
+  const grandchild = join(mkdtempSync(join(tmpdir(), 'lifetime-test-')), 'pid');
+  const hangs = shell(`sleep 1000 & echo $! > ${grandchild}; wait`, { timeoutMs: 1_000 });
+  await t.rejects(hangs, { code: 'lifetime.timeout' });
+  const sleeper = readProcessStat(Number(readFileSync(grandchild, 'utf8')));
+  t.notOk(sleeper && isRunning(sleeper), 'what it had started itself is gone too');
+  rmSync(dirname(grandchild), { recursive: true });
   t.match((await shell('ps -o pgid= -p $$')).stdout, /\d/);
   t.not((await shell('ps -o pgid= -p $$')).stdout.trim(), String(process.pid), 'a process group of its own');
   const { stdout } = await shell('seq 1 100000', { captureBytes: 1000 });
