@@ -41,7 +41,7 @@ export class RunStatus {
   add(event: RigEvent): FinishedTest | undefined {
     switch (event.type) {
       case 'board.open':
-        this.#boards.set(event.board, { board: event.board, stage: 'off', steps: [] });
+        this.#begin(event.board);
         return undefined;
       case 'board.close':
         this.#boards.delete(event.board);
@@ -56,6 +56,8 @@ export class RunStatus {
         this.#consoleEnds.set(event.board, event.offset + event.length);
         return undefined;
       case 'test.start':
+        // The first test of a board begins before the board is opened for it.
+        this.#begin(event.board);
         this.#change(event.board, (board) => {
           board.test = `${event.suite}: ${event.name}`;
           board.testSinceT = event.t;
@@ -100,6 +102,10 @@ export class RunStatus {
     };
     this.finished.push(finished);
     return finished;
+  }
+
+  #begin(name: string): void {
+    if (!this.#boards.has(name)) this.#boards.set(name, { board: name, stage: 'off', steps: [] });
   }
 
   #change(name: string, change: (board: Draft) => unknown): void {
