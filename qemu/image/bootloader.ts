@@ -13,7 +13,7 @@ import { writeUbootScript } from './uboot-script.js';
  * (address space randomisation and page table isolation alone cost a second of CPU) and a panic that ends in a reboot.
  */
 const commandLine = (console: string): string =>
-  `console=${console},115200 loglevel=6 panic=1 oops=panic mitigations=off nokaslr kpti=off rodata=off init_on_alloc=0`;
+  `console=${console},115200 loglevel=6 panic=1 oops=panic mitigations=off nokaslr rodata=off init_on_alloc=0`;
 
 const grubModules =
   'part_gpt fat ext2 linux normal configfile search search_label regexp test echo reboot serial terminal sleep';
