@@ -276,7 +276,10 @@ test('several clients use one session', async (t) => {
   await t.rejects(calledOff, { message: 'enough' });
   await two[Symbol.asyncDispose]();
   await waiting;
-  t.equal(third.leaseHolder?.command, 'rig console', 'the lease passes on when its owner leaves');
+  await until(
+    'the lease passes on when its owner leaves',
+    () => third.leaseHolder?.command === 'rig console',
+  );
   await one[Symbol.asyncDispose]();
   await until('the lease is free', () => third.leaseHolder === null);
   await third.capabilities.power?.off();
@@ -717,7 +720,10 @@ test('the commands of a board, from up to down', async (t) => {
   t.match(await killed.end(), { code: '143', restored: true }, 'a signal restores the terminal');
   const ended = terminal(cwd);
   await ended.shows('three');
+  const onlooker = await attach('bench');
+  const { clients } = await onlooker.info();
   const following = command(cwd, ['logs', 'bench', '-f']);
+  await until('it follows', async () => (await onlooker.info()).clients > clients);
   t.match(await command(cwd, ['down', 'bench']), { code: 0, out: /is off/ });
   t.match(await ended.end(), { code: '0', restored: true, shown: /session of board "bench" ended/ });
   t.match(await following, { code: 0, out: /three/ });
