@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ import { ConsoleLog } from '../rig/core/session/console-log.js';
 import { startDaemon } from '../rig/core/session/daemon.js';
 import { boardPlaces, sessionRoots } from '../rig/core/session/directory.js';
 import { encodeBytes, encodeMessage, FrameDecoder } from '../rig/core/session/frames.js';
-import { thisHolder } from '../rig/core/session/holder.js';
+import { readHolder, thisHolder } from '../rig/core/session/holder.js';
 import { LocalSession } from '../rig/core/session/local.js';
 import { attachSession, openSession } from '../rig/core/session/open.js';
 import { fakeBoard, openFake } from './session-actors.js';
@@ -33,6 +33,13 @@ const actors = fileURLToPath(new URL('./session-actors.js', import.meta.url));
 const left: ChildProcess[] = [];
 process.on('exit', () => {
   for (const child of left) child.kill('SIGKILL');
+  // Background sessions of a test that was cut off.
+  for (const name of existsSync(join(roots.runtime, 'boards'))
+    ? readdirSync(join(roots.runtime, 'boards'))
+    : []) {
+    const holder = readHolder(boardPlaces(name, roots).holder);
+    if (holder && holder.pid !== process.pid && running(holder.pid)) process.kill(holder.pid, 'SIGTERM');
+  }
   rmSync(home, { recursive: true, force: true });
 });
 
