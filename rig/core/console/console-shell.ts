@@ -12,6 +12,8 @@ const defaultTimeoutMs = 30_000;
 /** First wait for the answer of a probe; doubled up to the second. */
 const probeMs = 1_000;
 const maxProbeMs = 8_000;
+/** So many probes go unanswered before an interrupt is typed: it would kill a login script that is only slow. */
+const patientProbes = 3;
 /** A shell that is ready shows the first marker within this, or our functions are gone. */
 const beginMs = 15_000;
 const interrupt = '\x03';
@@ -84,7 +86,8 @@ export class ConsoleShell implements Shell {
       await logIn(engine, { access, options: limits });
     }
     for (let attempt = 0; ; attempt += 1) {
-      if (attempt > 0 || this.#disturbed) await this.#wake(limits);
+      const stuck = this.#disturbed || attempt >= patientProbes;
+      if (attempt > 0 || stuck) await this.#wake(limits, { stuck });
       const waitMs = Math.min(probeMs * 2 ** attempt, maxProbeMs);
       const last = waitMs >= limits.leftMs();
       if (await this.#probe(limits, { waitMs: last ? limits.leftMs() : waitMs, last })) break;
@@ -93,14 +96,14 @@ export class ConsoleShell implements Shell {
     this.#disturbed = false;
   }
 
-  /** Ends whatever is running or half typed, and logs in again if that has brought the login prompt back. */
-  async #wake(limits: LoginOptions): Promise<void> {
+  /** Asks for a fresh prompt, ending what is running or half typed if the shell is stuck, and logs in again if that has brought the login prompt back. */
+  async #wake(limits: LoginOptions, { stuck }: { stuck: boolean }): Promise<void> {
     const { engine, access } = this.#options;
     const { prompt, login } = access.signatures;
     if (!prompt) return;
     const patterns = [patternOf(prompt), ...(login ? [patternOf(login)] : [])];
     const mark = engine.mark();
-    await engine.type(interrupt, { signal: limits.signal });
+    if (stuck) await engine.type(interrupt, { signal: limits.signal });
     await engine.type('\n', { signal: limits.signal });
     const timeoutMs = Math.min(probeMs, limits.leftMs());
     await engine.expect(patterns, { since: mark, timeoutMs, signal: limits.signal }).catch(unlessTimeout);

@@ -5,7 +5,7 @@ const maxRestlessMs = 250;
 /** After this much silence nothing more is expected. */
 const silenceMs = 1_000;
 
-/** Tells when a stream of bytes pauses. One timer, re-armed only when it fires, so a flood costs nothing. */
+/** Tells when a stream of bytes pauses. One timer, re-armed only when it fires or when a pause ends, so a flood costs nothing. */
 export class RestTimer {
   readonly #clock: () => number;
   readonly #onRest: (state: { resting: boolean; silent: boolean }) => void;
@@ -31,9 +31,12 @@ export class RestTimer {
 
   touched(): void {
     this.#lastAt = this.#clock();
-    this.#restlessSince ??= this.#lastAt;
     this.#silent = false;
-    if (this.#timer === undefined) this.#arm(restMs);
+    if (this.#restlessSince !== undefined) return;
+    this.#restlessSince = this.#lastAt;
+    // What is armed now, if anything, waits for a second of silence: far too long for a prompt that comes after a pause.
+    clearTimeout(this.#timer);
+    this.#arm(restMs);
   }
 
   stop(): void {
