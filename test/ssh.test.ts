@@ -1,4 +1,4 @@
-import { type AddressInfo, createServer, type Socket, type Server as TcpServer } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket, type Server as TcpServer } from 'node:net';
 import ssh2 from 'ssh2';
 import t from 'tap';
 import { SshShell } from '../rig/core/ssh/ssh-shell.js';
@@ -128,6 +128,30 @@ t.test('waits for a server that comes up late', async (t) => {
   });
   port = server.port;
   t.equal(await answer, 'up');
+});
+
+t.test('a connection that nobody greets is given up for a new one', async (t) => {
+  const server = await sshServer();
+  const held: Socket[] = [];
+  // As QEMU does before the board's network is up: the first connection is taken and then nothing comes.
+  const front = createServer((socket) => {
+    held.push(socket);
+    socket.on('error', () => {});
+    if (held.length === 1) return;
+    const back = connect(server.port, '127.0.0.1');
+    socket.pipe(back).on('error', () => {});
+    back.pipe(socket);
+  });
+  await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve));
+  const shell = shellTo(() => (front.address() as AddressInfo).port);
+  t.teardown(async () => {
+    shell.disconnect();
+    for (const socket of held) socket.destroy();
+    await new Promise<void>((resolve) => front.close(() => resolve()));
+    await server.close();
+  });
+  t.equal(await shell.text('echo up', { timeoutMs: 60_000 }), 'up');
+  t.equal(held.length, 2);
 });
 
 t.test('time-outs, aborts and floods end a command', async (t) => {

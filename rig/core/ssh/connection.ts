@@ -2,15 +2,13 @@ import type { Client, ConnectConfig, NoAuthMethod, PasswordAuthMethod, PublicKey
 import type { Endpoint } from '../../contracts/capabilities.js';
 import { RigError } from '../../contracts/errors.js';
 import type { SshLogin } from '../../contracts/suite.js';
+import { greetedSocket } from './greeted-socket.js';
 
 /** Who logs in, and with what. */
 export interface Credentials {
   readonly user: string;
   readonly privateKey?: string;
 }
-
-/** How an attempt to connect ended short of a connection. */
-export type ConnectFailure = 'refused-login' | 'no-answer';
 
 /**
  * The cheapest sound choice first: under emulation a key exchange costs the board 0.25 CPU seconds with curve25519
@@ -38,16 +36,30 @@ const algorithms: ConnectConfig['algorithms'] = {
  */
 export async function connect(
   endpoint: Endpoint,
-  options: { credentials: Credentials; login: SshLogin; timeoutMs: number; signal: AbortSignal },
+  options: {
+    credentials: Credentials;
+    login: SshLogin;
+    /** For the handshake and login. */
+    timeoutMs: number;
+    /** Until the server's first bytes; default: as long. */
+    greetingMs?: number;
+    signal: AbortSignal;
+  },
 ): Promise<Client> {
   const { credentials, login, timeoutMs, signal } = options;
+  const socket = await greetedSocket(endpoint, { withinMs: options.greetingMs ?? timeoutMs, signal });
   // Loaded here: a run whose board has a shell on its console may never need it.
   const { default: ssh2 } = await import('ssh2');
+  if (signal.aborted) socket.destroy();
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     const client = new ssh2.Client();
     let answered = false;
-    const onAbort = (): void => finish(() => reject(signal.reason));
+    const onAbort = (): void =>
+      finish(() => {
+        client.destroy();
+        reject(signal.reason);
+      });
     const finish = (settle: () => void): void => {
       signal.removeEventListener('abort', onAbort);
       client.removeAllListeners();
@@ -99,8 +111,7 @@ export async function connect(
       );
     });
     client.connect({
-      host: endpoint.host,
-      port: endpoint.port,
+      sock: socket,
       username: credentials.user,
       readyTimeout: timeoutMs,
       keepaliveInterval: 0,

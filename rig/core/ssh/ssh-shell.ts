@@ -17,7 +17,8 @@ export interface SshShellOptions {
   abortSignal(): AbortSignal;
 }
 
-/** Time for one handshake; a board that boots lets the first attempts hang. */
+/** Time for the server's first bytes in the first attempt; each further one is given as much more. */
+const greetingMs = 1_000;
 const handshakeMs = 8_000;
 const retryEveryMs = 150;
 const defaultTimeoutMs = 30_000;
@@ -103,6 +104,7 @@ export class SshShell implements Shell, AsyncDisposable {
         const client = await connect(endpoint, {
           credentials: this.#options.credentials(),
           login: { method: 'key' },
+          greetingMs: Math.max(1, Math.min(left, greetingMs * attempts, handshakeMs) * this.#options.scale),
           timeoutMs: Math.max(1, Math.min(left, handshakeMs * this.#options.scale)),
           signal,
         });
