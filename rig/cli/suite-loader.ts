@@ -6,6 +6,7 @@ import { packageRoot } from '../config/package.js';
 import { RigError } from '../contracts/errors.js';
 import type { SuiteDefinition } from '../contracts/suite.js';
 import { isSuite } from '../core/runner/define.js';
+import { cannotLoad } from './suite-fault.js';
 
 /** Suites that come with boardrig, by name. */
 export function builtInSuites(): readonly string[] {
@@ -65,7 +66,19 @@ function hookLoading(): void {
   register('./suite-hooks.js', import.meta.url, {
     data: { face: new URL('../mod.js', import.meta.url).href },
   });
+  // A suite's stack traces then name the lines of its TypeScript.
+  process.setSourceMapsEnabled(true);
+  process.exit = refuseExit;
   hooked = true;
+}
+
+/** A suite that ended the process would leave boards on and, with code 0, pass for a run in which all was well. */
+function refuseExit(code?: number | string | null): never {
+  throw new RigError(`A suite called process.exit(${code ?? ''})`, {
+    code: 'suite.exit',
+    blame: 'suite',
+    hint: 'Throw an error instead: the rig ends by itself, powers the boards off and writes the reports.',
+  });
 }
 
 async function loadFile(file: string): Promise<SuiteDefinition> {
@@ -73,17 +86,7 @@ async function loadFile(file: string): Promise<SuiteDefinition> {
   try {
     loaded = (await import(pathToFileURL(file).href)) as { default?: unknown };
   } catch (error) {
-    if (error instanceof RigError) throw error;
-    throw new RigError(
-      `Cannot load suite ${file}: ${error instanceof Error ? error.message : String(error)}`,
-      {
-        code: 'suite.cannot-load',
-        blame: 'config',
-        hint: 'Run it again with --debug to see where.',
-        place: { file },
-        cause: error,
-      },
-    );
+    throw await cannotLoad(file, error);
   }
   if (isSuite(loaded.default)) return loaded.default;
   throw new RigError(`${file} is not a suite: its default export is not what suite() returns`, {

@@ -6,6 +6,7 @@ import type {
   TestDefinition,
   TestOptions,
 } from '../../contracts/suite.js';
+import { suiteProblems, testProblems } from './suite-options.js';
 
 /** Adds one test to the suite being defined. */
 export interface AddTest {
@@ -30,9 +31,14 @@ export function suite(name: string, options: SuiteOptions, define: (test: AddTes
     if (testName.trim() === '' || testName.includes('\n'))
       throw invalid(name, `a test needs a name of one line, not ${JSON.stringify(testName)}`);
     if (names.has(testName)) throw invalid(name, `two tests are called "${testName}"`);
+    for (const problem of testProblems(testOptions)) throw invalid(name, `test "${testName}": ${problem}`);
     names.add(testName);
     tests.push({ name: testName, options: { ...defaults, ...testOptions }, body });
   };
+  if (typeof name !== 'string' || name.trim() === '' || /[\n/]/.test(name))
+    throw invalid(String(name), 'a suite needs a name of one line without "/"');
+  for (const problem of suiteProblems(options)) throw invalid(name, problem);
+  if (typeof define !== 'function') throw invalid(name, 'its third argument is no function');
   define(add);
   if (tests.length === 0) throw invalid(name, 'it has no tests');
   return { name, options, tests };
@@ -54,6 +60,6 @@ function invalid(name: string, what: string): RigError {
   return new RigError(`Cannot define suite "${name}": ${what}`, {
     code: 'suite.invalid',
     blame: 'suite',
-    hint: 'Every test of a suite needs a name of its own and a function.',
+    hint: "Write suite('name', { summary: '…' }, (test) => { test('name', { from: 'shell' }, async (t) => { … }); }), each name once.",
   });
 }
