@@ -2,16 +2,18 @@
 import { constants } from 'node:os';
 import { Command } from 'commander';
 import { packageVersion } from '../config/package.js';
+import { exitCodes } from '../contracts/verdict.js';
 import { SecretMask } from '../record/secrets.js';
 import type { CommandIo } from './command.js';
 import { grammar } from './grammar.js';
 import { reportError } from './print-error.js';
 
+const { exit } = process;
 const abort = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(name, () => {
     // A second signal of the same kind means that the person no longer wants to wait for the clean-up.
-    if (abort.signal.aborted) process.exit(128 + constants.signals[name]);
+    if (abort.signal.aborted) exit(128 + constants.signals[name]);
     abort.abort(name);
   });
 }
@@ -30,7 +32,16 @@ const io: CommandIo = {
   signal: abort.signal,
 };
 
-process.exitCode = await main(process.argv);
+// A suite whose top level waits for ever leaves Node nothing to do, and it would end without a word.
+const onEarlyExit = (): void => {
+  io.err('rig: Ended before the command was done: something was awaited that can never come\n');
+  io.err('     Look for an await at the top level of a suite, or for a promise that nothing settles.\n');
+  process.exitCode = exitCodes.rigFailed;
+};
+process.on('exit', onEarlyExit);
+const exitCode = await main(process.argv);
+process.off('exit', onEarlyExit);
+process.exitCode = exitCode;
 
 async function main(argv: readonly string[]): Promise<number> {
   const separator = argv.indexOf('--');
