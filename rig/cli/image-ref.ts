@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { ImageFacts } from '../../qemu/image/inspect.js';
 import { cacheDir } from '../config/folders.js';
 import type { BoardConfig, Image } from '../contracts/board.js';
 import { RigError } from '../contracts/errors.js';
@@ -23,7 +24,7 @@ export interface ImageRequest {
  *
  * @returns undefined for a board that boots a given kernel, or a real one whose medium is left as it is; a string
  *   when there is no such variant, as the reason to skip what needs it
- * @throws RigError `image.missing`, `image.unknown-flavour`, `image.wrong-architecture` (blame: config)
+ * @throws RigError `image.missing`, `image.unknown-flavour`, `image.not-raw`, `image.wrong-architecture` (blame: config)
  */
 export async function resolveImage(
   board: BoardConfig,
@@ -85,6 +86,15 @@ async function buildReference(
   );
 }
 
+function notADisk({ format, sizeBytes }: ImageFacts): string | undefined {
+  if (format === 'raw') return undefined;
+  if (format !== 'unknown') return `it is packed as ${format}`;
+  // A bare file system has no partition table either, but it has whole sectors.
+  return sizeBytes > 0 && sizeBytes % 512 === 0
+    ? undefined
+    : `its ${sizeBytes} bytes are no whole number of sectors of 512`;
+}
+
 async function inspect(path: string, ref: string): Promise<Image> {
   if (!existsSync(path) || !statSync(path).isFile()) {
     throw new RigError(`Cannot find image "${ref}": there is no file ${path}`, {
@@ -94,5 +104,14 @@ async function inspect(path: string, ref: string): Promise<Image> {
     });
   }
   const { inspectImage } = await import('../../qemu/image/inspect.js');
-  return inspectImage(path);
+  const image = await inspectImage(path);
+  const why = notADisk(image);
+  if (why === undefined) return image;
+  throw new RigError(`Image ${ref} is no raw disk image: ${why}`, {
+    code: 'image.not-raw',
+    blame: 'config',
+    hint: why.startsWith('it is packed')
+      ? 'Unpack it first, for example with xz -d, zstd -d or qemu-img convert -O raw.'
+      : 'rig image inspect tells what a file is; dd or qemu-img convert -O raw makes a disk image.',
+  });
 }
