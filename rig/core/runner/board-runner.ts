@@ -214,7 +214,10 @@ export class BoardRunner {
     if (typeof others === 'string') return others;
     for (const config of [this.#plan.board, ...others].slice(this.#opened.length)) {
       try {
-        this.#opened.push({ board: await this.#options.openBoard(config), state: unknownState() });
+        const board = await this.#options.openBoard(config);
+        // Also what brings it to the first start state ends with the run.
+        board.useSignal(this.#options.signal);
+        this.#opened.push({ board, state: unknownState() });
       } catch (error) {
         const record = toErrorRecord(error);
         if (this.#opened.length === 0 && !this.#options.signal.aborted) {
