@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { terminalReporter } from '../../reports/terminal.js';
 import type { Lab } from '../config/lab.js';
 import type { BoardConfig, Image } from '../contracts/board.js';
 import { RigError } from '../contracts/errors.js';
 import { BoardControl } from '../core/board/board-control.js';
 import type { BoardPlan } from '../core/runner/plan.js';
 import { run } from '../core/runner/run.js';
+import { describeHolder } from '../core/session/holder.js';
 import { openSession, waitingLine } from '../core/session/open.js';
 import { measureSpeedFactor } from '../lifetime/host-speed.js';
 import { RunRecorder } from '../record/recorder.js';
@@ -48,7 +50,6 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
     ...(reportDir === undefined ? {} : { dir: reportDir }),
     mask: secrets,
   });
-  const { terminalReporter } = await import('../../reports/terminal.js');
   using _reporter = terminalReporter(recorder, { io, total: countTests(request) });
   recorder.emit(runStart({ run: recorder.run, seed: request.seed, speedFactor }));
   for (const note of request.lab.notes) recorder.emit({ type: 'log', level: 'info', message: note });
@@ -73,6 +74,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
         wait: request.wait,
         signal: io.signal,
         openDevices,
+        secrets: request.lab.secrets,
         onWait: (holder) =>
           recorder.emit({
             type: 'log',
@@ -81,6 +83,13 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
             message: waitingLine(board.name, holder),
           }),
       });
+      if ('recovered' in session && session.recovered)
+        recorder.emit({
+          type: 'log',
+          level: 'warning',
+          board: board.name,
+          message: `Who had it before died without ending its session, and what was left is cleaned up: ${describeHolder(session.recovered)}`,
+        });
       const image = await images.of(board);
       recorder.emit({
         type: 'board.open',
