@@ -186,7 +186,10 @@ t.test('a refused login is told from no answer, and not tried again', async (t) 
 });
 
 t.test('something that is no ssh server is no answer', async (t) => {
-  const tcp = createServer((socket) => socket.resume().end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+  const tcp = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.resume().end('HTTP/1.1 400 Bad Request\r\n\r\n');
+  });
   await new Promise<void>((resolve) => tcp.listen(0, '127.0.0.1', resolve));
   t.teardown(() => new Promise<void>((resolve) => tcp.close(() => resolve())));
   const shell = shellTo(() => (tcp.address() as AddressInfo).port);

@@ -41,6 +41,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
     if (tests.some((test) => test.skip === undefined)) await images.of(board);
 
   const secrets = new SecretMask(request.lab.secrets);
+  for (const { board } of request.plans) secrets.register(board.type.login?.password ?? '');
   const speedFactor = request.plans.some((plan) => plan.board.type.machine) ? await measureSpeedFactor() : 1;
   const scale = (board: BoardConfig): number => (board.type.machine ? speedFactor : 1);
   const runsDir = join(io.cwd, 'runs');

@@ -32,6 +32,7 @@ export async function openBoardConsole(
   const { name, type } = session.board;
   const ends = new DisposalStack();
   const log = ends.use(await ConsoleLog.open(options.consolePath));
+  let lineOpen = true;
   const engine = ends.use(
     new ConsoleEngine({
       boardName: name,
@@ -43,7 +44,7 @@ export async function openBoardConsole(
       scale,
       evidence: async () => ({
         power: (await session.capabilities.power?.state()) ?? 'unknown',
-        lineOpen: true,
+        lineOpen,
         lineProven: type.machine !== undefined,
       }),
       abortSignal: () => circuit.signal,
@@ -66,6 +67,7 @@ export async function openBoardConsole(
     line.subscribe({
       data: (chunk) => engine.feed(chunk),
       lost: (error) => {
+        lineOpen = false;
         engine.fail(error);
         circuit.raise(error);
       },

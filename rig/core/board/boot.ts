@@ -119,5 +119,6 @@ const lastCommandEnds: ReadonlySet<string> = new Set([
   'ssh.timeout',
   'shell.timeout',
   'console.unexpected-reset',
+  'console.epoch-over',
   'board.powered-off',
 ]);

@@ -1,6 +1,6 @@
 import { RigError } from '../../contracts/errors.js';
 import type { Shell, ShellResult, WaitOptions } from '../../contracts/suite.js';
-import { textOf } from '../ssh/ssh-shell.js';
+import { textOf } from '../shell-text.js';
 
 /** One command that was answered or not, for the event log. */
 export interface ShellCall {

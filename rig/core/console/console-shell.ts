@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { RigError } from '../../contracts/errors.js';
 import type { Shell, ShellResult, WaitOptions } from '../../contracts/suite.js';
 import { patternOf } from '../../pattern/signature.js';
+import { textOf } from '../shell-text.js';
 import { answerLogin, atLogin, type ConsoleAccess, type LoginOptions, logIn } from './console-login.js';
 import type { ConsoleEngine } from './engine.js';
 import { FrameReader } from './frame.js';
@@ -62,15 +63,7 @@ export class ConsoleShell implements Shell {
   }
 
   async text(command: string, options: WaitOptions = {}): Promise<string> {
-    const { exitCode, stdout } = await this.run(command, options);
-    if (exitCode === 0) return stdout.replace(/\n+$/, '');
-    const said = stdout.trim().split('\n').slice(-3).join(' | ');
-    throw new RigError(`Command ${JSON.stringify(command)} ended with exit code ${exitCode}: ${said}`, {
-      code: 'shell.nonzero-exit',
-      blame: 'board',
-      hint: 'Use shell.run() where an exit code other than 0 is an answer.',
-      evidence: { exitCode },
-    });
+    return textOf(command, await this.run(command, options));
   }
 
   /** Waits until the shell answers, logging in if need be. @throws as `logIn`, `shell.no-answer` */

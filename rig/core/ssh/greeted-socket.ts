@@ -38,6 +38,8 @@ export function greetedSocket(
     socket.once('close', () => fail(noAnswer(endpoint, 'the connection was closed at once')));
     socket.once('data', (greeting) => {
       done();
+      // Whoever takes the socket over hears of errors by its end as well.
+      socket.on('error', () => {});
       socket.pause();
       socket.unshift(greeting);
       resolve(socket);

@@ -3,6 +3,7 @@ import type { Endpoint } from '../../contracts/capabilities.js';
 import { RigError } from '../../contracts/errors.js';
 import type { Shell, ShellResult, SshLogin, WaitOptions } from '../../contracts/suite.js';
 import { pause } from '../../lifetime/abortable.js';
+import { textOf } from '../shell-text.js';
 import { type Credentials, connect } from './connection.js';
 import { runCommand } from './run-command.js';
 
@@ -126,18 +127,6 @@ export class SshShell implements Shell, AsyncDisposable {
     client.on('close', forget);
     client.on('error', forget);
   }
-}
-
-/** @throws RigError `shell.nonzero-exit` (blame: board) unless the exit code is 0 */
-export function textOf(command: string, result: ShellResult): string {
-  if (result.exitCode === 0) return result.stdout.replace(/\n+$/, '');
-  const said = (result.stderr || result.stdout).trim().split('\n').slice(-3).join(' | ');
-  throw new RigError(`Command ${JSON.stringify(command)} ended with exit code ${result.exitCode}: ${said}`, {
-    code: 'shell.nonzero-exit',
-    blame: 'board',
-    hint: 'Use shell.run() where an exit code other than 0 is an answer.',
-    evidence: { exitCode: result.exitCode },
-  });
 }
 
 function withAttempts(error: unknown, attempts: number): unknown {
