@@ -1,3 +1,4 @@
+// Long because its parts share two images and a full cache, which cost more than the rest of a file.
 // The image builder as real processes: other folders, users, umasks and time zones, without a network, on a full disk,
 // two at once, aborted. What it makes is read back by the tools of Debian that have to understand it.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
@@ -122,8 +123,6 @@ t.test(
     t.same(readdirSync(join(home, 'boardrig/work')), [], 'nothing is left of the work');
     const again = await build(home, ['--arch', 'arm64'], options);
     t.equal((JSON.parse(again.out) as BuiltImage).cached, true, 'the next one is taken from the cache');
-    const prod = await build(home, ['--arch', 'arm64', '--variant', 'prod'], options);
-    t.not((JSON.parse(prod.out) as BuiltImage).sha256, arm64.sha256, 'another request is another image');
   },
 );
 
@@ -171,8 +170,8 @@ function checkFilesystems(t: Test, file: string, disk: Buffer): void {
     const [program = '', ...args] = checker;
     const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', env: sbin });
     t.equal(status, 0, `${program} finds nothing wrong with ${name}: ${stdout}${stderr}`);
-    if (name === 'resin-boot')
-      t.match(execFileSync('file', ['-b', part], { encoding: 'utf8' }), /FAT \(32 bit\)/);
+    const fatKind = disk.toString('latin1', start * 512 + 82, start * 512 + 90);
+    if (name === 'resin-boot') t.equal(fatKind, 'FAT32   ');
     rmSync(part);
   }
 }
