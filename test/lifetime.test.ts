@@ -159,7 +159,7 @@ tap.test('process', async (t: Test) => {
   t.notOk(own && isRunning({ ...own, startTicks: own.startTicks - 1 }), 'the same pid, another process');
   t.notOk(own && killProcess({ ...own, startTicks: 1 }, 'SIGKILL'), 'which is not killed');
   const before = own?.cpuSeconds ?? 0;
-  measureSpeedFactor();
+  for (let round = 0; round < 4; round += 1) measureSpeedFactor();
   t.ok((readProcessStat(process.pid)?.cpuSeconds ?? 0) >= before + 0.01, 'CPU time is counted');
   t.equal(readProcessStat(2 ** 30), undefined);
   const folder = mkdtempSync(join(tmpdir(), 'lifetime test (x) '));
@@ -179,8 +179,8 @@ tap.test('process', async (t: Test) => {
 });
 
 tap.test('host speed', async (t: Test) => {
-  t.equal(speedFactorOf([5, 5, 5]), 1, 'a faster host gets no less time');
-  t.equal(speedFactorOf([20, 20, 500]), 2, 'one slow round does not decide');
+  t.equal(speedFactorOf([2, 2, 2]), 1, 'a faster host gets no less time');
+  t.equal(speedFactorOf([8, 8, 500]), 2, 'one slow round does not decide');
   t.equal(speedFactorOf([900, 900, 900]), 8, 'it is capped');
   const factor = measureSpeedFactor();
   t.ok(factor >= 1 && factor <= 8);

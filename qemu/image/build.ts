@@ -6,7 +6,6 @@ import { readProcessStat } from '../../rig/lifetime/process-stat.js';
 import { type TinyBoard, tinyBoards } from './board.js';
 import { cachedImage, imageName, inputsOf, publish, removeUnused } from './cache.js';
 import { diskFull, isDiskFull } from './disk-full.js';
-import { makeImage } from './make-image.js';
 import { fetchPackages, type PackageRequest, type ResolvedPackage, recordedPackages } from './packages.js';
 import { type ImageKey, imageKey } from './ssh-key.js';
 import { requireTools, Toolbox } from './toolbox.js';
@@ -45,6 +44,8 @@ async function build(request: BuildRequest, board: TinyBoard, options: BuildOpti
   }
   signal?.throwIfAborted();
   requireTools();
+  // All that makes images is loaded only for that: a run of a cached one begins by asking for it.
+  const { makeImage } = await import('./make-image.js');
   // Beside the cache's other folders, since a finished image is renamed into its place.
   const workDir = await makeWorkDir(join(cacheDir, 'work'));
   try {

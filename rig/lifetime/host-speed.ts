@@ -2,20 +2,20 @@
  * Wall time of one round of the workload on the reference host: one core of an otherwise idle 2-core cloud machine
  * (x86-64, about 3 GHz, Node 20), on which the boards' budgets were measured.
  */
-const referenceRoundMs = 10;
+const referenceRoundMs = 4;
 const rounds = 3;
-const stepsPerRound = 7_000_000;
+const stepsPerRound = 2_800_000;
 
 /** Never below 1, so that a fast host still allows what a board promises; more than 8 hides a host that is unusable. */
 const bounds = { least: 1, most: 8 } as const;
 
 /**
  * How many times slower this host is, now and with all else that runs on it, than the reference host. Deadlines of
- * virtual boards are multiplied by it. Costs about 40 ms of CPU.
+ * virtual boards are multiplied by it. Costs about 14 ms of CPU, before every run.
  */
 export function measureSpeedFactor(): number {
   // The first round is compiled while it runs.
-  work(stepsPerRound / 2);
+  work(stepsPerRound / 4);
   const times = Array.from({ length: rounds }, () => {
     const began = performance.now();
     work(stepsPerRound);

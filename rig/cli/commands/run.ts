@@ -16,14 +16,14 @@ import { builtInSuites, loadSuites } from '../suite-loader.js';
 const tiers: readonly string[] = ['smoke', 'pr', 'nightly'];
 
 export async function run(input: CommandInput, io: CommandIo): Promise<number> {
+  const list = input.options.list === true;
+  // Before the suites: one from outside hooks the loading of modules, and each later import costs several times as much.
+  const { runRequest } = list ? { runRequest: undefined } : await import('../run-request.js');
   const request = await readRequest(input, io);
-  if (input.options.list === true) {
-    for (const plan of request.plans)
-      for (const { id, skip } of plan.tests) io.out(`${id}${skip ? `  (skipped: ${skip})` : ''}\n`);
-    return exitCodes.passed;
-  }
-  const { runRequest } = await import('../run-request.js');
-  return runRequest(request, io);
+  if (runRequest) return runRequest(request, io);
+  for (const plan of request.plans)
+    for (const { id, skip } of plan.tests) io.out(`${id}${skip ? `  (skipped: ${skip})` : ''}\n`);
+  return exitCodes.passed;
 }
 
 /** @throws RigError (blame: config) for anything that cannot be right */
@@ -107,7 +107,8 @@ function wholeNumber(value: unknown, options: { name: string; least: number }): 
 
 function time(text: string, name: string): number {
   const ms = parseDurationMs(text);
-  if (ms === undefined) throw badOption(`${name} takes a time such as 90s, 10m or 1h30m, not "${text}"`);
+  if (ms === undefined || ms === 0)
+    throw badOption(`${name} takes a time such as 90s, 10m or 1h30m, not "${text}"`);
   return ms;
 }
 
