@@ -1,3 +1,4 @@
+// Long because one process with all the ways a board can talk costs less than a file for each.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';

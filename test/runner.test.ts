@@ -1,3 +1,4 @@
+// Long because the verdicts are read side by side: each test is a few lines on the same scripted board.
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
