@@ -45,6 +45,8 @@ export class RunRecorder implements AsyncDisposable {
   #pending = '';
   #seq = 0;
   #error: RigError | undefined;
+  /** Who flushed knows of the error: to dispose then has no other one to tell. */
+  #told = false;
 
   private constructor(place: { run: string; dir: string; file: number }, options: RecorderOptions) {
     this.run = place.run;
@@ -56,7 +58,7 @@ export class RunRecorder implements AsyncDisposable {
     this.#beganMs = this.#clock.nowMs();
   }
 
-  /** @throws RigError `record.unwritable`, `record.disk-full` */
+  /** @throws RigError `record.unwritable`, `record.disk-full`, `record.run-exists` */
   static async create(options: RecorderOptions): Promise<RunRecorder> {
     const startedAt = (options.clock ?? hostClock).wall();
     const run = runName(
@@ -68,8 +70,8 @@ export class RunRecorder implements AsyncDisposable {
     const dir = options.dir ?? join(options.runsDir, run);
     try {
       await mkdir(join(dir, 'console'), { recursive: true });
-      await writeFile(join(dir, ownerFile), `${JSON.stringify(ownProcess())}\n`);
       const file = openSync(join(dir, eventsFile), 'ax', 0o644);
+      await writeFile(join(dir, ownerFile), `${JSON.stringify(ownProcess())}\n`);
       return new RunRecorder({ run, dir, file }, options);
     } catch (error) {
       throw writeError(dir, error);
@@ -118,7 +120,9 @@ export class RunRecorder implements AsyncDisposable {
   /** Resolves when everything emitted so far is in the file. @throws the RigError of the first write that failed */
   async flush(): Promise<void> {
     this.#write();
-    if (this.#error) throw this.#error;
+    if (!this.#error) return;
+    this.#told = true;
+    throw this.#error;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -127,7 +131,7 @@ export class RunRecorder implements AsyncDisposable {
     closeSync(this.#file);
     this.#file = undefined;
     this.#listeners.clear();
-    if (this.#error) throw this.#error;
+    if (this.#error && !this.#told) throw this.#error;
   }
 
   #write(): void {
@@ -145,6 +149,13 @@ export class RunRecorder implements AsyncDisposable {
 
 function writeError(path: string, cause: unknown): RigError {
   const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  if (reason === 'EEXIST')
+    return new RigError(`Cannot write a run into ${path}: it holds a run already`, {
+      code: 'record.run-exists',
+      blame: 'config',
+      hint: 'Give --report another folder, or remove this one.',
+      cause,
+    });
   const full = reason === 'ENOSPC' || reason === 'EDQUOT';
   const why = cause instanceof Error ? cause.message : String(cause);
   return new RigError(`Cannot write the run folder ${path}: ${full ? 'the disk is full' : why}`, {
