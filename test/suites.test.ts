@@ -2,11 +2,12 @@
 // Long because each parser is fed by a few lines of what real boards print.
 // What the suites make of a board's answers: on the output of real programs, and on garbage.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { packageRoot } from '../rig/config/package.js';
 import { RigError } from '../rig/mod.js';
 import { filesystemOf } from '../suites/boot/marks.js';
 import { textAfterKernel } from '../suites/boot/serial-text.js';
@@ -309,6 +310,25 @@ t.test(
     );
   },
 );
+
+t.test("the page's example is a suite that loads", async (t) => {
+  const page = readFileSync(join(packageRoot, 'docs/write-a-suite.md'), 'utf8');
+  const [, example] = /```ts my-suite\.ts\n(.*?)```/s.exec(page) ?? [];
+  t.ok(example, 'the page has an example');
+  writeFileSync(join(folder, 'my-suite.ts'), example ?? '');
+  const rig = (file: string) =>
+    spawnSync(
+      process.execPath,
+      [join(packageRoot, 'dist/rig/cli/main.js'), 'run', `./${file}`, '--list', '--board', 'virt-arm64'],
+      { cwd: folder, encoding: 'utf8' },
+    );
+  const { stdout, stderr, status } = rig('my-suite.ts');
+  t.match(stdout, 'virt-arm64/shop/keeps a setting over a reboot\n');
+  t.match(stdout, 'virt-arm64/shop/has memory to spare\n');
+  t.same({ stderr, status }, { stderr: '', status: 0 });
+  writeFileSync(join(folder, 'broken.ts'), 'export default 1;');
+  t.equal(rig('broken.ts').status, 2, 'a file that is no suite does not load');
+});
 
 /** Cuts, repeats, drops or overwrites a piece, as a board that dies or a kernel that talks in between does. */
 function damage(whole: string, random: (below: number) => number): string {

@@ -110,7 +110,7 @@ export const systemMutations: readonly Mutation[] = [
       image.editRoot(
         boot,
         end,
-        `echo '5.00 3.00' >/run/uptime\nmount -o bind /run/uptime /proc/uptime\n${end}`,
+        `echo '0.50 0.30' >/run/uptime\nmount -o bind /run/uptime /proc/uptime\n${end}`,
       ),
     fails: { 'boot/uptime runs as fast as time': /it moved on by 0 ms/ },
   },
