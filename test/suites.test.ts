@@ -1,5 +1,6 @@
 // test: light
-// Long because each parser is fed by a few lines of what real boards print.
+// What the suites make of a board's answers: on the output of real programs, and on garbage. Long because a file is a
+// process: the readers are many, each is small.
 // What the suites make of a board's answers: on the output of real programs, and on garbage.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
