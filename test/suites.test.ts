@@ -1,7 +1,6 @@
 // test: light
 // What the suites make of a board's answers: on the output of real programs, and on garbage. Long because a file is a
 // process: the readers are many, each is small.
-// What the suites make of a board's answers: on the output of real programs, and on garbage.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
