@@ -96,6 +96,7 @@ t.test('several commands in one answer', async (t) => {
   const whole = sh(command);
   t.throws(() => splitAnswer(whole.slice(0, -4), names), unreadable, 'the end is missing');
   t.throws(() => splitAnswer(whole, ['another']), unreadable);
+  t.throws(() => splitAnswer(whole.slice(whole.indexOf('\n') + 1), names), unreadable, 'the beginning is');
   t.throws(() => splitAnswer('', names), unreadable);
 });
 
@@ -131,6 +132,17 @@ t.test('a partition table and file systems that real programs made', async (t) =
     ],
   );
   t.equal(parseGpt(Buffer.alloc(4608), 512), undefined, 'an empty disk has no table');
+  const whole = readFileSync(partitionTable).subarray(512, 512 * 10);
+  t.throws(() => parseGpt(whole.subarray(0, 600), 512), unreadable, 'a table cut short');
+  const patched = (offset: number, value: number) => {
+    const bytes = Buffer.from(whole);
+    bytes.writeUInt32LE(value, offset);
+    return bytes;
+  };
+  t.throws(() => parseGpt(patched(72, 500), 512), unreadable, 'a table far away');
+  t.throws(() => parseGpt(patched(84, 0), 512), unreadable, 'entries of no bytes');
+  t.throws(() => parseHex('00 0g'), unreadable);
+  t.throws(() => parseHex('sh: od: not found'), unreadable);
   const first = (file: string) => identifyFilesystem(readFileSync(file).subarray(0, superblockBytes));
   t.same(first(fat), { type: 'vfat', label: 'SOME-LABEL' });
   t.same(first(ext4), { type: 'ext4', label: 'other-label', sizeBytes: 8 * 2 ** 20 });
@@ -226,6 +238,7 @@ t.test('the answer of a name server', async (t) => {
   t.ok(isNameServerAnswer(`${server}Name:\ta.invalid\nAddress: 192.0.2.1\n`));
   t.ok(isNameServerAnswer("a.invalid: resolve call failed: 'a.invalid' not found"), 'resolvectl');
   t.notOk(isNameServerAnswer(';; connection timed out; no servers could be reached\n'));
+  t.notOk(isNameServerAnswer(`${server}** server can't find a.invalid: timed out\n`), 'silence is no answer');
   t.notOk(isNameServerAnswer("nslookup: write to '127.0.0.1': Connection refused\n;; connection timed out"));
   t.throws(() => isNameServerAnswer('sh: resolvectl: not found'), unreadable);
 });
@@ -245,6 +258,11 @@ t.test('what others wrote after the kernel', async (t) => {
   t.same(textAfterKernel(text, { regexp: 'Linux ver.*' }), ['something: hello']);
   t.same(textAfterKernel(text.replace('something: hello', ''), { literal: '] Linux version ' }), []);
   t.equal(textAfterKernel(text, { literal: 'Darwin' }), undefined);
+  t.same(
+    textAfterKernel(`${text}${text}`, { literal: '] Linux version ' }),
+    ['something: hello'],
+    'the last boot',
+  );
 });
 
 t.test('uptime', async (t) => {
