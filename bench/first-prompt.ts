@@ -45,7 +45,7 @@ export async function run(): Promise<BenchRow[]> {
         compared: { with: 'QEMU', value: of((usage) => usage.qemuSeconds) },
       },
       {
-        what: `the same, programs that it ran meanwhile`,
+        what: 'the same, programs that it ran meanwhile',
         value: of((usage) => usage.programsSeconds),
         unit: 'CPU s',
       },
