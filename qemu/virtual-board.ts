@@ -14,6 +14,7 @@ import { missingQemu } from './host-errors.js';
 import { identityOf } from './identity.js';
 import { Machine } from './machine.js';
 import { endpointOf, forwardPorts, hostAddressInGuest } from './ports.js';
+import { SerialPipe } from './serial-pipe.js';
 import { VirtualConsole } from './virtual-console.js';
 
 export interface VirtualBoardOptions {
@@ -157,7 +158,9 @@ export class VirtualBoard implements Device {
     const { program, debianPackage } = qemuProgram(arch);
     if (!findExecutable(program)) throw missingQemu(program, debianPackage);
     await checkBootFiles(spec.boot);
+    const serial = await SerialPipe.make(context.workDir);
     const args = commandLine(arch, spec, {
+      serialPath: serial.path,
       accelerator,
       identity: identityOf(this.#name),
       disk: this.#disk.file,
@@ -169,6 +172,7 @@ export class VirtualBoard implements Device {
       board: this.#name,
       program,
       args,
+      serial,
       folder: context.workDir,
       signal,
       listener: {
