@@ -12,7 +12,7 @@ import { RigError } from '../rig/mod.js';
 import { filesystemOf } from '../suites/boot/marks.js';
 import { textAfterKernel } from '../suites/boot/serial-text.js';
 import bootSuite from '../suites/boot/suite.js';
-import { consolesCommand, consoleUsers, processesCommand } from '../suites/facts/consoles.js';
+import { consolesCommand, consoleUsers } from '../suites/facts/consoles.js';
 import { disksCommand, parseDisks } from '../suites/facts/disks.js';
 import { identifyFilesystem, superblockBytes } from '../suites/facts/filesystem.js';
 import { parseGpt } from '../suites/facts/gpt.js';
@@ -27,8 +27,10 @@ import {
   sameNetwork,
 } from '../suites/facts/network.js';
 import { parseOsRelease } from '../suites/facts/os-release.js';
+import { processesCommand } from '../suites/facts/processes.js';
 import { joinCommands, quoted, splitAnswer } from '../suites/facts/sections.js';
 import { parseUptime } from '../suites/facts/uptime.js';
+import { isLeased } from '../suites/networking/dhcp.js';
 import { isNameServerAnswer } from '../suites/networking/dns.js';
 import networkingSuite from '../suites/networking/suite.js';
 import { mutations } from './mutations/table.js';
@@ -220,6 +222,16 @@ t.test('the network', async (t) => {
     ],
   );
   t.throws(() => parseAddresses('sh: ip: not found'), unreadable);
+
+  const own = parseAddresses(addresses).slice(1);
+  const leased = parseAddresses(addresses.replace('global eth0', 'global dynamic noprefixroute eth0')).slice(
+    1,
+  );
+  t.same([own[0]?.isDynamic, leased[0]?.isDynamic], [false, true]);
+  t.ok(isLeased(leased, processes), 'the address ends some time');
+  t.ok(isLeased(own, `${processes}90 (udhcpc) S 1 90 90 0 -1 4194560\n`), 'a client of DHCP runs');
+  t.notOk(isLeased(own, processes), 'set by hand');
+  t.throws(() => isLeased(own, ''), unreadable);
   t.same(parseNameservers('search a\n# nameserver 1.1.1.1\nnameserver 10.0.2.3\nnameserver\t::1\n'), [
     '10.0.2.3',
     '::1',
