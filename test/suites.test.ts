@@ -252,6 +252,7 @@ t.test('the answer of a name server', async (t) => {
   t.notOk(isNameServerAnswer(';; connection timed out; no servers could be reached\n'));
   t.notOk(isNameServerAnswer(`${server}** server can't find a.invalid: timed out\n`), 'silence is no answer');
   t.notOk(isNameServerAnswer("nslookup: write to '127.0.0.1': Connection refused\n;; connection timed out"));
+  t.notOk(isNameServerAnswer('nslookup: bind: Address already in use\n'), 'it could not even ask');
   t.throws(() => isNameServerAnswer('sh: resolvectl: not found'), unreadable);
 });
 
