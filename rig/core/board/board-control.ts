@@ -70,6 +70,8 @@ export class BoardControl implements ManagedBoard {
     circuit.onCut = () => this.#shells.disconnect();
     ends.defer(() => this.#shells.disconnect());
     ends.use(session.onEvent((event) => circuit.deviceEvent(event)));
+    // Before anybody stops listening: the run's record ends with the board off, also where its session lives on.
+    if (session.capabilities.power) ends.defer(() => this.power.off());
   }
 
   /** Opens the console of `session`'s board and takes the session over: it ends with this board. */
