@@ -7,6 +7,7 @@ import { type EventBody, eventVersion, type RigEvent, type TestPlace } from '../
 import { consoleFile, eventsFile, evidenceFolder, evidenceName, ownerFile, runName } from './layout.js';
 import { type JsonMask, maskEvent } from './mask-event.js';
 import { ownProcess } from './owner.js';
+import { writeError } from './write-error.js';
 
 export interface RecorderOptions {
   /** Created when missing; the run gets a folder of its own in it. */
@@ -74,7 +75,7 @@ export class RunRecorder implements AsyncDisposable {
       await writeFile(join(dir, ownerFile), `${JSON.stringify(ownProcess())}\n`);
       return new RunRecorder({ run, dir, file }, options);
     } catch (error) {
-      throw writeError(dir, error);
+      throw cannotWrite(dir, error);
     }
   }
 
@@ -111,7 +112,7 @@ export class RunRecorder implements AsyncDisposable {
     try {
       await mkdir(join(this.dir, folder), { recursive: true });
     } catch (error) {
-      throw writeError(join(this.dir, folder), error);
+      throw cannotWrite(join(this.dir, folder), error);
     }
     const relative = `${folder}/${evidenceName(name)}`;
     return { path: join(this.dir, relative), relative };
@@ -141,27 +142,19 @@ export class RunRecorder implements AsyncDisposable {
     try {
       for (let done = 0; done < bytes.length; ) done += writeSync(this.#file, bytes, done);
     } catch (error) {
-      this.#error = writeError(this.dir, error);
+      this.#error = cannotWrite(this.dir, error);
       this.#onError(this.#error);
     }
   }
 }
 
-function writeError(path: string, cause: unknown): RigError {
-  const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  if (reason === 'EEXIST')
+function cannotWrite(path: string, cause: unknown): RigError {
+  if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')
     return new RigError(`Cannot write a run into ${path}: it holds a run already`, {
       code: 'record.run-exists',
       blame: 'config',
       hint: 'Give --report another folder, or remove this one.',
       cause,
     });
-  const full = reason === 'ENOSPC' || reason === 'EDQUOT';
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new RigError(`Cannot write the run folder ${path}: ${full ? 'the disk is full' : why}`, {
-    code: full ? 'record.disk-full' : 'record.unwritable',
-    blame: 'rig',
-    hint: full ? 'Free some space or name another folder with --report.' : 'Check the folder and its owner.',
-    cause,
-  });
+  return writeError(`the run folder ${path}`, cause);
 }
