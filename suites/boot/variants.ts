@@ -1,5 +1,5 @@
+import type { AddTest } from '../../rig/mod.js';
 import { type Board, RigError, type TestContext } from '../../rig/mod.js';
-import type { AddTest } from '../add-test.js';
 import { consolesCommand, consoleUsers } from '../facts/consoles.js';
 import { processesCommand } from '../facts/processes.js';
 import { ask } from '../facts/sections.js';

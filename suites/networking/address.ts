@@ -1,5 +1,4 @@
-import type { TestContext } from '../../rig/mod.js';
-import type { AddTest } from '../add-test.js';
+import type { AddTest, TestContext } from '../../rig/mod.js';
 import { sameNetwork } from '../facts/network.js';
 import { processesCommand } from '../facts/processes.js';
 import { quoted } from '../facts/sections.js';

@@ -12,7 +12,7 @@ export interface ShellsOptions {
 }
 
 /** How long `answers` waits for a board that may be dead. */
-const answerMs = 5_000;
+const answerMs = 3_000;
 
 /** The ways to run a command on a board. */
 export class BoardShells {
