@@ -341,7 +341,7 @@ t.test('waits: marks, order, a prompt without newline, abort, time-out', async (
   const error = await rejection(engine.expect(['login2:', /x\d/], { timeoutMs: 40 }));
   t.match(
     error.message,
-    /^Cannot match "login2:" or \/x\\d\/ on the console of bench-board within 40 ms\. Its last lines:\n/,
+    /^Cannot match "login2:" or \/x\\d\/ on the console of bench-board within 40 ms\.\nIts last lines:\n/,
   );
   t.match(error.message, '  board login: odd  bytes');
   t.match({ code: error.code, blame: error.blame }, { code: 'console.timeout', blame: 'board' });
