@@ -12,6 +12,8 @@ export interface MachineParts {
   readonly environmentFlash?: string | undefined;
   /** This board's own copy of the UEFI variables. */
   readonly uefiVariables?: string | undefined;
+  /** The machine waits for a saved state instead of the processor's reset. */
+  readonly loadsState?: boolean | undefined;
 }
 
 /** File descriptors of the connected sockets that QEMU is born with: no path, no port, nobody else can connect. */
@@ -56,6 +58,7 @@ export function commandLine(arch: Architecture, spec: MachineSpec, parts: Machin
     ...network(spec, parts.identity),
     ...random(spec),
     ...disk(spec, parts.disk),
+    ...(parts.loadsState ? ['-incoming', 'defer'] : []),
   ];
 }
 

@@ -39,6 +39,8 @@ export interface MachineOptions extends Cancellable {
   /** Where its overlays lie, for the evidence when the host's disk is full. */
   readonly folder: string;
   readonly listener: MachineListener;
+  /** Done to the stopped machine before `start` resolves; an end of QEMU meanwhile is thrown by it, not told as `lost`. */
+  readonly prepare?: ((machine: Machine) => Promise<void>) | undefined;
 }
 
 /** One QEMU process from start to end. It starts stopped: `cont` sets the processor going. */
@@ -78,7 +80,7 @@ export class Machine {
   /**
    * Starts QEMU and resolves when it takes commands. Aborting leaves no process.
    *
-   * @throws RigError `qemu.cannot-start` with QEMU's own words; the signal's reason
+   * @throws RigError `qemu.cannot-start` with QEMU's own words; what `prepare` throws; the signal's reason
    */
   static async start(options: MachineOptions): Promise<Machine> {
     const { program, args, signal } = options;
@@ -91,6 +93,7 @@ export class Machine {
         signal,
         what: `${program} to greet`,
       });
+      await options.prepare?.(machine);
       machine.#tellsEnd = true;
       return machine;
     } catch (error) {
