@@ -48,23 +48,19 @@ export async function snapshotKey(facts: KeyFacts): Promise<SnapshotKey> {
   };
 }
 
-interface Hashed {
-  readonly stamp: string;
-  readonly sha256: string;
-}
+/** By inode, size and times: a file that is moved with its folder is not read again. */
+const known = new Map<string, string>();
 
-const known = new Map<string, Hashed>();
-
-/** SHA-256 of a file, read once as long as inode, size and times stay the same. */
+/** SHA-256 of a file, read once as long as nothing touches it. */
 export async function hashOfFile(path: string, { signal }: Cancellable = {}): Promise<string> {
   const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
   const stamp = [dev, ino, size, mtimeNs, ctimeNs].join(' ');
-  const before = known.get(path);
-  if (before?.stamp === stamp) return before.sha256;
+  const before = known.get(stamp);
+  if (before !== undefined) return before;
   const hash = createHash('sha256');
   await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash, signal ? { signal } : {});
   const sha256 = hash.digest('hex');
-  known.set(path, { stamp, sha256 });
+  known.set(stamp, sha256);
   return sha256;
 }
 

@@ -109,15 +109,22 @@ export class VirtualSnapshots implements Snapshots {
 
   /** Whatever `act` comes to, the guest goes on; one that cannot would stand still for ever, and is cut. */
   async #whileStopped(machine: Machine, signal: AbortSignal, act: () => Promise<void>): Promise<void> {
-    await machine.stop({ signal });
-    if (machine.stoppedFor) throw boardStopping(machine.stoppedFor);
     try {
+      await machine.stop({ signal });
+      if (machine.stoppedFor) throw boardStopping(machine.stoppedFor);
       await act();
     } finally {
-      await machine.cont().catch(async (error: unknown) => {
-        await this.#board.powerOff({});
-        throw error;
-      });
+      // What the guest asked for is carried out after us, from the stop.
+      if (!machine.stoppedFor) await this.#goOn(machine);
+    }
+  }
+
+  async #goOn(machine: Machine): Promise<void> {
+    try {
+      await machine.cont();
+    } catch (error) {
+      await this.#board.powerOff({});
+      throw error;
     }
   }
 
