@@ -154,33 +154,41 @@ await t.test('forks live at once, and nothing of theirs reaches the snapshot or 
   cpSync(moved, first, { recursive: true });
 });
 
+/** Writes random bytes, and their sum in the end. */
+const writer = [
+  '#!/bin/sh',
+  'while [ ! -e /run/end ]; do head -c 65536 /dev/urandom; usleep 2000; done | tee /mnt/data/big | md5sum >/run/sum',
+];
+
+/** Counts on the disk, and says so when it finds there another number than it wrote. */
+const counter = [
+  '#!/bin/sh',
+  'while [ ! -e /run/end ]; do',
+  'i=$((i+1)); echo $i >/mnt/data/count; sync; usleep 100000; echo 3 >/proc/sys/vm/drop_caches',
+  '[ "$(cat /mnt/data/count)" = "$i" ] || echo "found $(cat /mnt/data/count) for $i"',
+  'done',
+];
+
 await t.test('a snapshot in the middle of writes passes a check of the file system', async (t) => {
   await using fork = await openFork({ ...board, name: 'busy' }, folder);
   const { can, guest } = fork;
   await can.snapshots.restore(first);
-  await guest.run(
-    '(dd if=/dev/urandom bs=64k count=160 conv=fsync of=/mnt/data/big && md5sum /mnt/data/big >/run/sum) 2>/run/said & true',
-  );
-  await guest.run(
-    'while [ "$(stat -c %s /mnt/data/big 2>/dev/null || echo 0)" -lt 2000000 ]; do usleep 20000; done',
-  );
+  for (const [name, lines] of Object.entries({ writer, counter }))
+    await guest.run(`printf '${lines.join('\\n')}\\n' >/run/${name}; chmod +x /run/${name}`);
+  await guest.run('/run/writer & /run/counter >/run/torn 2>&1 & true');
   const dir = join(folder, 'busy-saved');
+  const finish = 'usleep 300000; touch /run/end; wait; sync; echo 3 >/proc/sys/vm/drop_caches';
+  const verdict = 'cat /run/torn; md5sum </mnt/data/big | cmp - /run/sum && echo whole';
+  await guest.run('while [ "$(cat /mnt/data/count 2>/dev/null || echo 0)" -lt 3 ]; do usleep 20000; done');
   await can.snapshots.save(dir);
-  t.equal(
-    await guest.run('wait; sync; md5sum /mnt/data/big | cmp - /run/sum && echo whole'),
-    'whole',
-    'the saved board goes on writing',
-  );
+  t.equal(await guest.run(`${finish}; ${verdict}`), 'whole', 'the saved board goes on writing');
   await can.snapshots.restore(dir);
-  t.not(await guest.run('cat /run/sum 2>/dev/null | wc -l'), '1', 'it was in the middle of it');
   t.equal(
-    await guest.run(
-      'wait; sync; echo 3 >/proc/sys/vm/drop_caches; md5sum /mnt/data/big | cmp - /run/sum && echo whole',
-    ),
-    'whole',
-    'and so does the restored one',
+    await guest.run('wc -c </run/sum; ls /run/end 2>/dev/null | wc -l'),
+    '0\n0',
+    'it was in the middle of it',
   );
-  t.equal(await guest.run('stat -c %s /mnt/data/big'), String(160 * 65536));
+  t.equal(await guest.run(`${finish}; ${verdict}`), 'whole', 'and so does the restored one');
   t.equal(await guest.run('dmesg | grep -ci "ext4.*error\\|i/o error" || true'), '0');
   await guest.type('poweroff\n');
   await pollUntil(async () => (await can.power.state()) === 'off', {
@@ -325,7 +333,8 @@ await t.test(
     const gate = join(folder, 'gate');
     mkdirSync(bin);
     await runProgram('mkfifo', [gate]);
-    writeFileSync(join(bin, 'zstd'), `#!/bin/sh\nread _ <'${gate}'\nexec cat\n`, { mode: 0o755 });
+    const zstd = `read word <'${gate}'; [ "$word" = fail ] || exec cat; cat >/dev/null; exit 1`;
+    writeFileSync(join(bin, 'zstd'), `#!/bin/sh\n${zstd}\n`, { mode: 0o755 });
     const path = process.env.PATH;
     process.env.PATH = `${bin}:${path}`;
     try {
@@ -347,6 +356,15 @@ await t.test(
       await open.type(uBootMaker.question.line);
       await open.until(uBootMaker.question.answer);
       t.pass('the board goes on');
+
+      const unwritten = t.rejects(saving(), {
+        code: 'snapshot.not-saved',
+        message: /the program that writes/,
+      });
+      await beginsToWrite(into);
+      writeFileSync(gate, 'fail\n');
+      await unwritten;
+      t.same(readdirSync(into), []);
 
       const killed = t.rejects(saving(), {
         code: 'qemu.killed',
