@@ -14,6 +14,8 @@ export interface MachineParts {
   readonly environmentFlash?: string | undefined;
   /** This board's own copy of the UEFI variables. */
   readonly uefiVariables?: string | undefined;
+  /** The machine waits for a saved state instead of the processor's reset. */
+  readonly loadsState?: boolean | undefined;
 }
 
 /** File descriptor of the connected socket that QEMU is born with: no path, no port, nobody else can connect. */
@@ -57,6 +59,7 @@ export function commandLine(arch: Architecture, spec: MachineSpec, parts: Machin
     ...network(spec, parts.identity),
     ...random(spec),
     ...disk(spec, parts.disk),
+    ...(parts.loadsState ? ['-incoming', 'defer'] : []),
   ];
 }
 

@@ -41,6 +41,8 @@ export interface MachineOptions extends Cancellable {
   /** Where its overlays lie, for the evidence when the host's disk is full. */
   readonly folder: string;
   readonly listener: MachineListener;
+  /** Done to the stopped machine before `start` resolves; an end of QEMU meanwhile is thrown by it, not told as `lost`. */
+  readonly prepare?: ((machine: Machine) => Promise<void>) | undefined;
 }
 
 /** One QEMU process from start to end. It starts stopped: `cont` sets the processor going. */
@@ -75,7 +77,7 @@ export class Machine {
   /**
    * Starts QEMU and resolves when it takes commands. Aborting leaves no process.
    *
-   * @throws RigError `qemu.cannot-start` with QEMU's own words; the signal's reason
+   * @throws RigError `qemu.cannot-start` with QEMU's own words; what `prepare` throws; the signal's reason
    */
   static async start(options: MachineOptions): Promise<Machine> {
     const { program, args, signal } = options;
@@ -89,6 +91,7 @@ export class Machine {
         what: `${program} to greet`,
       });
       machine.#serialRead = (await options.serial.open((chunk) => options.listener.console(chunk))).ended;
+      await options.prepare?.(machine);
       machine.#tellsEnd = true;
       return machine;
     } catch (error) {

@@ -398,7 +398,7 @@ vmTest(
     });
     t.same(
       Object.keys(open.device.capabilities).sort(),
-      ['console', 'power', 'powerButton', 'reset'],
+      ['console', 'power', 'powerButton', 'reset', 'snapshots'],
       'a machine without a disk and a network gives no storage, link and address',
     );
     await started(open);
