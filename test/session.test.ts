@@ -1,5 +1,5 @@
 // Long because one process with all actors costs less than a file for each part of a session.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -149,6 +149,21 @@ test('a board has one holder at a time', async (t) => {
   next.end();
   t.equal(await next.says(), 'ended');
   t.notOk(existsSync(boardPlaces('race', roots).holder), 'the holder file went with the lock');
+});
+
+test('a session in another network namespace, which does not share the lock, is left as it is', async (t) => {
+  const board = fakeBoard('elsewhere');
+  const places = boardPlaces(board.name, roots);
+  await using _session = await LocalSession.open(board, {
+    holder: thisHolder('rig up'),
+    openDevices: openFake,
+  });
+  writeFileSync(join(places.work, 'disk'), 'in use');
+  const second = spawnSync('unshare', ['-Urn', process.execPath, actors, 'local', board.name], {
+    encoding: 'utf8',
+  });
+  t.match(second.stdout, 'session.busy', second.stderr);
+  t.equal(readFileSync(join(places.work, 'disk'), 'utf8'), 'in use');
 });
 
 test('nobody else can reach into the session folder', async (t) => {
