@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { inspect } from 'node:util';
 import type { Json } from '../../contracts/errors.js';
 import type { Assertions } from '../../contracts/suite.js';
 
@@ -98,9 +99,13 @@ function shown(diagnostic: unknown): Json | undefined {
   return toPlain(Object.fromEntries(kept));
 }
 
-/** JSON's own view of a value, with what JSON has no word for as text. */
+/** JSON's own view of a value, with what JSON has no word for as text: a circle, or a `toJSON` that throws. */
 function toPlain(value: unknown): Json {
   const plain = (_key: string, inner: unknown): unknown =>
     inner instanceof RegExp || typeof inner === 'bigint' ? String(inner) : inner;
-  return (JSON.parse(JSON.stringify(value, plain) ?? 'null') ?? null) as Json;
+  try {
+    return (JSON.parse(JSON.stringify(value, plain) ?? 'null') ?? null) as Json;
+  } catch {
+    return inspect(value);
+  }
 }
