@@ -117,6 +117,29 @@ t.test('the verdict follows the evidence', async (t) => {
   t.equal(exitCode, 1, 'a failed board outranks the errors of the rig');
 });
 
+t.test('a failed comparison shows both sides, in the event and in the error', async (t) => {
+  const { events } = await runSuite((test) => {
+    test('compares', async (t) => {
+      t.equal('a', 'b', 'same letter');
+      t.match('tomato', /^pot/, 'a pot');
+      t.same({ n: Number.NaN, u: undefined }, { n: 1 }, 'odd values');
+    });
+    test('measures nothing', (t) => t.measure('offset', Number.NaN, 's'));
+  });
+  t.match(
+    events.filter((event) => event.type === 'assert').map((event) => event.diagnostic),
+    [
+      { found: 'a', wanted: 'b' },
+      { found: 'tomato', wanted: '/^pot/' },
+      { found: { n: 'NaN', u: 'undefined' } },
+    ],
+  );
+  const errors = events.flatMap((event) => (event.type === 'test.end' && event.error ? [event.error] : []));
+  t.match(errors[0]?.message, 'same letter: found "a", wanted "b"');
+  t.equal(errors[1]?.code, 'suite.bad-measure');
+  t.notOk(events.some((event) => event.type === 'measure'));
+});
+
 t.test('exit codes without a failed board', async (t) => {
   t.equal((await runSuite((test) => test('ok', (t) => void t.ok(true)))).exitCode, 0);
   t.equal((await runSuite((test) => test('rig', () => Promise.reject(rigError('r'))))).exitCode, 3);

@@ -33,6 +33,8 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
   });
   for (const check of healthChecks(session)) {
     io.signal.throwIfAborted();
+    // Without power nothing further can be well, and waiting for it tells nothing new.
+    if (findings.some((finding) => finding.check === 'power on' && finding.state === 'bad')) break;
     try {
       say({ check: check.name, state: 'good', found: await check.run(io.signal) });
     } catch (error) {
