@@ -86,6 +86,13 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
             message: waitingLine(board.name, holder),
           }),
       });
+      if ('leaseHolder' in session)
+        recorder.emit({
+          type: 'log',
+          level: 'info',
+          board: board.name,
+          message: 'It has a session already, which this run uses: what is on its medium is replaced',
+        });
       if ('recovered' in session && session.recovered)
         recorder.emit({
           type: 'log',
