@@ -9,9 +9,12 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import t, { test } from 'tap';
+import type { CommandIo } from '../rig/cli/command.js';
+import { reportError } from '../rig/cli/print-error.js';
 import { PrintableText } from '../rig/cli/printable.js';
+import { packageRoot } from '../rig/config/package.js';
 import type { DeviceEvent } from '../rig/contracts/driver.js';
-import type { Json, RigError } from '../rig/contracts/errors.js';
+import { type Json, RigError } from '../rig/contracts/errors.js';
 import type { SessionConsole } from '../rig/contracts/session.js';
 import type { AttachedSession } from '../rig/core/session/attached.js';
 import { ConsoleHub, tailBytes } from '../rig/core/session/console-hub.js';
@@ -781,6 +784,39 @@ test('the commands of a board, from up to down', async (t) => {
     { out: 'bench: no session\n' },
     'and leaves nothing',
   );
+});
+
+test('an error that quotes a board steers no terminal', async (t) => {
+  let told = '';
+  const io = {
+    err: (text: string) => {
+      told += text;
+    },
+    signal: new AbortController().signal,
+  } as unknown as CommandIo;
+  const error = new RigError('it said \x1b]0;title\x07\u009b2J', { code: 'a.b', blame: 'board', hint: 'h' });
+  t.equal(reportError(error, { debug: true, io }), 1);
+  t.notMatch(told, /[\x00-\x08\x0b-\x1f\x7f-\x9f]/);
+  t.match(told, 'it said');
+});
+
+test('what a suite leaves open does not keep the command from ending', async (t) => {
+  const file = join(home, 'open.mjs');
+  writeFileSync(
+    file,
+    `import { suite } from 'boardrig';
+    setInterval(() => {}, 1_000);
+    export default suite('open', { summary: 'leaves a timer' }, (test) => test('one', (t) => void t.ok(true)));`,
+  );
+  const args = [join(packageRoot, 'dist/rig/cli/main.js'), 'run', file, '--list', '--board', 'virt-arm64'];
+  const ended = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    timeout: 60_000,
+    killSignal: 'SIGKILL',
+  });
+  t.equal(ended.status, 0, ended.stderr);
+  t.equal(ended.stdout, 'virt-arm64/open/one\n');
+  t.match(ended.stderr, 'was left open');
 });
 
 test('nothing but text, newline and tab reaches a terminal', (t) => {

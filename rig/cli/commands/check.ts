@@ -1,3 +1,4 @@
+import { visible } from '../../../reports/visible.js';
 import { findBoard } from '../../config/find-boards.js';
 import { toErrorRecord } from '../../contracts/errors.js';
 import { exitCodes } from '../../contracts/verdict.js';
@@ -16,7 +17,7 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
   const findings: Finding[] = [];
   const say = (finding: Finding): void => {
     findings.push(finding);
-    if (!json) io.out(lineOf(finding));
+    if (!json) io.out(visible(lineOf(finding)));
   };
   say({
     check: 'configuration',
