@@ -1,9 +1,8 @@
 import type { Cancellable } from '../../contracts/capabilities.js';
 import type { DeviceEvent } from '../../contracts/driver.js';
 import type { RigError } from '../../contracts/errors.js';
-import type { EventBody } from '../../contracts/events.js';
+import type { EpochReason, EventBody } from '../../contracts/events.js';
 import type { BoardSession } from '../../contracts/session.js';
-import type { EpochReason } from '../console/options.js';
 import type { BoardConsole } from './board-console.js';
 import { BoardLife } from './life.js';
 import { panicked, poweredOff } from './mishaps.js';

@@ -1,5 +1,5 @@
 import type { Image } from '../../contracts/board.js';
-import type { Shell, SshLogin, WaitOptions } from '../../contracts/suite.js';
+import type { Shell, ShellResult, SshLogin, WaitOptions } from '../../contracts/suite.js';
 import { SshShell } from '../ssh/ssh-shell.js';
 import { need } from './absent.js';
 import type { Circuit } from './circuit.js';
@@ -65,6 +65,28 @@ export class BoardShells {
     } catch {
       return false;
     }
+  }
+
+  /** A login over ssh and out again, where the board has ssh. Never rejects: what is wrong with it shows later. */
+  async warmUp(timeoutMs: number): Promise<void> {
+    if (!this.#ssh) return;
+    try {
+      await this.#ssh.run('true', { timeoutMs });
+    } catch (error) {
+      const { name, emit } = this.#circuit;
+      const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
+      emit({ type: 'log', level: 'warning', board: name, message: `Saved without a login over ssh: ${why}` });
+    } finally {
+      this.disconnect();
+    }
+  }
+
+  /** A command of the rig's own, on the Shell that the image promises; the record shows `shown` instead. */
+  chore(command: string, { shown, timeoutMs }: { shown: string; timeoutMs: number }): Promise<ShellResult> {
+    const onConsole = this.#circuit.console?.shell;
+    if (onConsole && this.#promisesConsoleLogin()) return onConsole.run(command, { timeoutMs, shown });
+    if (this.#ssh) return this.#ssh.run(command, { timeoutMs });
+    return need(onConsole, 'shell', this.#circuit.name).run(command, { timeoutMs, shown });
   }
 
   accepts(login: SshLogin, options?: WaitOptions): Promise<boolean> {

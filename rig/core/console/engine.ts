@@ -1,11 +1,12 @@
 // Long because matching, epochs, panics and resets share one position in the text: apart, each would hand it to the others.
 import type { Cancellable } from '../../contracts/capabilities.js';
 import type { RigError } from '../../contracts/errors.js';
+import type { EpochReason } from '../../contracts/events.js';
 import type { Console, ConsoleMark, ConsoleMatch, WaitOptions } from '../../contracts/suite.js';
 import { gather, timeoutError } from './evidence.js';
 import { Intake } from './intake.js';
 import { closed, epochOver, panicked, unexpectedReset } from './mishaps.js';
-import type { ConsoleEngineOptions, EpochReason } from './options.js';
+import type { ConsoleEngineOptions } from './options.js';
 import { PanicDetector, type PanicLine } from './panic.js';
 import { compilePatterns, describePatterns } from './pattern.js';
 import { RestTimer } from './rest-timer.js';
@@ -55,6 +56,7 @@ export class ConsoleEngine implements Console, Disposable {
   readonly #listeners = new Set<(chunk: Uint8Array) => void>();
 
   #epoch = 0;
+  #foundRunning = true;
   #epochAt: number;
   #epochOffset: number;
   /** Where the epoch's text begins, and where the last match ended. */
@@ -80,6 +82,11 @@ export class ConsoleEngine implements Console, Disposable {
 
   get epoch(): number {
     return this.#epoch;
+  }
+
+  /** This epoch did not begin with a boot: the rig found the board running, or brought it back so. */
+  get foundRunning(): boolean {
+    return this.#foundRunning;
   }
 
   /** Signatures seen in this epoch. */
@@ -118,7 +125,7 @@ export class ConsoleEngine implements Console, Disposable {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
-  /** The rig powered the board on or reset it: nothing of what came before is matched any more. */
+  /** The rig powered the board on, reset it or brought it back: nothing of what came before is matched any more. */
   openEpoch(reason: EpochReason): void {
     this.#shownResetAt = undefined;
     if (reason === 'reset') this.#resetScope.came();
@@ -347,6 +354,7 @@ export class ConsoleEngine implements Console, Disposable {
     this.#epochStart = this.#window.start;
     this.#cursor = this.#epochStart;
     this.#epoch += 1;
+    this.#foundRunning = reason === 'restore';
     this.#epochAt = this.#options.clock();
     if (!this.#closed) this.#failure = undefined;
     this.#suspicion.drop();
