@@ -17,7 +17,7 @@ import type { BoardSnapshots, ManagedBoard } from '../runner/managed-board.js';
 import { need } from './absent.js';
 import { openBoardConsole } from './board-console.js';
 import { SavedStates } from './board-snapshots.js';
-import { type Bootable, boot, bootId, reboot, shutdown } from './boot.js';
+import { type Bootable, boot, bootId, bootToBootloader, reboot, shutdown } from './boot.js';
 import { Circuit } from './circuit.js';
 import { mediumBytesFor } from './medium-size.js';
 import { boardPower } from './power.js';
@@ -176,6 +176,10 @@ export class BoardControl implements ManagedBoard {
 
   medium(): MediumState {
     return this.#circuit.session.capabilities.storage?.state() ?? { kind: 'unknown' };
+  }
+
+  bootToBootloader(): Promise<void> {
+    return bootToBootloader(this.#bootable, this.type.budgetsMs.bootloader);
   }
 
   answers(): Promise<boolean> {

@@ -10,7 +10,7 @@ import type { BoardShells } from './shells.js';
 
 /** A login over ssh that does not come in this time does not come; the board is saved without it. */
 const warmUpMs = 20_000;
-const tellMs = 30_000;
+const tellMs = 10_000;
 
 export interface SnapshotParts {
   readonly circuit: Circuit;
@@ -63,7 +63,7 @@ export class SavedStates implements BoardSnapshots {
     const began = performance.now();
     await power.off();
     circuit.console?.engine.recover();
-    circuit.openEpoch('restore');
+    circuit.openEpoch('restore', { running: state !== 'bootloader' });
     const { path, sha256 } = image;
     const { afterRestore } = await snapshots.restore(dir, {
       image: { path, sha256 },
@@ -75,7 +75,7 @@ export class SavedStates implements BoardSnapshots {
       const chore = (command: string, shown: string) => shells.chore(command, { shown, timeoutMs: tellMs });
       await tellGuest({ name, arch: type.arch, chore }, afterRestore);
       circuit.life.note('shell');
-    }
+    } else circuit.life.note('bootloader');
     circuit.emit({
       type: 'snapshot',
       ...circuit.life.place,

@@ -47,9 +47,9 @@ export class Circuit {
     return options?.signal ? options : { signal: this.signal };
   }
 
-  openEpoch(reason: EpochReason): void {
+  openEpoch(reason: EpochReason, options: { readonly running?: boolean } = {}): void {
     // The console tells back by `epochBegan`, also of resets that only it saw.
-    if (this.console) this.console.engine.openEpoch(reason);
+    if (this.console) this.console.engine.openEpoch(reason, options);
     else this.epochBegan(reason);
   }
 

@@ -23,6 +23,8 @@ export class BoardShells {
   readonly #circuit: Circuit;
   readonly #options: ShellsOptions;
   readonly #ssh: SshShell | undefined;
+  /** A chore over ssh had no answer: the console is asked first from then on. */
+  #sshFailed = false;
 
   constructor(circuit: Circuit, options: ShellsOptions) {
     this.#circuit = circuit;
@@ -81,12 +83,26 @@ export class BoardShells {
     }
   }
 
-  /** A command of the rig's own, on the Shell that the image promises; the record shows `shown` instead. */
-  chore(command: string, { shown, timeoutMs }: { shown: string; timeoutMs: number }): Promise<ShellResult> {
+  /**
+   * A command of the rig's own; the record shows `shown` instead. ssh comes first, since the connection then serves the test too, unless
+   * it did not answer before; the console, where the image promises one, is the second way.
+   */
+  async chore(
+    command: string,
+    { shown, timeoutMs }: { shown: string; timeoutMs: number },
+  ): Promise<ShellResult> {
     const onConsole = this.#circuit.console?.shell;
-    if (onConsole && this.#promisesConsoleLogin()) return onConsole.run(command, { timeoutMs, shown });
-    if (this.#ssh) return this.#ssh.run(command, { timeoutMs });
-    return need(onConsole, 'shell', this.#circuit.name).run(command, { timeoutMs, shown });
+    const second = onConsole && this.#promisesConsoleLogin() ? onConsole : undefined;
+    if (this.#ssh && !(second && this.#sshFailed)) {
+      try {
+        return await this.#ssh.run(command, { timeoutMs });
+      } catch (error) {
+        this.#circuit.signal.throwIfAborted();
+        if (!second) throw error;
+        this.#sshFailed = true;
+      }
+    }
+    return need(second ?? onConsole, 'shell', this.#circuit.name).run(command, { timeoutMs, shown });
   }
 
   accepts(login: SshLogin, options?: WaitOptions): Promise<boolean> {

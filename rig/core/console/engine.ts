@@ -84,7 +84,7 @@ export class ConsoleEngine implements Console, Disposable {
     return this.#epoch;
   }
 
-  /** This epoch did not begin with a boot: the rig found the board running, or brought it back so. */
+  /** This epoch began with a running system: the rig found it so, or brought it back so. */
   get foundRunning(): boolean {
     return this.#foundRunning;
   }
@@ -125,11 +125,16 @@ export class ConsoleEngine implements Console, Disposable {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
-  /** The rig powered the board on, reset it or brought it back: nothing of what came before is matched any more. */
-  openEpoch(reason: EpochReason): void {
+  /**
+   * The rig powered the board on, reset it or brought it back: nothing of what came before is matched any more.
+   *
+   * @param options `running`: a system is up already, so that a prompt may be asked for
+   */
+  openEpoch(reason: EpochReason, { running = false }: { readonly running?: boolean } = {}): void {
     this.#shownResetAt = undefined;
     if (reason === 'reset') this.#resetScope.came();
     this.#begin(reason, undefined);
+    this.#foundRunning = running;
   }
 
   /** A device reported a reset that the rig did not make. */
@@ -354,7 +359,7 @@ export class ConsoleEngine implements Console, Disposable {
     this.#epochStart = this.#window.start;
     this.#cursor = this.#epochStart;
     this.#epoch += 1;
-    this.#foundRunning = reason === 'restore';
+    this.#foundRunning = false;
     this.#epochAt = this.#options.clock();
     if (!this.#closed) this.#failure = undefined;
     this.#suspicion.drop();

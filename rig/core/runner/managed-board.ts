@@ -11,6 +11,8 @@ export interface ManagedBoard extends Board, AsyncDisposable {
   /** Powers off and puts `image` on the medium; without one (a board that boots a given kernel) only powers off. */
   provision(image: Image | undefined): Promise<void>;
   medium(): MediumState;
+  /** Powers on and waits until the bootloader shows itself. @throws RigError as `Console.expect` */
+  bootToBootloader(): Promise<void>;
   /** Whether a Shell answers within a short time. Never rejects. */
   answers(): Promise<boolean>;
   /** Power-ons and observed resets so far. */
