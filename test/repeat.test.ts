@@ -380,6 +380,7 @@ t.test('two hundred repetitions in the reports', async (t) => {
   const page = readFileSync(html, 'utf8');
   t.match(page, '197 of 200 passed');
   t.equal(page.match(/<details class="test v-failed"/g)?.length, 3, 'every failure is on the page');
+  t.equal(page.match(/<details class="test v-passed"/g)?.length, 6, 'and a few of those that passed');
   t.ok(statSync(html).size < 500_000, 'which stays small');
 });
 
