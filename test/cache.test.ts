@@ -149,7 +149,7 @@ t.test('a hit, and what is said of each kind of miss', async (t) => {
   );
   const foreign = new Home();
   await foreign.save({ ...key, 'board type': `virt-x86-64 ${hash}` });
-  t.match((await foreign.explain()).out, 'no board of this type was saved in this state');
+  t.match((await foreign.explain()).out, /shell: cold.*\n {4}no board of this type was saved in this state/);
 
   const used = await home.save(key, { ageMs: 5 * hourMs });
   const before = (await home.cache.list())[0]?.usedAt;
