@@ -78,10 +78,7 @@ await t.test('the first run boots, the second restores, and no test can tell', a
   t.equal(cold.code, 0, cold.output);
   t.same(cold.verdicts, all);
   t.equal(cold.boots, 3, 'one to the bootloader, one to a shell, and the second board');
-  t.match(
-    cold.output,
-    'Boots cold, no saved state "shell" fits: the cache has no snapshot of the state "shell"',
-  );
+  t.match(cold.output, 'Boots cold, no saved state "shell" fits: none was saved of such a board yet');
   t.equal(readdirSync(saved).length, 3);
   const warm = await rigRun('--shuffle', '7');
   t.equal(warm.code, 0, warm.output);
@@ -94,6 +91,21 @@ await t.test('the first run boots, the second restores, and no test can tell', a
   const identities = seen('identity');
   t.equal(new Set(identities.slice(0, 2)).size, 2, 'the twins are two');
   t.same(new Set(identities).size, 2, 'and stay who they are');
+});
+
+await t.test('repetitions begin on forks of one saved state, beside each other', async (t) => {
+  const before = seen('random').length;
+  const { code, boots, output, events } = await rigRun(
+    ...['--only', 'right time', '--repeat', '4', '--jobs', '2'],
+  );
+  t.equal(code, 0, output);
+  t.equal(boots, 0);
+  t.match(output, 'warm/has the right time: 4 of 4 passed');
+  const boards = events.flatMap((event) => (event.type === 'board.open' ? [event.board] : []));
+  t.same(boards.sort(), ['virt-arm64', 'virt-arm64~2']);
+  const restores = events.filter((event) => event.type === 'snapshot' && event.action === 'restored');
+  t.equal(restores.length, 4, 'each from its own');
+  t.equal(new Set(seen('random').slice(before)).size, 4, 'none draws what another drew');
 });
 
 await t.test('a damaged snapshot costs a boot and a warning, and is replaced', async (t) => {

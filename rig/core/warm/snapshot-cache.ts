@@ -155,13 +155,10 @@ export class SnapshotCache {
   async explain(key: SnapshotKey, slot: Slot): Promise<readonly string[]> {
     const { hit, misses } = await this.compare(key, slot);
     if (hit) return [];
-    const type = boardTypeOf(key);
     const [nearest] = misses;
-    return (
-      nearest?.reasons ?? [
-        `the cache has no snapshot of the state "${slot.state}"${type === undefined ? '' : ` of a board of type ${type}`}`,
-      ]
-    );
+    // One that has less than half in common is of another kind of board.
+    const isNear = nearest !== undefined && nearest.reasons.length <= Object.keys(key).length / 2;
+    return isNear ? nearest.reasons : ['none was saved of such a board yet'];
   }
 
   /** Looks for a snapshot without using it. `imageName`: what people call the image of `key`. */
