@@ -1,101 +1,16 @@
 // test: light
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import t from 'tap';
-import { Parser } from 'tap-parser';
-import { terminalReporter } from '../reports/terminal.js';
-import { writeReports } from '../reports/write.js';
 import { run as runCommand } from '../rig/cli/commands/run.js';
-import { runStart } from '../rig/cli/run-start.js';
 import { siblings } from '../rig/cli/siblings.js';
 import type { BoardConfig } from '../rig/contracts/board.js';
-import type { EventBody, Repetition } from '../rig/contracts/events.js';
-import { type AddTest, suite } from '../rig/core/runner/define.js';
-import { planBoard } from '../rig/core/runner/plan.js';
-import { type RunOptions, run } from '../rig/core/runner/run.js';
+import type { AddTest } from '../rig/core/runner/define.js';
 import type { WarmStates } from '../rig/core/warm/warm-states.js';
-import { readRun } from '../rig/record/reader.js';
-import { RunRecorder } from '../rig/record/recorder.js';
-import { SecretMask } from '../rig/record/secrets.js';
-import { boardConfig, type Script, ScriptedBoard } from './fakes/scripted-board.js';
-import { junitSchema } from './report/junit-schema.js';
-
-const dir = mkdtempSync(join(tmpdir(), 'repeat-test-'));
-t.teardown(() => rmSync(dir, { recursive: true, force: true }));
-
-function virtual(name = 'v'): BoardConfig {
-  const config = boardConfig(name);
-  const machine = { model: 'none', cpu: 'none', cpus: 1, memoryMiB: 1 } as BoardConfig['type']['machine'];
-  return { ...config, type: { ...config.type, ...(machine ? { machine } : {}) } };
-}
-
-const image = { path: '/image', sha256: 'dev', sizeBytes: 1, variant: 'dev' as const };
-
-type Options = Partial<RunOptions> & { config?: BoardConfig; script?: Script };
-
-interface Outcome {
-  readonly events: EventBody[];
-  readonly boards: ScriptedBoard[];
-  readonly exitCode: number;
-  /** `id verdict`, in the order in which they ended. */
-  readonly verdicts: string[];
-  readonly repetitions: Repetition[];
-}
-
-async function repeated(define: (test: AddTest) => void, options: Options): Promise<Outcome> {
-  const events: EventBody[] = [];
-  const boards: ScriptedBoard[] = [];
-  const { exitCode } = await run({
-    plans: [
-      planBoard(options.config ?? virtual(), [suite('s', { summary: 'scripted' }, define)], {
-        tier: 'nightly',
-      }),
-    ],
-    jobs: 1,
-    seed: 7,
-    signal: new AbortController().signal,
-    openBoard: async (config) => {
-      const board = new ScriptedBoard(config, options.script);
-      boards.push(board);
-      return board;
-    },
-    siblings: () => 'none',
-    image: async () => image,
-    emit: (event) => events.push(event),
-    evidenceFile: async (_place, name) => ({ path: join(dir, name), relative: name }),
-    mask: (text) => text,
-    retries: 0,
-    scale: () => 1,
-    keepOnFailure: false,
-    ...options,
-  });
-  return {
-    events,
-    boards,
-    exitCode,
-    verdicts: events.flatMap((event) => (event.type === 'test.end' ? [`${event.id} ${event.final}`] : [])),
-    repetitions: events.flatMap((event) =>
-      event.type === 'test.start' ? [event.repetition as Repetition] : [],
-    ),
-  };
-}
+import { meeting, repeated, virtual } from './fakes/repeated-run.js';
+import { boardConfig, type Script } from './fakes/scripted-board.js';
 
 const hangs: Script['shell'] = (command) =>
   command.startsWith('sleep') ? 'hang' : { exitCode: 0, stdout: 'ok\n', stderr: '' };
-
-/** Resolves for everybody once `count` have come. */
-function meeting(count: number): () => Promise<void> {
-  let come = 0;
-  let open = (): void => undefined;
-  const all = new Promise<void>((resolve) => (open = resolve));
-  return () => {
-    come += 1;
-    if (come >= count) open();
-    return all;
-  };
-}
 
 t.test('repetitions run on forks beside each other', async (t) => {
   const together = meeting(3);
@@ -306,110 +221,6 @@ t.test('boards for a test that needs several are none of the forks', async (t) =
   t.match(names(boardConfig('desk'), 1), 'it needs 2 boards of type scripted; the lab has 1');
 });
 
-t.test('two hundred repetitions in the reports', async (t) => {
-  await using recorder = await RunRecorder.create({ runsDir: join(dir, 'runs'), mask: new SecretMask([]) });
-  const printed: string[] = [];
-  const reporter = terminalReporter(recorder, {
-    io: { out: (text) => void printed.push(text), terminal: false, env: {} },
-    total: 400,
-  });
-  recorder.emit(runStart({ run: recorder.run, seed: 7, speedFactor: 1 }));
-  let calls = 0;
-  await repeated(
-    (test) => {
-      test('flaky # of old', (t) => {
-        calls += 1;
-        t.notOk([4, 17, 31].includes(calls), 'holds');
-      });
-      test('steady', (t) => void t.ok(true));
-    },
-    {
-      jobs: 2,
-      repeat: { times: 200, untilFailure: false },
-      emit: (event) => {
-        recorder.emit(event);
-        // As the cli does: the runner itself says nothing of a board's opening.
-        if (event.type === 'suite.start')
-          for (const board of ['v', 'v~2'])
-            recorder.emit({
-              type: 'board.open',
-              board,
-              boardType: 'v',
-              profile: 'p',
-              virtual: true,
-              drivers: [],
-            });
-      },
-      evidenceFile: (place, name) => recorder.evidenceFile(place, name),
-    },
-  );
-  reporter[Symbol.dispose]();
-  await recorder.flush();
-
-  const text = printed.join('');
-  t.ok(text.split('\n').length < 60, `the terminal is not flooded:\n${text}`);
-  t.match(text, /^✗ v\/s\/flaky # of old: 197 of 200 passed, failed: #\d+, #\d+, #\d+$/m);
-  t.match(text, /^✓ v\/s\/steady: 200 of 200 passed$/m);
-  const progress = text.match(/^ {2}\d+0 of 400 tests done, [0-3] of them did not pass$/gm)?.length ?? 0;
-  t.ok(progress >= 6 && progress <= 9, `a line now and then: ${progress}`);
-  t.match(text, '397 passed, 3 failed');
-  t.equal(text.match(/Assertion failed/g)?.length, 4, 'three as they fell, and at the end the first of them');
-
-  const { junit, tap, html, run } = await writeReports(recorder.dir);
-  t.equal(run.tests.length, 400);
-  t.equal(run.suites.length, 1);
-  const schema = join(dir, 'junit.xsd');
-  writeFileSync(schema, junitSchema);
-  const checked = spawnSync('xmllint', ['--noout', '--schema', schema, junit], { encoding: 'utf8' });
-  t.equal(checked.status, 0, checked.stderr.slice(0, 500));
-  const xml = readFileSync(junit, 'utf8');
-  t.equal(new Set(xml.match(/<testcase [^>]*name="[^"]*"/g)).size, 400, 'every case has a name of its own');
-  t.notMatch(xml, 'classname="v~2', 'and a class that does not depend on who was free');
-  t.match(xml, /name="repeated.steady" value="200 of 200 passed"/);
-  t.match(xml, /On v(~2)?, with the seed \d+/);
-
-  const points: string[] = [];
-  const parser = new Parser((final) => t.equal(final.failures.filter((one) => one.tapError).length, 0));
-  parser.on('child', (child: Parser) =>
-    child.on('assert', ({ name }: { name: string }) => points.push(name)),
-  );
-  parser.end(readFileSync(tap, 'utf8'));
-  t.equal(new Set(points).size, 400);
-  t.ok(points.includes('flaky # of old #17'));
-
-  const page = readFileSync(html, 'utf8');
-  t.match(page, '197 of 200 passed');
-  t.equal(page.match(/<details class="test v-failed"/g)?.length, 3, 'every failure is on the page');
-  t.equal(page.match(/<details class="test v-passed"/g)?.length, 6, 'and a few of those that passed');
-  t.ok(statSync(html).size < 500_000, 'which stays small');
-});
-
-t.test('a test knows only its own boards', async (t) => {
-  const recorder = await RunRecorder.create({ runsDir: join(dir, 'runs'), mask: new SecretMask([]) });
-  recorder.emit(runStart({ run: recorder.run, seed: 7, speedFactor: 1 }));
-  await repeated(
-    (test) => {
-      const together = meeting(2);
-      test('one', async (t) => {
-        const { name } = t.board;
-        recorder.emit({ type: 'power', board: name, epoch: 1, state: 'on', cause: 'rig' });
-        await together();
-        t.ok(false);
-      });
-    },
-    { jobs: 2, repeat: { times: 2, untilFailure: false }, emit: (event) => void recorder.emit(event) },
-  );
-  await recorder[Symbol.asyncDispose]();
-  const record = await readRun(recorder.dir);
-  const { boardsOf } = await import('../rig/record/model.js');
-  for (const test of record.tests)
-    t.same(
-      boardsOf(record, test).map(({ name }) => name),
-      [test.board],
-    );
-  t.same(record.tests.map(({ board }) => board).sort(), ['v', 'v~2']);
-});
-
 t.test('options that make no sense together', async (t) => {
   const io = {
     out: () => {},
@@ -417,7 +228,7 @@ t.test('options that make no sense together', async (t) => {
     hide: () => {},
     terminal: false,
     env: {},
-    cwd: dir,
+    cwd: tmpdir(),
     signal: new AbortController().signal,
   };
   const refused = (options: Record<string, unknown>): Promise<number> =>
