@@ -90,14 +90,43 @@ export type EventBody =
     } & BoardPlace)
   /** Bytes `offset` to `offset + length` of `console/<board>.raw` had arrived by `t`; consecutive, without a gap. */
   | ({ readonly type: 'console'; readonly offset: number; readonly length: number } & BoardPlace)
-  /** What the rig typed; secrets masked. */
-  | ({ readonly type: 'console.input'; readonly text: string } & BoardPlace)
+  /** What the rig typed; secrets masked. `by` is absent where the rig itself typed: a login, a framed command. */
+  | ({ readonly type: 'console.input'; readonly text: string; readonly by?: 'suite' } & BoardPlace)
+  /** A wait of the suite on the console ended: at bytes `start` to `end` of the log, or with the code of an error. */
+  | ({
+      readonly type: 'console.wait';
+      readonly patterns: string;
+      readonly start?: number;
+      readonly end?: number;
+      readonly code?: string;
+      readonly ms: number;
+    } & BoardPlace)
+  /** The board was asked something; the answer follows, with the same number (from 1, unique on its board). */
+  | ({ readonly type: 'ask'; readonly call: number } & BoardPlace)
+  /**
+   * A command was answered, or not (`exitCode` null, then with the error). What it printed is masked; where that is more than
+   * 64 KiB it is in `outputFile` instead, relative to the run folder: JSON of both streams. Older runs have no output.
+   */
   | ({
       readonly type: 'shell';
       readonly via: 'ssh' | 'console';
       readonly command: string;
       readonly exitCode: number | null;
       readonly ms: number;
+      readonly call?: number;
+      readonly stdout?: string;
+      readonly stderr?: string;
+      readonly outputFile?: string;
+      readonly error?: ErrorRecord;
+    } & BoardPlace)
+  /** Whether the board's ssh server let its user in this way; `accepted` null: no server answered. */
+  | ({
+      readonly type: 'ssh.login';
+      readonly method: 'none' | 'password' | 'key';
+      readonly accepted: boolean | null;
+      readonly ms: number;
+      readonly call: number;
+      readonly error?: ErrorRecord;
     } & BoardPlace)
   | {
       readonly type: 'suite.start';
@@ -114,6 +143,8 @@ export type EventBody =
       readonly deadlineMs: number;
       readonly from: StartState;
     } & TestPlace)
+  /** The start state is reached, and the body begins. */
+  | ({ readonly type: 'test.body' } & TestPlace)
   | ({
       readonly type: 'step.start';
       readonly step: number;

@@ -14,6 +14,8 @@ const formatWords = new Set([
   'stage',
   'state',
   'via',
+  'by',
+  'method',
   'level',
   'from',
   'signal',

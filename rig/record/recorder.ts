@@ -7,6 +7,7 @@ import { type EventBody, eventVersion, type RigEvent, type TestPlace } from '../
 import { consoleFile, eventsFile, evidenceFolder, evidenceName, ownerFile, runName } from './layout.js';
 import { type JsonMask, maskEvent } from './mask-event.js';
 import { ownProcess } from './owner.js';
+import { keepOutput } from './shell-output.js';
 
 export interface RecorderOptions {
   /** Created when missing; the run gets a folder of its own in it. */
@@ -83,7 +84,7 @@ export class RunRecorder implements AsyncDisposable {
       seq: this.#seq,
       t: Math.round((this.#clock.nowMs() - this.#beganMs) * 10) / 10,
       wall: this.#clock.wall().toISOString(),
-      ...maskEvent(body, this.#mask),
+      ...this.#kept(maskEvent(body, this.#mask)),
     };
     if (this.#file === undefined) return event;
     this.#seq += 1;
@@ -130,6 +131,22 @@ export class RunRecorder implements AsyncDisposable {
     if (this.#error) throw this.#error;
   }
 
+  #kept(body: EventBody): EventBody {
+    if (this.#file === undefined) return body;
+    try {
+      return keepOutput(body, { dir: this.dir, seq: this.#seq });
+    } catch (error) {
+      this.#failed(error);
+      return body;
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (this.#error) return;
+    this.#error = writeError(this.dir, error);
+    this.#onError(this.#error);
+  }
+
   #write(): void {
     const bytes = Buffer.from(this.#pending);
     this.#pending = '';
@@ -137,8 +154,7 @@ export class RunRecorder implements AsyncDisposable {
     try {
       for (let done = 0; done < bytes.length; ) done += writeSync(this.#file, bytes, done);
     } catch (error) {
-      this.#error = writeError(this.dir, error);
-      this.#onError(this.#error);
+      this.#failed(error);
     }
   }
 }

@@ -59,7 +59,7 @@ export async function openBoardConsole(
         emit({ type: 'stage', board: name, epoch, stage, ms, offset });
         circuit.life.add(stage, ms);
       },
-      onInput: ({ epoch, text }) => emit({ type: 'console.input', board: name, epoch, text }),
+      onInput: (input) => emit({ type: 'console.input', board: name, ...input }),
       onMishap: (error) => circuit.raise(error),
     }),
   );

@@ -19,7 +19,8 @@ import { openBoardConsole } from './board-console.js';
 import { type Bootable, boot, bootId, reboot, shutdown } from './boot.js';
 import { Circuit } from './circuit.js';
 import { boardPower } from './power.js';
-import { BoardShells } from './shells.js';
+import { RecordedConsole } from './recorded-console.js';
+import { BoardShells, type Shells } from './shells.js';
 
 export interface BoardControlOptions {
   readonly session: BoardSession;
@@ -31,6 +32,8 @@ export interface BoardControlOptions {
   readonly secrets: SecretMask;
   /** Multiplies every time-out. */
   readonly scale: number;
+  /** Who answers commands instead of the board itself: a replay. */
+  readonly shells?: (circuit: Circuit) => Shells;
 }
 
 /** A board in use, as suites see it and as the runner drives it. */
@@ -47,7 +50,8 @@ export class BoardControl implements ManagedBoard {
   image: Image | undefined;
 
   readonly #circuit: Circuit;
-  readonly #shells: BoardShells;
+  readonly #shells: Shells;
+  readonly #console: RecordedConsole | undefined;
   readonly #ends: DisposalStack;
 
   private constructor(circuit: Circuit, options: BoardControlOptions, ends: DisposalStack) {
@@ -60,10 +64,12 @@ export class BoardControl implements ManagedBoard {
     this.profile = session.board.profile;
     this.power = boardPower(circuit);
     this.link = boardLink(circuit);
-    this.#shells = new BoardShells(circuit, {
-      image: () => this.image,
-      privateKey: options.privateKey,
-    });
+    const { privateKey } = options;
+    this.#shells =
+      options.shells?.(circuit) ?? new BoardShells(circuit, { image: () => this.image, privateKey });
+    this.#console =
+      circuit.console &&
+      new RecordedConsole(circuit.console.engine, (wait) => circuit.tell({ type: 'console.wait', ...wait }));
     this.ssh = this.#shells.ssh;
     this.consoleShell = this.#shells.console;
     this.shell = this.#shells.preferred;
@@ -88,7 +94,7 @@ export class BoardControl implements ManagedBoard {
   }
 
   get console(): Board['console'] {
-    return need(this.#circuit.console, 'console', this.name).engine;
+    return need(this.#console, 'console', this.name);
   }
 
   get epochs(): number {

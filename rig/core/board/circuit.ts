@@ -1,13 +1,21 @@
 import type { Cancellable } from '../../contracts/capabilities.js';
 import type { DeviceEvent } from '../../contracts/driver.js';
 import type { RigError } from '../../contracts/errors.js';
-import type { EventBody } from '../../contracts/events.js';
+import type { BoardPlace, EventBody } from '../../contracts/events.js';
 import type { BoardSession } from '../../contracts/session.js';
 import type { EpochReason } from '../console/options.js';
 import type { BoardConsole } from './board-console.js';
 import { BoardLife } from './life.js';
 import { panicked, poweredOff } from './mishaps.js';
 import { Trouble } from './trouble.js';
+
+type Placed = Extract<EventBody, BoardPlace>;
+/** An event of a board without its place. */
+type OnBoard = Placed extends infer Body
+  ? Body extends Placed
+    ? Omit<Body, keyof BoardPlace>
+    : never
+  : never;
 
 /**
  * What everything about one board hangs on: its session, how far it came, and the signal that ends every call when the
@@ -23,6 +31,7 @@ export class Circuit {
   console: BoardConsole | undefined;
   /** Called when no connection to the board can stand any more. */
   onCut: () => void = () => {};
+  #calls = 0;
   #scope: AbortSignal = new AbortController().signal;
 
   constructor(session: BoardSession, options: { scale: number; emit: (event: EventBody) => void }) {
@@ -38,6 +47,19 @@ export class Circuit {
 
   get signal(): AbortSignal {
     return AbortSignal.any([this.#scope, this.trouble.signal]);
+  }
+
+  /** Records what happened to the board, behind every console byte that came before it. */
+  tell(what: OnBoard): void {
+    this.console?.engine.report();
+    this.emit({ ...what, ...this.life.place } as EventBody);
+  }
+
+  /** Records that the board is asked something. @returns the number under which the answer is to be told */
+  asked(): number {
+    this.#calls += 1;
+    this.tell({ type: 'ask', call: this.#calls });
+    return this.#calls;
   }
 
   useSignal(signal: AbortSignal): void {
@@ -65,19 +87,18 @@ export class Circuit {
   }
 
   deviceEvent(event: DeviceEvent): void {
-    const { place } = this.life;
     switch (event.kind) {
       case 'power':
-        this.emit({ type: 'power', ...place, state: event.state, cause: event.cause });
+        this.tell({ type: 'power', state: event.state, cause: event.cause });
         if (event.state === 'off' && event.cause === 'board') this.raise(poweredOff(this.name));
         return;
       case 'reset':
-        this.emit({ type: 'reset', ...place, cause: event.cause });
+        this.tell({ type: 'reset', cause: event.cause });
         if (event.cause === 'board' && this.console) this.console.engine.resetReported();
         else this.openEpoch('reset');
         return;
       case 'link':
-        this.emit({ type: 'link', ...place, state: event.state });
+        this.tell({ type: 'link', state: event.state });
         return;
       case 'panicked':
         this.raise(panicked(this.name));

@@ -1,4 +1,4 @@
-import { RigError } from '../../contracts/errors.js';
+import { type ErrorRecord, RigError, toErrorRecord } from '../../contracts/errors.js';
 import type { Shell, ShellResult, WaitOptions } from '../../contracts/suite.js';
 import { textOf } from '../shell-text.js';
 
@@ -7,27 +7,48 @@ export interface ShellCall {
   readonly command: string;
   readonly exitCode: number | null;
   readonly ms: number;
+  readonly call: number;
+  readonly stdout?: string;
+  readonly stderr?: string;
+  /** Why there was no answer. */
+  readonly error?: ErrorRecord;
+}
+
+/** Who is told. */
+export interface ShellRecord {
+  /** @returns the number of this call */
+  asked(): number;
+  answered(call: ShellCall): void;
 }
 
 /** A Shell that tells of every command it ran. */
 export class RecordedShell implements Shell {
   readonly #shell: Shell;
-  readonly #record: (call: ShellCall) => void;
+  readonly #record: ShellRecord;
 
-  constructor(shell: Shell, record: (call: ShellCall) => void) {
+  constructor(shell: Shell, record: ShellRecord) {
     this.#shell = shell;
     this.#record = record;
   }
 
   async run(command: string, options?: WaitOptions): Promise<ShellResult> {
     const began = performance.now();
-    let exitCode: number | null = null;
+    const call = this.#record.asked();
+    const took = (): { call: number; ms: number } => ({ call, ms: Math.round(performance.now() - began) });
     try {
       const result = await this.#shell.run(command, options);
-      exitCode = result.exitCode;
+      const { exitCode, stdout, stderr } = result;
+      this.#record.answered({
+        command,
+        exitCode,
+        ...took(),
+        stdout,
+        ...(stderr === '' ? {} : { stderr }),
+      });
       return result;
-    } finally {
-      this.#record({ command, exitCode, ms: Math.round(performance.now() - began) });
+    } catch (error) {
+      this.#record.answered({ command, exitCode: null, ...took(), error: toErrorRecord(error) });
+      throw error;
     }
   }
 

@@ -1,4 +1,5 @@
 import type { Image } from '../../contracts/board.js';
+import { toErrorRecord } from '../../contracts/errors.js';
 import type { Shell, SshLogin, WaitOptions } from '../../contracts/suite.js';
 import { SshShell } from '../ssh/ssh-shell.js';
 import { need } from './absent.js';
@@ -11,11 +12,27 @@ export interface ShellsOptions {
   readonly privateKey: (image: Image | undefined) => string | undefined;
 }
 
+/** The ways to run a command on a board, whoever answers. */
+export interface Shells {
+  readonly ssh: Shell;
+  readonly console: Shell;
+  /** ssh where the board has it, else the console. */
+  readonly preferred: Shell;
+  readonly any: boolean;
+  /** Resolves when a Shell answers; `timeoutMs` is scaled already. */
+  ready(timeoutMs: number): Promise<void>;
+  /** Whether a Shell answers within a short time. Never rejects. */
+  answers(): Promise<boolean>;
+  accepts(login: SshLogin, options?: WaitOptions): Promise<boolean>;
+  /** The board was powered off, reset or lost: no connection to it stands. */
+  disconnect(): void;
+}
+
 /** How long `answers` waits for a board that may be dead. */
 const answerMs = 5_000;
 
-/** The ways to run a command on a board. */
-export class BoardShells {
+/** The ways to run a command on a board that is there. */
+export class BoardShells implements Shells {
   readonly ssh: Shell;
   readonly console: Shell;
   /** ssh where the board has it, else the console. */
@@ -67,8 +84,28 @@ export class BoardShells {
     }
   }
 
-  accepts(login: SshLogin, options?: WaitOptions): Promise<boolean> {
-    return need(this.#ssh, 'address', this.#circuit.name).accepts(login, options);
+  async accepts(login: SshLogin, options?: WaitOptions): Promise<boolean> {
+    const ssh = need(this.#ssh, 'address', this.#circuit.name);
+    const { method } = login;
+    const call = this.#circuit.asked();
+    const began = performance.now();
+    const tell = (accepted: boolean | null, error?: unknown): void =>
+      this.#circuit.tell({
+        type: 'ssh.login',
+        method,
+        accepted,
+        call,
+        ms: Math.round(performance.now() - began),
+        ...(error === undefined ? {} : { error: toErrorRecord(error) }),
+      });
+    try {
+      const accepted = await ssh.accepts(login, options);
+      tell(accepted);
+      return accepted;
+    } catch (error) {
+      tell(null, error);
+      throw error;
+    }
   }
 
   /** The board was powered off, reset or lost: no connection to it stands. */
@@ -100,7 +137,10 @@ export class BoardShells {
   }
 
   #recorded(shell: Shell, via: 'ssh' | 'console'): Shell {
-    const { emit, life } = this.#circuit;
-    return new RecordedShell(shell, (call) => emit({ type: 'shell', ...life.place, via, ...call }));
+    const circuit = this.#circuit;
+    return new RecordedShell(shell, {
+      asked: () => circuit.asked(),
+      answered: (call) => circuit.tell({ type: 'shell', via, ...call }),
+    });
   }
 }

@@ -144,6 +144,7 @@ export class BoardRunner {
 
   async #body(planned: PlannedTest, place: TestPlace, opened: readonly Opened[]): Promise<AttemptOutcome> {
     const { emit, scale, signal } = this.#options;
+    emit({ type: 'test.body', ...place });
     const outcome = await runAttempt(planned, {
       place,
       boards: opened.map((one) => one.board),
