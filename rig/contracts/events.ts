@@ -143,8 +143,8 @@ export type EventBody =
       readonly deadlineMs: number;
       readonly from: StartState;
     } & TestPlace)
-  /** The start state is reached, and the body begins. */
-  | ({ readonly type: 'test.body' } & TestPlace)
+  /** The start state is reached, and the body begins; or it is over, and what follows is the rig's own doing. */
+  | ({ readonly type: 'test.body'; readonly phase: 'begin' | 'end' } & TestPlace)
   | ({
       readonly type: 'step.start';
       readonly step: number;

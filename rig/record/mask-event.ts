@@ -16,6 +16,7 @@ const formatWords = new Set([
   'via',
   'by',
   'method',
+  'phase',
   'level',
   'from',
   'signal',

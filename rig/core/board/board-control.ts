@@ -15,7 +15,7 @@ import { DisposalStack } from '../../lifetime/disposal-stack.js';
 import type { SecretMask } from '../../record/secrets.js';
 import type { ManagedBoard } from '../runner/managed-board.js';
 import { need } from './absent.js';
-import { openBoardConsole } from './board-console.js';
+import { type ConsoleCount, openBoardConsole } from './board-console.js';
 import { type Bootable, boot, bootId, reboot, shutdown } from './boot.js';
 import { Circuit } from './circuit.js';
 import { boardPower } from './power.js';
@@ -29,6 +29,8 @@ export interface BoardControlOptions {
   readonly emit: (event: EventBody) => void;
   /** Where the console's bytes are kept. */
   readonly consolePath: string;
+  /** Counts them instead, for a console that is on disk already: a replay's. */
+  readonly consoleLog?: ConsoleCount;
   readonly secrets: SecretMask;
   /** Multiplies every time-out. */
   readonly scale: number;

@@ -144,7 +144,7 @@ export class BoardRunner {
 
   async #body(planned: PlannedTest, place: TestPlace, opened: readonly Opened[]): Promise<AttemptOutcome> {
     const { emit, scale, signal } = this.#options;
-    emit({ type: 'test.body', ...place });
+    emit({ type: 'test.body', ...place, phase: 'begin' });
     const outcome = await runAttempt(planned, {
       place,
       boards: opened.map((one) => one.board),
@@ -156,6 +156,7 @@ export class BoardRunner {
         for (const one of opened) one.board.useSignal(own);
       },
     });
+    emit({ type: 'test.body', ...place, phase: 'end' });
     for (const one of opened) {
       one.board.useSignal(signal);
       leave(one.state, planned.test.options, outcome.verdict === 'passed' || outcome.verdict === 'skipped');

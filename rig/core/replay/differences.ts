@@ -1,0 +1,122 @@
+import type { ErrorRecord } from '../../contracts/errors.js';
+import type { EventBody } from '../../contracts/events.js';
+import type { Verdict } from '../../contracts/verdict.js';
+
+export type ReplayOutcome = 'same' | 'now passes' | 'now fails' | 'diverged';
+
+/** How an attempt ended. */
+export interface Ending {
+  readonly verdict: Verdict;
+  readonly error?: ErrorRecord;
+}
+
+/** One thing that a suite did or saw, at a byte of the console. */
+export interface Happening {
+  /** Equal keys: the same happened. */
+  readonly key: string;
+  readonly shown: string;
+  readonly offset: number;
+  readonly matched?: boolean;
+}
+
+/** Where two attempts went apart. */
+export interface Difference {
+  readonly offset: number;
+  readonly recorded: string;
+  readonly now: string;
+  /** It is a pattern that matches now, and did not then or elsewhere. */
+  readonly matched?: boolean;
+}
+
+/** @returns undefined for what is neither done nor seen by a suite @param offset bytes of the console until then */
+export function happening(event: EventBody, offset: number): Happening | undefined {
+  switch (event.type) {
+    case 'console.wait': {
+      const { patterns, start, end, code } = event;
+      if (start === undefined || end === undefined)
+        return { key: `wait ${code}`, shown: `${patterns} ended in ${code}`, offset, matched: false };
+      return {
+        key: `wait ${start}-${end}`,
+        shown: `${patterns} matched bytes ${start} to ${end}`,
+        offset: start,
+        matched: true,
+      };
+    }
+    case 'shell': {
+      const end = event.exitCode === null ? 'had no answer' : `ended with ${event.exitCode}`;
+      const shown = `${event.via}: ${JSON.stringify(event.command)} ${end}`;
+      return { key: shown, shown, offset };
+    }
+    case 'ssh.login': {
+      const shown = `ssh login with ${event.method}: ${event.accepted === null ? 'no answer' : event.accepted ? 'let in' : 'refused'}`;
+      return { key: shown, shown, offset };
+    }
+    case 'console.input':
+      return { key: `typed ${event.text}`, shown: `typed ${JSON.stringify(event.text)}`, offset };
+    case 'assert':
+      // The name may hold the pattern, and a changed pattern that holds all the same is no other outcome.
+      return { key: `assert ${event.ok}`, shown: `${event.ok ? 'ok' : 'not ok'}: ${event.name}`, offset };
+    default:
+      return undefined;
+  }
+}
+
+const isAssertion = ({ key }: Happening): boolean => key.startsWith('assert ');
+const nothing = 'nothing more';
+
+/**
+ * The first place at which the suite did or saw something else. What was done comes before what was asserted of it: tap tells assertions a
+ * little later, so their place among the rest is not certain.
+ */
+export function firstDifference(
+  recorded: readonly Happening[],
+  now: readonly Happening[],
+): Difference | undefined {
+  const done = pair(recorded, now, (one) => !isAssertion(one));
+  return done ?? pair(recorded, now, isAssertion);
+}
+
+function pair(
+  recorded: readonly Happening[],
+  now: readonly Happening[],
+  which: (one: Happening) => boolean,
+): Difference | undefined {
+  const before = recorded.filter(which);
+  const after = now.filter(which);
+  for (let index = 0; index < Math.max(before.length, after.length); index += 1) {
+    const [a, b] = [before[index], after[index]];
+    if (a && b && a.key === b.key) continue;
+    return {
+      offset: byteOf(a, b),
+      recorded: a?.shown ?? nothing,
+      now: b?.shown ?? nothing,
+      ...(b?.matched ? { matched: true } : {}),
+    };
+  }
+  return undefined;
+}
+
+/** A match stands at a byte; a wait that was in vain only ended at one. */
+function byteOf(a: Happening | undefined, b: Happening | undefined): number {
+  if (a?.matched && !b?.matched) return a.offset;
+  if (b?.matched && !a?.matched) return b.offset;
+  return Math.min(a?.offset ?? Number.POSITIVE_INFINITY, b?.offset ?? Number.POSITIVE_INFINITY);
+}
+
+const good: readonly Verdict[] = ['passed', 'flaky', 'skipped'];
+
+/** Two failures are the same one when they have the same cause and stand at the same place. */
+export function outcomeOf(
+  recorded: Ending,
+  now: Ending,
+  { difference, diverged }: { readonly difference: Difference | undefined; readonly diverged: boolean },
+): ReplayOutcome {
+  if (diverged) return 'diverged';
+  const [was, is] = [good.includes(recorded.verdict), good.includes(now.verdict)];
+  if (was && is)
+    return (recorded.verdict === 'skipped') === (now.verdict === 'skipped') ? 'same' : 'diverged';
+  if (is) return 'now passes';
+  if (was) return 'now fails';
+  const sameCause = recorded.error?.code === now.error?.code && difference === undefined;
+  return sameCause ? 'same' : 'now fails';
+}
