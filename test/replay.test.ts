@@ -1,10 +1,12 @@
 // test: light
 // Long because each kind of run is recorded and replayed by the same real runner, which is set up once.
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import t from 'tap';
 import { packageRoot } from '../rig/config/package.js';
 import type { BoardConfig } from '../rig/contracts/board.js';
@@ -216,6 +218,22 @@ t.test('a changed command, question or order is not answered', async (t) => {
   t.match(fewer?.notes.join(), /was asked "run "uname" over console" then, and not now/);
   const address = await asks(async (t) => void (await t.board.hostAddress()));
   t.not(address?.outcome, 'same');
+});
+
+t.test('time stands still while a suite reads files and runs programs', async (t) => {
+  const [read] = await replay(
+    recorded,
+    (test) =>
+      test('boots', { from: 'off' }, async (t) => {
+        const began = performance.now();
+        for (let count = 0; count < 50; count += 1) await readFile(join(recorded, 'console/b1.raw'));
+        await promisify(execFile)('sleep', ['0.2']);
+        t.equal(performance.now(), began);
+      }),
+    { only: new Set(['b1/s/boots']) },
+  );
+  t.equal(read?.now.verdict, 'passed');
+  t.equal(read?.outcome, 'same');
 });
 
 t.test('what the board did after something is held back until it is asked', async (t) => {

@@ -1,5 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { EventBody } from '../contracts/events.js';
 import { outputFile } from './layout.js';
@@ -31,13 +30,13 @@ export function keepOutput(
 }
 
 /** @returns undefined where the run did not record it, or its file is gone */
-export async function readOutput(event: ShellEvent, dir: string): Promise<ShellOutput | undefined> {
+export function readOutput(event: ShellEvent, dir: string): ShellOutput | undefined {
   const { stdout, stderr = '', outputFile: file } = event;
   if (stdout !== undefined) return { stdout, stderr };
   // Only ever a name of ours: an event log may come from anywhere.
   if (file === undefined || !/^output\/\d+\.json$/.test(file)) return undefined;
   try {
-    const kept = JSON.parse(await readFile(join(dir, file), 'utf8')) as Partial<ShellOutput>;
+    const kept = JSON.parse(readFileSync(join(dir, file), 'utf8')) as Partial<ShellOutput>;
     return typeof kept.stdout === 'string'
       ? { stdout: kept.stdout, stderr: String(kept.stderr ?? '') }
       : undefined;

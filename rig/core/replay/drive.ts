@@ -6,7 +6,7 @@ import { realNowMs, realPause, type VirtualTime } from './virtual-time.js';
 export type Speed = 'real' | 'fast';
 
 /** Files, name look-ups and connections that the process waits for: time stands still meanwhile. */
-const underWay = /^FSReq|ReqWrap$|^TCPCONNECT|ConnectWrap$|^ProcessWrap$/;
+const underWay = /req|connectwrap$|^processwrap$/i;
 /** A host program that never ends, or a promise that nothing will settle, must not stop the replay for ever. */
 const patienceMs = 5_000;
 
@@ -59,12 +59,19 @@ function loopTurn(): Promise<void> {
 async function quiet(): Promise<void> {
   await loopTurn();
   const began = realNowMs();
-  for (;;) {
+  for (let calmTurns = 1; ; ) {
     const active = process.getActiveResourcesInfo();
     // Whoever waits for a turn of the loop goes on after it, so it is asked again.
     if (active.includes('Immediate')) await loopTurn();
-    else if (active.some((name) => underWay.test(name))) await realPause(1);
-    else return;
+    else if (active.some((name) => underWay.test(name))) {
+      // Reading a file is several requests, with turns of the loop between them.
+      calmTurns = -2;
+      await realPause(1);
+    } else if (calmTurns > 0) return;
+    else {
+      calmTurns += 1;
+      await loopTurn();
+    }
     if (realNowMs() - began > patienceMs) return;
   }
 }

@@ -108,7 +108,7 @@ export class ReplayedShells implements Shells {
         throw this.#session.unrecorded(`${key} (it was not recorded why it had no answer)`);
       throw failed(answer, `Command ${JSON.stringify(command)} had no answer`);
     }
-    const output = await readOutput(answer, this.#dir);
+    const output = readOutput(answer, this.#dir);
     return output
       ? { exitCode, ...output }
       : unknownOutput(exitCode, () => this.#session.unrecorded(`the output of ${key}`));
