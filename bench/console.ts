@@ -18,7 +18,6 @@ const megabyte = 1_000_000;
 const sizeMegabytes = 20;
 const goalMegabytesPerSecond = 50;
 const roundTrips = 150;
-const goalRoundTripRatio = 1.5;
 
 const signatures: BoardType['signatures'] = {
   firmware: { literal: 'U-Boot SPL' },
@@ -61,11 +60,11 @@ export async function run(): Promise<BenchRow[]> {
         goal: { text: '≤ 20', met: ours.growthMegabytes <= 20 },
       },
       {
-        what: 'console shell, round trip on a pty',
-        value: shell.shellMs / shell.rawMs,
-        unit: 'ratio to a bare write and read',
-        compared: { with: 'the bare one, ms', value: shell.rawMs },
-        goal: { text: `≤ ${goalRoundTripRatio}`, met: shell.shellMs / shell.rawMs <= goalRoundTripRatio },
+        // For information: the goal is one of a guest (guest.ts), where the line and not the rig takes the time.
+        what: "console shell, round trip to this host's own shell on a pty",
+        value: shell.shellMs,
+        unit: 'ms',
+        compared: { with: 'a bare write and read', value: shell.rawMs },
       },
     ];
   } finally {

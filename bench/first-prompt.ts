@@ -45,7 +45,7 @@ export async function run(): Promise<BenchRow[]> {
         compared: { with: 'QEMU', value: of((usage) => usage.qemuSeconds) },
       },
       {
-        what: `the same, programs that it ran meanwhile`,
+        what: 'the same, programs that it ran meanwhile',
         value: of((usage) => usage.programsSeconds),
         unit: 'CPU s',
       },
@@ -72,7 +72,8 @@ async function toFirstPrompt(board: string): Promise<Usage> {
       [main, 'run', suite, '--board', board, '--report', runFolder],
       {
         cwd: folder,
-        env: { ...process.env, BENCH_USAGE: usageFile },
+        // A runtime folder of its own: nobody's session on the same board is in the way.
+        env: { ...process.env, BENCH_USAGE: usageFile, XDG_RUNTIME_DIR: folder },
       },
     );
     const usage = JSON.parse(await readFile(usageFile, 'utf8')) as Omit<Usage, 'stepSeconds'>;

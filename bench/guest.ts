@@ -63,7 +63,7 @@ async function roundTripRows({ board, session }: BenchBoard): Promise<BenchRow[]
   }
   const rawMs = median(raw);
   const ratio = median(onConsole) / rawMs;
-  const bare = { with: 'a bare write and read, ms', value: rawMs };
+  const bare = { with: 'a bare write and read', value: rawMs };
   const labgridMs = await labgridRoundTripMs(line, roundTrips);
   return [
     {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { closeSync, constants, openSync, readFileSync } from 'node:fs';
 import type { Architecture } from '../rig/contracts/board.js';
 
@@ -32,4 +33,13 @@ export function chooseAccelerator(
   } catch (error) {
     return { name: 'tcg', reason: `${device} is not usable: ${(error as NodeJS.ErrnoException).code}` };
   }
+}
+
+/** The processor that a guest under KVM sees some or all of: its name, and a hash of its features. */
+export function hostProcessor(cpuInfo = '/proc/cpuinfo'): string {
+  const [first = ''] = readFileSync(cpuInfo, 'utf8').split('\n\n');
+  // The clock frequency changes from one look to the next.
+  const lines = first.split('\n').filter((line) => !/^(cpu MHz|bogomips|BogoMIPS)\s*:/.test(line));
+  const name = /^model name\s*: (.*)$/m.exec(first)?.[1] ?? 'processor';
+  return `${name} ${createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, 16)}`;
 }

@@ -6,17 +6,20 @@ import type { Identity } from './identity.js';
 export interface MachineParts {
   readonly accelerator: Accelerator;
   readonly identity: Identity;
+  /** Its named pipes are `PATH.in` and `PATH.out`. */
+  readonly serialPath: string;
   /** qcow2 overlay; absent: no medium in the slot. */
   readonly disk?: string | undefined;
   /** Flash image with U-Boot's start-up environment. */
   readonly environmentFlash?: string | undefined;
   /** This board's own copy of the UEFI variables. */
   readonly uefiVariables?: string | undefined;
+  /** The machine waits for a saved state instead of the processor's reset. */
+  readonly loadsState?: boolean | undefined;
 }
 
-/** File descriptors of the connected sockets that QEMU is born with: no path, no port, nobody else can connect. */
+/** File descriptor of the connected socket that QEMU is born with: no path, no port, nobody else can connect. */
 export const qmpDescriptor = 3;
-export const serialDescriptor = 4;
 
 /** Names by which QMP commands address the devices. */
 export const nicId = 'nic0';
@@ -50,12 +53,13 @@ export function commandLine(arch: Architecture, spec: MachineSpec, parts: Machin
     ...processor(arch, spec, parts.accelerator),
     ...['-m', `${spec.memoryMiB}M`],
     ...['-chardev', `socket,id=qmp,fd=${qmpDescriptor}`, '-mon', 'chardev=qmp,mode=control'],
-    ...['-chardev', `socket,id=serial0,fd=${serialDescriptor}`, '-serial', 'chardev:serial0'],
+    ...['-chardev', `pipe,id=serial0,path=${escapeOption(parts.serialPath)}`, '-serial', 'chardev:serial0'],
     ...boot(spec, parts),
     ...panicDevice(arch, spec),
     ...network(spec, parts.identity),
     ...random(spec),
     ...disk(spec, parts.disk),
+    ...(parts.loadsState ? ['-incoming', 'defer'] : []),
   ];
 }
 

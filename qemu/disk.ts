@@ -1,4 +1,4 @@
-import { readFile, rename, rm, stat } from 'node:fs/promises';
+import { constants, copyFile, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Cancellable, ImageFile, MediumState, ProvisionOptions } from '../rig/contracts/capabilities.js';
 import { RigError } from '../rig/contracts/errors.js';
@@ -15,6 +15,8 @@ export class Disk {
   readonly #overlay: string;
   #sizeBytes = 0;
   #state: MediumState = { kind: 'unknown' };
+  /** The overlay lies on a snapshot's, and that one on the image. */
+  #forked = false;
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -38,23 +40,55 @@ export class Disk {
   /** @throws RigError `storage.image-missing`, `storage.medium-too-small`, `qemu.host-disk-full`, `process.failed` */
   async provision(image: ImageFile, { mediumBytes, signal }: ProvisionOptions = {}): Promise<void> {
     const path = resolve(image.path);
-    const imageBytes = await sizeOf(path);
-    if (mediumBytes !== undefined && mediumBytes < imageBytes) {
-      throw new RigError(`A medium of ${mediumBytes} bytes cannot hold the image of ${imageBytes} bytes`, {
-        code: 'storage.medium-too-small',
-        blame: 'config',
-        hint: 'Give the medium at least the size of the image.',
-        evidence: { mediumBytes, imageBytes, image: path },
-      });
-    }
-    const size = roundUp(mediumBytes ?? imageBytes, sectorBytes);
-    this.#state = { kind: 'unknown' };
-    await rm(this.#overlay, { force: true });
-    await this.#img(['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', path, this.#overlay, String(size)], {
-      signal,
-    });
-    this.#sizeBytes = size;
+    const size = await this.sizeFor(image, { mediumBytes });
+    await this.#create(['-F', 'raw', '-b', path], size, { signal });
+    this.#forked = false;
     this.#state = { kind: 'image', sha256: image.sha256, path };
+  }
+
+  /** Size of the medium with `image` on it. @throws RigError `storage.image-missing`, `storage.medium-too-small` */
+  async sizeFor(image: ImageFile, { mediumBytes }: Pick<ProvisionOptions, 'mediumBytes'>): Promise<number> {
+    const imageBytes = await sizeOf(resolve(image.path));
+    if (mediumBytes !== undefined && mediumBytes < imageBytes)
+      throw tooSmall(image.path, { mediumBytes, imageBytes });
+    return roundUp(mediumBytes ?? imageBytes, sectorBytes);
+  }
+
+  /** The image under the overlay, and the medium's size. */
+  get content(): (ImageFile & { readonly sizeBytes: number }) | undefined {
+    if (this.#state.kind === 'unknown') return undefined;
+    const { path, sha256 } = this.#state;
+    return { path, sha256, sizeBytes: this.#sizeBytes };
+  }
+
+  /**
+   * Copies what the medium holds besides its image. Nobody may write to the overlay meanwhile, and whoever did must have
+   * flushed it.
+   *
+   * @throws RigError `storage.no-medium`, `qemu.host-disk-full`, `process.failed`
+   */
+  async copyOverlay(path: string, { signal }: Cancellable = {}): Promise<void> {
+    const { path: image } = this.content ?? this.#noMedium();
+    await copyFile(this.#overlay, path, constants.COPYFILE_FICLONE);
+    // What it has from another snapshot goes into the copy: a snapshot needs its image and nothing else.
+    if (this.#forked) await this.#img(['rebase', '-f', 'qcow2', '-F', 'raw', '-b', image, path], { signal });
+  }
+
+  /** An overlay on `overlay`, which is never written, itself one on `image`. @throws as `provision` */
+  async fork(
+    overlay: string,
+    { image, mediumBytes, signal }: Cancellable & { image: ImageFile; mediumBytes: number },
+  ): Promise<void> {
+    const path = resolve(image.path);
+    // The image may lie elsewhere than when the snapshot was saved: the whole chain is named anew.
+    const chain = {
+      driver: 'qcow2',
+      file: { driver: 'file', filename: resolve(overlay) },
+      backing: { driver: 'raw', file: { driver: 'file', filename: path } },
+    };
+    await this.#create(['-F', 'qcow2', '-b', `json:${JSON.stringify(chain)}`], mediumBytes, { signal });
+    this.#forked = true;
+    this.#state = { kind: 'dirty', sha256: image.sha256, path };
   }
 
   /** @throws RigError `storage.no-medium`, `storage.out-of-range`, `process.failed` */
@@ -94,6 +128,15 @@ export class Disk {
     await rm(this.#overlay, { force: true });
   }
 
+  async #create(backing: readonly string[], sizeBytes: number, { signal }: Cancellable): Promise<void> {
+    this.#state = { kind: 'unknown' };
+    await rm(this.#overlay, { force: true });
+    await this.#img(['create', '-q', '-f', 'qcow2', ...backing, this.#overlay, String(sizeBytes)], {
+      signal,
+    });
+    this.#sizeBytes = sizeBytes;
+  }
+
   async #img(args: readonly string[], { signal }: Cancellable): Promise<void> {
     try {
       await runProgram('qemu-img', args, {
@@ -108,13 +151,28 @@ export class Disk {
   }
 
   #assertMedium(): void {
-    if (this.#state.kind !== 'unknown') return;
+    if (this.#state.kind === 'unknown') this.#noMedium();
+  }
+
+  #noMedium(): never {
     throw new RigError('The board has no medium to read: no image was put on it in this session', {
       code: 'storage.no-medium',
       blame: 'suite',
       hint: 'Provision it first.',
     });
   }
+}
+
+function tooSmall(
+  image: string,
+  { mediumBytes, imageBytes }: { mediumBytes: number; imageBytes: number },
+): RigError {
+  return new RigError(`A medium of ${mediumBytes} bytes cannot hold the image of ${imageBytes} bytes`, {
+    code: 'storage.medium-too-small',
+    blame: 'config',
+    hint: 'Give the medium at least the size of the image.',
+    evidence: { mediumBytes, imageBytes, image },
+  });
 }
 
 function outOfRange(offset: number, length: number, sizeBytes: number): RigError {

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, copyFile, mkdir, open, rename } from 'node:fs/promises';
+import { access, chmod, copyFile, mkdir, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { MachineSpec } from '../rig/contracts/board.js';
@@ -10,6 +10,8 @@ const environmentBytes = 0x40000;
 
 /** One bank of the flash of QEMU's arm `virt` machine (hw/arm/virt.c: VIRT_FLASH is two banks in 128 MiB). */
 const flashBankBytes = 64 * 1024 * 1024;
+
+const variablesName = 'uefi-variables.fd';
 
 /**
  * Every file that the machine boots from is there and can be read.
@@ -34,7 +36,9 @@ export async function checkBootFiles(boot: MachineSpec['boot']): Promise<void> {
   }
 }
 
-function bootFiles(boot: MachineSpec['boot']): { what: string; path: string; debianPackage?: string }[] {
+export function bootFiles(
+  boot: MachineSpec['boot'],
+): { what: string; path: string; debianPackage?: string }[] {
   switch (boot.kind) {
     case 'u-boot':
       return [{ what: 'U-Boot', path: boot.image, debianPackage: 'u-boot-qemu' }];
@@ -93,16 +97,23 @@ export function encodeEnvironment(environment: Readonly<Record<string, string>>)
 
 /** The board's own UEFI variables: made from the firmware's template the first time, then kept over sessions. */
 export async function uefiVariables(stateDir: string, template: string): Promise<string> {
-  const path = join(stateDir, 'uefi-variables.fd');
+  const path = join(stateDir, variablesName);
   try {
     await access(path, constants.R_OK | constants.W_OK);
     return path;
   } catch {
-    await mkdir(stateDir, { recursive: true, mode: 0o700 });
-    // Whole or not at all: firmware takes half a store for a broken one.
-    const partial = `${path}.${process.pid}.part`;
-    await copyFile(template, partial);
-    await rename(partial, path);
+    await replaceUefiVariables(stateDir, template);
     return path;
   }
+}
+
+/** Gives the board the variables of the store `source`. */
+export async function replaceUefiVariables(stateDir: string, source: string): Promise<void> {
+  const path = join(stateDir, variablesName);
+  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  // Whole or not at all: firmware takes half a store for a broken one.
+  const partial = `${path}.${process.pid}.part`;
+  await copyFile(source, partial);
+  await chmod(partial, 0o600);
+  await rename(partial, path);
 }

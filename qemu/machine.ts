@@ -1,4 +1,3 @@
-import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Cancellable } from '../rig/contracts/capabilities.js';
 import { type Json, RigError } from '../rig/contracts/errors.js';
@@ -8,6 +7,7 @@ import { withTimeout } from '../rig/lifetime/deadline.js';
 import { readProcessStat } from '../rig/lifetime/process-stat.js';
 import { cannotStart, hostDiskError, unexpectedEnd } from './host-errors.js';
 import { type JsonObject, Qmp } from './qmp.js';
+import type { SerialPipe } from './serial-pipe.js';
 
 /** For QEMU to greet, on a host of any speed. */
 const greetingMs = 60_000;
@@ -36,9 +36,13 @@ export interface MachineOptions extends Cancellable {
   readonly board: string;
   readonly program: string;
   readonly args: readonly string[];
+  /** Its serial line; closed with the machine. */
+  readonly serial: SerialPipe;
   /** Where its overlays lie, for the evidence when the host's disk is full. */
   readonly folder: string;
   readonly listener: MachineListener;
+  /** Done to the stopped machine before `start` resolves; an end of QEMU meanwhile is thrown by it, not told as `lost`. */
+  readonly prepare?: ((machine: Machine) => Promise<void>) | undefined;
 }
 
 /** One QEMU process from start to end. It starts stopped: `cont` sets the processor going. */
@@ -46,9 +50,10 @@ export class Machine {
   readonly #options: MachineOptions;
   readonly #child: Child;
   readonly #qmp: Qmp;
-  readonly #serial: Duplex;
   readonly #eventWaiters = new Map<string, () => void>();
   readonly #ended: Promise<void>;
+  /** Resolves when the last byte of the serial line was handed on. */
+  #serialRead: Promise<void> = Promise.resolve();
   /** Why the guest asked to stop, until its processors do. */
   #shutdownReason = '';
   /** Nobody is told of an end before `start` is over: it throws, or of one that was asked for. */
@@ -57,33 +62,27 @@ export class Machine {
   #cpuSeconds = 0;
 
   private constructor(options: MachineOptions, child: Child) {
-    const [qmp, serial] = child.sockets;
-    if (!qmp || !serial) throw new Error('QEMU was started without its two sockets');
+    const [qmp] = child.sockets;
+    if (!qmp) throw new Error('QEMU was started without its control socket');
     this.#options = options;
     this.#child = child;
-    this.#serial = serial;
-    serial.on('data', (chunk: Buffer) => options.listener.console(chunk));
     qmp.once('end', () => this.#sampleCpu());
     this.#qmp = new Qmp(qmp, {
       event: (name, data) => this.#onEvent(name, data),
       lost: (error) => void this.#onQmpLost(error),
     });
-    const serialRead = new Promise<void>((resolve) => {
-      serial.once('end', resolve);
-      serial.once('close', resolve);
-    });
-    this.#ended = this.#watchEnd(serialRead);
+    this.#ended = this.#watchEnd();
   }
 
   /**
    * Starts QEMU and resolves when it takes commands. Aborting leaves no process.
    *
-   * @throws RigError `qemu.cannot-start` with QEMU's own words; the signal's reason
+   * @throws RigError `qemu.cannot-start` with QEMU's own words; what `prepare` throws; the signal's reason
    */
   static async start(options: MachineOptions): Promise<Machine> {
     const { program, args, signal } = options;
     signal?.throwIfAborted();
-    const child = await startChild(program, { args, sockets: 2 });
+    const child = await startChild(program, { args, sockets: 1 });
     const machine = new Machine(options, child);
     try {
       await withTimeout((deadline) => machine.#qmp.ready({ signal: deadline }), {
@@ -91,6 +90,8 @@ export class Machine {
         signal,
         what: `${program} to greet`,
       });
+      machine.#serialRead = (await options.serial.open((chunk) => options.listener.console(chunk))).ended;
+      await options.prepare?.(machine);
       machine.#tellsEnd = true;
       return machine;
     } catch (error) {
@@ -148,13 +149,9 @@ export class Machine {
     await this.cont(options);
   }
 
-  /** Writes to the serial line; resolves when QEMU's socket took the bytes. */
+  /** Writes to the serial line; resolves when the pipe to QEMU took the bytes. */
   write(bytes: Uint8Array, options: Cancellable): Promise<void> {
-    const written = new Promise<void>((resolve, reject) => {
-      // A copy: the caller may use its buffer again, and the guest may read late.
-      this.#serial.write(Buffer.from(bytes), (error) => (error ? reject(error) : resolve()));
-    });
-    return abortable(written, options);
+    return abortable(this.#options.serial.write(bytes), options);
   }
 
   /** Ends QEMU as a power cut ends a board: the guest is not asked. Aborting only makes it quicker. */
@@ -181,12 +178,12 @@ export class Machine {
     this.#child.kill('SIGKILL');
     await this.#ended;
     this.#qmp[Symbol.dispose]();
-    this.#serial.destroy();
+    await this.#options.serial.close();
   }
 
-  async #watchEnd(serialRead: Promise<void>): Promise<void> {
+  async #watchEnd(): Promise<void> {
     const end = await this.#child.ended;
-    await serialRead;
+    await this.#serialRead;
     this.#failure ??= unexpectedEnd({ ...this.#options, child: this.#child, end });
     if (!this.#tellsEnd) return;
     this.#tellsEnd = false;
@@ -221,8 +218,8 @@ export class Machine {
   }
 
   /**
-   * QEMU writes a serial byte to the socket before it sends the event that follows it, so what came before an event is in
-   * the socket when we read the event; the next turns of the event loop have read it all.
+   * QEMU writes a serial byte to the pipe before it sends the event that follows it, so what came before an event is in
+   * the pipe when we read the event; the next turns of the event loop have read it all.
    */
   async #drained(): Promise<void> {
     await nextTurn();

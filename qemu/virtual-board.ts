@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { MachineSpec } from '../rig/contracts/board.js';
 import type { Cancellable, Capabilities, LinkState, PowerState } from '../rig/contracts/capabilities.js';
 import type { Device, DriverContext } from '../rig/contracts/driver.js';
-import { RigError } from '../rig/contracts/errors.js';
+import type { RigError } from '../rig/contracts/errors.js';
 import { findExecutable } from '../rig/lifetime/find-executable.js';
 import { SerialQueue } from '../rig/lifetime/serial-queue.js';
 import type { Accelerator } from './accelerator.js';
@@ -14,6 +14,9 @@ import { missingQemu } from './host-errors.js';
 import { identityOf } from './identity.js';
 import { Machine } from './machine.js';
 import { endpointOf, forwardPorts, hostAddressInGuest } from './ports.js';
+import { boardClosed, boardOff, boardOn } from './refusals.js';
+import { SerialPipe } from './serial-pipe.js';
+import { VirtualSnapshots } from './snapshots.js';
 import { VirtualConsole } from './virtual-console.js';
 
 export interface VirtualBoardOptions {
@@ -21,6 +24,11 @@ export interface VirtualBoardOptions {
   readonly accelerator: Accelerator;
   readonly context: DriverContext;
   readonly version: string;
+}
+
+interface Start extends Cancellable {
+  /** Fills the machine with a saved state instead of letting it boot. */
+  readonly load?: ((machine: Machine) => Promise<void>) | undefined;
 }
 
 /** A board that QEMU plays. What changes it runs one at a time; a QEMU process exists only while the board is on. */
@@ -62,7 +70,7 @@ export class VirtualBoard implements Device {
     const { spec } = this.#options;
     return {
       power: {
-        on: (options) => this.#exclusive((signal) => this.#powerOn(signal), options),
+        on: (options) => this.#exclusive((signal) => this.#powerOn({ signal }), options),
         off: (options) => this.#exclusive((signal) => this.#powerOff({ cause: 'rig', signal }), options),
         state: async () => this.#state(),
       },
@@ -76,7 +84,28 @@ export class VirtualBoard implements Device {
       console: this.#console,
       ...(spec.disk === undefined ? {} : { storage: this.#storage() }),
       ...(spec.nic === undefined ? {} : { link: this.#linkCapability(), address: this.#address(spec) }),
+      // QEMU's nvme cannot be saved (hw/nvme/ctrl.c: unmigratable).
+      ...(spec.disk === 'nvme' ? {} : { snapshots: this.#snapshots() }),
     };
+  }
+
+  #snapshots(): VirtualSnapshots {
+    const { spec, context, accelerator, version } = this.#options;
+    return new VirtualSnapshots({
+      facts: { type: context.board.type, spec, accelerator, qemuVersion: version },
+      identity: identityOf(this.#name),
+      stateDir: context.stateDir,
+      disk: this.#disk,
+      exclusive: (act, options) => this.#exclusive(act, options),
+      running: (toDoWhat) => this.#running(toDoWhat),
+      link: () => this.#link,
+      powerOff: ({ signal }) => this.#powerOff({ cause: 'rig', signal }),
+      wake: async (link, { load, signal }) => {
+        if (this.#link !== link) context.emit({ kind: 'link', state: link });
+        this.#link = link;
+        await this.#powerOn({ signal, load });
+      },
+    });
   }
 
   #storage(): NonNullable<Capabilities['storage']> {
@@ -130,10 +159,10 @@ export class VirtualBoard implements Device {
     return this.#machine ? 'on' : 'off';
   }
 
-  async #powerOn(signal: AbortSignal): Promise<void> {
+  async #powerOn({ signal, load }: Start): Promise<void> {
     if (this.#machine) return;
     const { spec, context } = this.#options;
-    const machine = await this.#startMachine(signal);
+    const machine = await this.#startMachine({ signal, load });
     this.#machine = machine;
     try {
       this.#forwards = await forwardPorts(
@@ -141,7 +170,7 @@ export class VirtualBoard implements Device {
         { guestPorts: spec.nic ? spec.forward : [], preferred: this.#forwards, signal },
       );
       if (this.#link === 'down') await setLink(machine, 'down', { signal });
-      signal.throwIfAborted();
+      signal?.throwIfAborted();
       context.emit({ kind: 'power', state: 'on', cause: 'rig' });
       this.#disk.markDirty();
       await machine.cont({ signal });
@@ -151,26 +180,31 @@ export class VirtualBoard implements Device {
     }
   }
 
-  async #startMachine(signal: AbortSignal): Promise<Machine> {
+  async #startMachine({ signal, load }: Start): Promise<Machine> {
     const { spec, context, accelerator } = this.#options;
     const { arch } = context.board.type;
     const { program, debianPackage } = qemuProgram(arch);
     if (!findExecutable(program)) throw missingQemu(program, debianPackage);
     await checkBootFiles(spec.boot);
+    const serial = await SerialPipe.make(context.workDir);
     const args = commandLine(arch, spec, {
+      serialPath: serial.path,
       accelerator,
       identity: identityOf(this.#name),
       disk: this.#disk.file,
       environmentFlash: await this.#environmentFlash(),
       uefiVariables:
         spec.boot.kind === 'uefi' ? await uefiVariables(context.stateDir, spec.boot.variables) : undefined,
+      loadsState: load !== undefined,
     });
     const machine: Machine = await Machine.start({
       board: this.#name,
       program,
       args,
+      serial,
       folder: context.workDir,
       signal,
+      prepare: load,
       listener: {
         console: (chunk) => this.#console.received(chunk),
         stopped: (reason) => this.#onStopped(machine, reason),
@@ -242,30 +276,16 @@ export class VirtualBoard implements Device {
 
   #running(toDoWhat: string): Machine {
     if (this.#machine) return this.#machine;
-    throw new RigError(`Board "${this.#name}" is off: cannot ${toDoWhat}`, {
-      code: 'power.board-off',
-      blame: 'suite',
-      hint: 'Power the board on first.',
-    });
+    throw boardOff(this.#name, toDoWhat);
   }
 
   #assertOff(): void {
     if (!this.#machine) return;
-    throw new RigError(`Board "${this.#name}" is on: its medium is in use`, {
-      code: 'storage.board-on',
-      blame: 'suite',
-      hint: 'Power the board off first.',
-    });
+    throw boardOn(this.#name);
   }
 
   async #dispose(): Promise<void> {
-    this.#disposed.abort(
-      new RigError(`Board "${this.#name}" was closed`, {
-        code: 'qemu.closed',
-        blame: 'rig',
-        hint: 'Open the board again.',
-      }),
-    );
+    this.#disposed.abort(boardClosed(this.#name));
     // First, so that nothing that waits for QEMU waits any longer.
     await this.#machine?.kill();
     await this.#queue.idle();

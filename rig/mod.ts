@@ -4,6 +4,7 @@
  * @module
  */
 
+export type { BoardType, DeviceProfile, Image, Stage } from './contracts/board.js';
 export { RigError } from './contracts/errors.js';
 export type {
   Assertions,
@@ -16,6 +17,7 @@ export type {
   HostServices,
   Shell,
   ShellResult,
+  SshLogin,
   StartState,
   SuiteDefinition,
   SuiteOptions,
@@ -24,4 +26,4 @@ export type {
   Tier,
   WaitOptions,
 } from './contracts/suite.js';
-export { suite } from './core/runner/define.js';
+export { type AddTest, suite } from './core/runner/define.js';

@@ -1,4 +1,5 @@
 // test: light
+// Long because every message a person can meet is kept here word for word.
 // Configuration as a person meets it: real files in a folder, and the messages word for word.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

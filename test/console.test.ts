@@ -1,3 +1,4 @@
+// Long because one process with all the ways a board can talk costs less than a file for each.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -340,7 +341,7 @@ t.test('waits: marks, order, a prompt without newline, abort, time-out', async (
   const error = await rejection(engine.expect(['login2:', /x\d/], { timeoutMs: 40 }));
   t.match(
     error.message,
-    /^Cannot match "login2:" or \/x\\d\/ on the console of bench-board within 40 ms\. Its last lines:\n/,
+    /^Cannot match "login2:" or \/x\\d\/ on the console of bench-board within 40 ms\.\nIts last lines:\n/,
   );
   t.match(error.message, '  board login: odd  bytes');
   t.match({ code: error.code, blame: error.blame }, { code: 'console.timeout', blame: 'board' });

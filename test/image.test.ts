@@ -22,6 +22,7 @@ import t, { type Test } from 'tap';
 import { buildImage } from '../qemu/image/build.js';
 import { writeGpt } from '../qemu/image/gpt.js';
 import { inspectImage } from '../qemu/image/inspect.js';
+import { debianSources } from '../qemu/image/private-apt.js';
 import { cacheDir } from '../rig/config/folders.js';
 import { packageRoot } from '../rig/config/package.js';
 import type { BuildRequest, BuiltImage } from '../rig/contracts/image-builder.js';
@@ -356,6 +357,39 @@ t.test('a full disk is named as the cause', async (t) => {
   );
   t.equal(ended.status, 3, ended.stderr);
   t.match(ended.stderr, /the disk is full[\s\S]*XDG_CACHE_HOME/);
+});
+
+t.test("only this host's sources of Debian itself are asked, for any architecture", async (t) => {
+  const apt = join(folder, 'apt');
+  mkdirSync(join(apt, 'sources.list.d'), { recursive: true });
+  t.throws(() => debianSources(apt), { code: 'image.no-sources' });
+  writeFileSync(
+    join(apt, 'sources.list'),
+    [
+      '# deb http://old.invalid/debian bookworm main',
+      'deb [arch=amd64 signed-by=/k.gpg] http://a.invalid/debian bookworm main contrib',
+      'deb [arch=amd64] http://b.invalid/security bookworm-security main',
+      'deb-src http://a.invalid/debian bookworm main',
+      'deb http://vendor.invalid/linux bookworm stable',
+      'deb http://vendor.invalid/pgdg bookworm-pgdg main',
+      '',
+    ].join('\n'),
+  );
+  writeFileSync(
+    join(apt, 'sources.list.d/some.sources'),
+    'Types: deb\nURIs: http://c.invalid/debian\nSuites: bookworm bookworm-updates\nComponents: main\nArchitectures: amd64\nSigned-By: /k.gpg\n\nTypes: deb\nURIs: http://node.invalid\nSuites: nodistro\nComponents: main\n',
+  );
+  writeFileSync(join(apt, 'sources.list.d/off.sources.disabled'), 'Suites: bookworm\nComponents: main\n');
+  t.same(debianSources(apt), [
+    {
+      name: 'sources.list',
+      text: 'deb [ signed-by=/k.gpg] http://a.invalid/debian bookworm main contrib\ndeb http://b.invalid/security bookworm-security main\n',
+    },
+    {
+      name: 'sources.list.d-some.sources',
+      text: 'Types: deb\nURIs: http://c.invalid/debian\nSuites: bookworm bookworm-updates\nComponents: main\nSigned-By: /k.gpg\n',
+    },
+  ]);
 });
 
 t.test("config.json's reader on the board takes JSON and nothing else", async (t) => {

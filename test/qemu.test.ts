@@ -20,6 +20,7 @@ import { OpenDevice } from './conformance/device.js';
 import { linkConformance } from './conformance/link.js';
 import { powerConformance } from './conformance/power.js';
 import { openBoard, prompt, qemuChildren, uBootMachine, uBootMaker } from './qemu/boards.js';
+import { chatter, chatterBytes, chatterFirmware, chatterMachine } from './qemu/chatterbox.js';
 
 const generousMs = 60_000;
 const folder = mkdtempSync(join(tmpdir(), 'qemu-test-'));
@@ -75,6 +76,22 @@ vmTest('a reset by the board is told between its last byte and the first of the 
     t.match(text(open.told.slice(index)), /^\s*U-Boot 20/);
   }
   t.equal(open.eventsOf('power').length, 1);
+});
+
+vmTest('no byte of a talkative board is lost while the rig is busy', async (t) => {
+  const image = join(folder, 'chatter.bin');
+  writeFileSync(image, chatterFirmware());
+  await using open = await OpenDevice.of({
+    ...uBootMaker,
+    open: (emit) => openBoard(emit, { machine: chatterMachine(image) }),
+  });
+  await on(open);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+  await pollUntil(() => open.text.length >= chatterBytes, {
+    what: 'all that it says',
+    timeoutMs: generousMs,
+  }).catch(() => t.comment(`only ${open.text.length} bytes came`));
+  t.ok(open.text === chatter(), 'each letter came, in order');
 });
 
 vmTest('a board that powers itself off is off, by its own doing, and can be powered on again', async (t) => {
@@ -381,7 +398,7 @@ vmTest(
     });
     t.same(
       Object.keys(open.device.capabilities).sort(),
-      ['console', 'power', 'powerButton', 'reset'],
+      ['console', 'power', 'powerButton', 'reset', 'snapshots'],
       'a machine without a disk and a network gives no storage, link and address',
     );
     await started(open);

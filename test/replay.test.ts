@@ -22,6 +22,7 @@ import { RunRecorder } from '../rig/record/recorder.js';
 import { SecretMask } from '../rig/record/secrets.js';
 import { consoleBoard, type DeviceScript, ScriptedSession } from './fakes/scripted-session.js';
 
+const hostTimeout = globalThis.setTimeout;
 const root = mkdtempSync(join(tmpdir(), 'replay-test-'));
 t.teardown(() => rmSync(root, { recursive: true, force: true }));
 
@@ -114,6 +115,11 @@ const script: DeviceScript = {
     command === 'cat big' ? `${bigOutput}\n` : command === 'reads secret' ? 'hunter22\n' : `ran ${command}\n`,
   reply: (line) => `${line.trim()}\r\nanswer to ${line.trim()}\r\n# `,
 };
+/** By the host's clock, which no replay replaces. */
+function stillAfter(ms: number): Promise<undefined> {
+  return new Promise((resolve) => void hostTimeout(() => resolve(undefined), ms));
+}
+
 let polls = 0;
 const whole: Define = (test) => {
   test('boots', { from: 'off' }, async (t) => {
@@ -218,6 +224,24 @@ t.test('a changed command, question or order is not answered', async (t) => {
   t.match(fewer?.notes.join(), /was asked "run "uname" over console" then, and not now/);
   const address = await asks(async (t) => void (await t.board.hostAddress()));
   t.not(address?.outcome, 'same');
+});
+
+t.test('a test that diverges before it was powered off then ends all the same', async (t) => {
+  const cutOff: (command: string) => Define = (command) => (test) =>
+    test('power cut', { from: 'off' }, async (t) => {
+      await t.board.power.on();
+      await t.board.console.expect('Started', { timeoutMs: 2_000 });
+      await t.board.shell.text(command);
+      await t.board.power.off();
+      await t.board.power.on();
+      await t.board.console.expect('Started', { timeoutMs: 2_000 });
+    });
+  const dir = await record(cutOff('mark a'), script);
+  t.equal((await replay(dir, cutOff('mark a')))[0]?.outcome, 'same');
+  // The end of the board asks for the recorded power-off, and no clock runs any more that would bring it.
+  const replaying = replay(dir, cutOff('mark b'));
+  const tests = await Promise.race([replaying, stillAfter(10_000)]);
+  t.equal(tests?.[0]?.outcome, 'diverged');
 });
 
 t.test('time stands still while a suite reads files and runs programs', async (t) => {

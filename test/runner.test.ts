@@ -1,3 +1,4 @@
+// Long because the verdicts are read side by side: each test is a few lines on the same scripted board.
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -53,7 +54,7 @@ async function runSuite(
     },
     siblings: (config, count) =>
       Array.from({ length: count }, (_, index) => boardConfig(`${config.name}~${index + 2}`)),
-    image: async (_config, variant) => image(variant ?? 'dev'),
+    image: async (_config, { variant }) => image(variant ?? 'dev'),
     emit: (event) => events.push(event),
     evidenceFile: async (_place, name) => ({ path: join(dir, name), relative: name }),
     mask: (text) => text,
@@ -367,4 +368,172 @@ t.test('loading tap does not end the process when its own time is over', async (
     encoding: 'utf8',
   });
   t.strictSame([child.status, child.signal, child.stdout, child.stderr], [0, null, 'true\n', '']);
+});
+
+t.test('what a retry does not take back stands', async (t) => {
+  const second = async (define: (t: TestContext) => void | Promise<void>): Promise<Outcome> => {
+    let calls = 0;
+    return runSuite(
+      (test) =>
+        test('again', (t) => {
+          calls += 1;
+          return calls === 1 ? void t.ok(false) : define(t);
+        }),
+      { retries: 1 },
+    );
+  };
+  const skipped = await second((t) => t.skip('not today'));
+  t.equal(skipped.verdicts.at(-1), 's/again 2 failed', 'a skip hides no failure');
+  t.equal(skipped.exitCode, 1);
+  const errored = await second(() => Promise.reject(rigError('r')));
+  t.equal(errored.verdicts.at(-1), 's/again 2 failed rig.bad', 'nor does an error of the rig');
+  t.equal(errored.exitCode, 1);
+});
+
+t.test('verdicts stand when a board cannot be closed', async (t) => {
+  const { events, exitCode } = await runSuite((test) => test('bad', (t) => void t.ok(false)), {
+    openBoard: async (config) =>
+      Object.assign(new ScriptedBoard(config), {
+        [Symbol.asyncDispose]: () => Promise.reject(rigError('cannot be switched off')),
+      }),
+  });
+  t.match(events.at(-1), { type: 'run.end', counts: { failed: 1 }, error: { code: 'rig.bad' } });
+  t.equal(exitCode, 1);
+});
+
+t.test('a test that cannot even begin has a verdict, and the next one its turn', async (t) => {
+  let asked = 0;
+  const { verdicts } = await runSuite(
+    (test) => {
+      test('one', (t) => void t.ok(true));
+      test('two', (t) => void t.ok(true));
+    },
+    {
+      image: async () => {
+        asked += 1;
+        if (asked === 1) throw new TypeError('no RigError');
+        return image('dev');
+      },
+    },
+  );
+  t.strictSame(verdicts, ['s/one 1 errored rig.unexpected', 's/two 1 passed']);
+});
+
+t.test('a deadline longer than a timer can be is no deadline of a millisecond', async (t) => {
+  const { verdicts } = await runSuite(
+    (test) =>
+      test('short', { deadlineMs: 2 ** 32 }, async (t) => {
+        await new Promise((resolve) => setTimeout(resolve, 30));
+        t.ok(true);
+      }),
+    { deadlineMs: 2 ** 32 },
+  );
+  t.strictSame(verdicts, ['s/short 1 passed']);
+});
+
+t.test('the deadline of the run also ends the wait for a board', async (t) => {
+  const { verdicts, exitCode } = await runSuite((test) => test('one', (t) => void t.ok(true)), {
+    deadlineMs: 30,
+    openBoard: (_config, { signal }) =>
+      new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+  });
+  t.strictSame(verdicts, ['s/one 1 errored run.deadline']);
+  t.equal(exitCode, 3);
+});
+
+t.test('a broken second board blocks the tests that need it, and only those', async (t) => {
+  const { verdicts, boards } = await runSuite(
+    (test) => {
+      test('alone', (t) => void t.ok(true));
+      test('pair', { boards: 2 }, (t) => void t.ok(true));
+      test('pair again', { boards: 2 }, (t) => void t.ok(true));
+      test('alone from off', { from: 'off' }, (t) => void t.ok(true));
+    },
+    {
+      retries: 1,
+      openBoard: async (config) =>
+        new ScriptedBoard(config, config.name === 'b1' ? {} : { failBoots: [1, 2, 3, 4, 5, 6] }),
+    },
+  );
+  t.strictSame(verdicts, [
+    's/alone 1 passed',
+    's/pair 1 failed board.no-shell',
+    's/pair again 1 blocked board.no-shell',
+    's/alone from off 1 passed',
+  ]);
+  t.strictSame(boards, []);
+});
+
+t.test('a deadline between two looks of eventually blames the board all the same', async (t) => {
+  const { verdicts } = await runSuite((test) =>
+    test('never', { deadlineMs: 60 }, async (t) => {
+      await t.eventually('it comes', async () => false, { everyMs: 1_000 });
+    }),
+  );
+  t.strictSame(verdicts, ['s/never 1 failed test.deadline']);
+});
+
+t.test('eventually alone proves something, and must be awaited', async (t) => {
+  const { verdicts } = await runSuite((test) => {
+    test('alone', async (t) => void (await t.eventually('it is there', async () => true)));
+    test('forgotten', async (t) => {
+      t.ok(true);
+      void t.eventually('it comes', async () => false);
+    });
+  });
+  t.strictSame(verdicts, ['s/alone 1 passed', 's/forgotten 1 errored suite.not-awaited']);
+});
+
+t.test('what ends several calls at once is told once', async (t) => {
+  const trouble = boardError('panicked');
+  const { events, verdicts } = await runSuite(
+    (test) => {
+      test('ended by its deadline', { deadlineMs: 60 }, async (t) => {
+        const first = t.board.shell.run('sleep 1');
+        await t.board.shell.run('sleep 2');
+        await first;
+      });
+      test('ended by the board', async () => {
+        const first = Promise.reject(trouble);
+        await Promise.reject(trouble);
+        await first;
+      });
+    },
+    { script: { shell: hangs } },
+  );
+  t.strictSame(verdicts, [
+    's/ended by its deadline 1 failed test.deadline',
+    's/ended by the board 1 failed board.bad',
+  ]);
+  t.notOk(
+    events.some((event) => event.type === 'run.end' && event.error),
+    'the run itself has no error',
+  );
+});
+
+t.test('a board that a test switched on is fresh no more', async (t) => {
+  const { boards } = await runSuite(() => {}, {
+    suites: [
+      suite('a', { summary: '' }, (test) => {
+        test('whatever is there', { from: 'any' }, async (t) => void t.ok(await t.board.boot()));
+      }),
+      suite('b', { summary: '' }, (test) => test('fresh', { from: 'fresh' }, (t) => void t.ok(true))),
+    ],
+  });
+  t.strictSame(boards[0]?.diary, ['off', 'provision dev', 'boot', 'off', 'provision dev', 'dispose']);
+});
+
+t.test('evidence is let go when the run is to end meanwhile', async (t) => {
+  const abort = new AbortController();
+  const { boards } = await runSuite((test) => test('fails', (t) => void t.ok(false)), {
+    keepOnFailure: true,
+    signal: abort.signal,
+    script: {
+      shell: (command) => {
+        if (command.includes('dmesg')) abort.abort('SIGTERM');
+        return { exitCode: 0, stdout: 'ok\n', stderr: '' };
+      },
+    },
+  });
+  t.notOk(boards[0]?.diary.includes('keep medium'));
 });

@@ -15,6 +15,7 @@ import { hostSession } from '../rig/core/session/host.js';
 import { acquireBoard } from '../rig/core/session/lock.js';
 import { openSession } from '../rig/core/session/open.js';
 import { pause } from '../rig/lifetime/abortable.js';
+import { bareProfile } from './fakes/bare-profile.js';
 
 /** Answers each line, and can flood. `setpriv` ends it with the process that started it (prctl(2), PR_SET_PDEATHSIG). */
 const machine = `
@@ -43,17 +44,7 @@ export function fakeBoard(name: string, quirks: Readonly<Record<string, string>>
       inventory: {},
       budgetsMs: { shell: 10_000 },
     },
-    profile: {
-      name: 'fake',
-      ssh: { port: 22, user: 'root' },
-      partitions: [],
-      roots: [],
-      mounts: { boot: '/boot', state: '/state', data: '/data' },
-      osRelease: {},
-      consoleLogin: { dev: true, prod: false },
-      passwordlessRoot: { dev: true, prod: false },
-      knownKernelWarnings: [],
-    },
+    profile: bareProfile,
     labels: [],
     drivers: { board: { driver: 'fake', options: quirks } },
   };

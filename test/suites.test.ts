@@ -1,16 +1,18 @@
 // test: light
-// What the suites make of a board's answers: on the output of real programs, and on garbage.
+// What the suites make of a board's answers: on the output of real programs, and on garbage. Long because a file is a
+// process: the readers are many, each is small.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { packageRoot } from '../rig/config/package.js';
 import { RigError } from '../rig/mod.js';
 import { filesystemOf } from '../suites/boot/marks.js';
 import { textAfterKernel } from '../suites/boot/serial-text.js';
 import bootSuite from '../suites/boot/suite.js';
-import { consolesCommand, consoleUsers, processesCommand } from '../suites/facts/consoles.js';
+import { consolesCommand, consoleUsers } from '../suites/facts/consoles.js';
 import { disksCommand, parseDisks } from '../suites/facts/disks.js';
 import { identifyFilesystem, superblockBytes } from '../suites/facts/filesystem.js';
 import { parseGpt } from '../suites/facts/gpt.js';
@@ -25,8 +27,10 @@ import {
   sameNetwork,
 } from '../suites/facts/network.js';
 import { parseOsRelease } from '../suites/facts/os-release.js';
+import { processesCommand } from '../suites/facts/processes.js';
 import { joinCommands, quoted, splitAnswer } from '../suites/facts/sections.js';
 import { parseUptime } from '../suites/facts/uptime.js';
+import { isLeased } from '../suites/networking/dhcp.js';
 import { isNameServerAnswer } from '../suites/networking/dns.js';
 import networkingSuite from '../suites/networking/suite.js';
 import { mutations } from './mutations/table.js';
@@ -94,6 +98,7 @@ t.test('several commands in one answer', async (t) => {
   const whole = sh(command);
   t.throws(() => splitAnswer(whole.slice(0, -4), names), unreadable, 'the end is missing');
   t.throws(() => splitAnswer(whole, ['another']), unreadable);
+  t.throws(() => splitAnswer(whole.slice(whole.indexOf('\n') + 1), names), unreadable, 'the beginning is');
   t.throws(() => splitAnswer('', names), unreadable);
 });
 
@@ -129,6 +134,17 @@ t.test('a partition table and file systems that real programs made', async (t) =
     ],
   );
   t.equal(parseGpt(Buffer.alloc(4608), 512), undefined, 'an empty disk has no table');
+  const whole = readFileSync(partitionTable).subarray(512, 512 * 10);
+  t.throws(() => parseGpt(whole.subarray(0, 600), 512), unreadable, 'a table cut short');
+  const patched = (offset: number, value: number) => {
+    const bytes = Buffer.from(whole);
+    bytes.writeUInt32LE(value, offset);
+    return bytes;
+  };
+  t.throws(() => parseGpt(patched(72, 500), 512), unreadable, 'a table far away');
+  t.throws(() => parseGpt(patched(84, 0), 512), unreadable, 'entries of no bytes');
+  t.throws(() => parseHex('00 0g'), unreadable);
+  t.throws(() => parseHex('sh: od: not found'), unreadable);
   const first = (file: string) => identifyFilesystem(readFileSync(file).subarray(0, superblockBytes));
   t.same(first(fat), { type: 'vfat', label: 'SOME-LABEL' });
   t.same(first(ext4), { type: 'ext4', label: 'other-label', sizeBytes: 8 * 2 ** 20 });
@@ -206,6 +222,16 @@ t.test('the network', async (t) => {
     ],
   );
   t.throws(() => parseAddresses('sh: ip: not found'), unreadable);
+
+  const own = parseAddresses(addresses).slice(1);
+  const leased = parseAddresses(addresses.replace('global eth0', 'global dynamic noprefixroute eth0')).slice(
+    1,
+  );
+  t.same([own[0]?.isDynamic, leased[0]?.isDynamic], [false, true]);
+  t.ok(isLeased(leased, processes), 'the address ends some time');
+  t.ok(isLeased(own, `${processes}90 (udhcpc) S 1 90 90 0 -1 4194560\n`), 'a client of DHCP runs');
+  t.notOk(isLeased(own, processes), 'set by hand');
+  t.throws(() => isLeased(own, ''), unreadable);
   t.same(parseNameservers('search a\n# nameserver 1.1.1.1\nnameserver 10.0.2.3\nnameserver\t::1\n'), [
     '10.0.2.3',
     '::1',
@@ -224,7 +250,9 @@ t.test('the answer of a name server', async (t) => {
   t.ok(isNameServerAnswer(`${server}Name:\ta.invalid\nAddress: 192.0.2.1\n`));
   t.ok(isNameServerAnswer("a.invalid: resolve call failed: 'a.invalid' not found"), 'resolvectl');
   t.notOk(isNameServerAnswer(';; connection timed out; no servers could be reached\n'));
+  t.notOk(isNameServerAnswer(`${server}** server can't find a.invalid: timed out\n`), 'silence is no answer');
   t.notOk(isNameServerAnswer("nslookup: write to '127.0.0.1': Connection refused\n;; connection timed out"));
+  t.notOk(isNameServerAnswer('nslookup: bind: Address already in use\n'), 'it could not even ask');
   t.throws(() => isNameServerAnswer('sh: resolvectl: not found'), unreadable);
 });
 
@@ -243,6 +271,11 @@ t.test('what others wrote after the kernel', async (t) => {
   t.same(textAfterKernel(text, { regexp: 'Linux ver.*' }), ['something: hello']);
   t.same(textAfterKernel(text.replace('something: hello', ''), { literal: '] Linux version ' }), []);
   t.equal(textAfterKernel(text, { literal: 'Darwin' }), undefined);
+  t.same(
+    textAfterKernel(`${text}${text}`, { literal: '] Linux version ' }),
+    ['something: hello'],
+    'the last boot',
+  );
 });
 
 t.test('uptime', async (t) => {
@@ -308,6 +341,25 @@ t.test(
     );
   },
 );
+
+t.test("the page's example is a suite that loads", async (t) => {
+  const page = readFileSync(join(packageRoot, 'docs/write-a-suite.md'), 'utf8');
+  const [, example] = /```ts my-suite\.ts\n(.*?)```/s.exec(page) ?? [];
+  t.ok(example, 'the page has an example');
+  writeFileSync(join(folder, 'my-suite.ts'), example ?? '');
+  const rig = (file: string) =>
+    spawnSync(
+      process.execPath,
+      [join(packageRoot, 'dist/rig/cli/main.js'), 'run', `./${file}`, '--list', '--board', 'virt-arm64'],
+      { cwd: folder, encoding: 'utf8' },
+    );
+  const { stdout, stderr, status } = rig('my-suite.ts');
+  t.match(stdout, 'virt-arm64/shop/keeps a setting over a reboot\n');
+  t.match(stdout, 'virt-arm64/shop/has memory to spare\n');
+  t.same({ stderr, status }, { stderr: '', status: 0 });
+  writeFileSync(join(folder, 'broken.ts'), 'export default 1;');
+  t.equal(rig('broken.ts').status, 2, 'a file that is no suite does not load');
+});
 
 /** Cuts, repeats, drops or overwrites a piece, as a board that dies or a kernel that talks in between does. */
 function damage(whole: string, random: (below: number) => number): string {

@@ -5,9 +5,10 @@ import { syncBuiltinESMExports } from 'node:module';
 import { suite } from 'boardrig';
 
 const write = fs.writeSync;
+const reached = Buffer.from('"stage":"shell"');
 fs.writeSync = (file, bytes, ...rest) => {
   const written = write(file, bytes, ...rest);
-  if (Buffer.from(bytes).includes('"stage":"shell"')) {
+  if (Buffer.isBuffer(bytes) && bytes.includes(reached)) {
     fs.writeSync = write;
     syncBuiltinESMExports();
     note();

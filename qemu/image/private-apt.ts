@@ -76,7 +76,7 @@ export class PrivateApt {
  *
  * @throws RigError `image.no-sources`
  */
-function debianSources(folder = '/etc/apt'): { name: string; text: string }[] {
+export function debianSources(folder = '/etc/apt'): { name: string; text: string }[] {
   const files = [
     'sources.list',
     ...list(join(folder, 'sources.list.d')).map((name) => `sources.list.d/${name}`),
@@ -84,14 +84,19 @@ function debianSources(folder = '/etc/apt'): { name: string; text: string }[] {
   const found = files.flatMap((file) => {
     const text = read(join(folder, file));
     const kept = file.endsWith('.sources')
-      ? text.split(/\n\s*\n/).filter((stanza) => isDebian(/^Suites:(.*)$/im.exec(stanza)?.[1]))
-      : text.split('\n').filter((line) => isDebian(/^deb\s+(?:\[[^\]]*\]\s*)?\S+\s+(\S+)\s/.exec(line)?.[1]));
+      ? text
+          .split(/\n\s*\n/)
+          .filter((stanza) => isDebian(field(stanza, 'Suites'), field(stanza, 'Components')))
+      : text.split('\n').filter((line) => {
+          const [, suite, components] = /^deb\s+(?:\[[^\]]*\]\s*)?\S+\s+(\S+)\s+(.*)$/.exec(line) ?? [];
+          return isDebian(suite, components);
+        });
     if (kept.length === 0) return [];
     const deb822 = file.endsWith('.sources');
     return [
       {
         name: `${file.replaceAll('/', '-').replace(/\.(list|sources)$/, '')}.${deb822 ? 'sources' : 'list'}`,
-        text: `${kept.map((part) => (deb822 ? withoutArchitectures(part) : part)).join(deb822 ? '\n\n' : '\n')}\n`,
+        text: `${kept.map(withoutArchitectures).join(deb822 ? '\n\n' : '\n')}\n`,
       },
     ];
   });
@@ -103,13 +108,24 @@ function debianSources(folder = '/etc/apt'): { name: string; text: string }[] {
   });
 }
 
-function isDebian(suites: string | undefined): boolean {
-  return suites?.split(/\s+/).some((suite) => suite === release || suite.startsWith(`${release}-`)) ?? false;
+const suites = [release, `${release}-updates`, `${release}-security`];
+
+/** Other archives name their suites after the release too, but not their components after Debian's. */
+function isDebian(suiteNames = '', components = ''): boolean {
+  const words = (text: string): string[] => text.trim().split(/\s+/);
+  return words(components).includes('main') && words(suiteNames).some((suite) => suites.includes(suite));
+}
+
+function field(stanza: string, name: string): string | undefined {
+  return new RegExp(`^${name}:(.*)$`, 'im').exec(stanza)?.[1];
 }
 
 /** A host's source may be limited to its own architecture. */
-function withoutArchitectures(stanza: string): string {
-  return stanza.replace(/^Architectures:.*\n?/im, '');
+function withoutArchitectures(source: string): string {
+  return source
+    .replace(/^Architectures:.*\n?/im, '')
+    .replace(/^(deb\s+\[[^\]]*?)\barch=[^\s\]]+/, '$1')
+    .replace(/^deb\s+\[\s*\]\s*/, 'deb ');
 }
 
 function list(folder: string): string[] {

@@ -4,6 +4,7 @@ import type { ImageFacts } from '../../qemu/image/inspect.js';
 import { cacheDir } from '../config/folders.js';
 import type { BoardConfig, Image } from '../contracts/board.js';
 import { RigError } from '../contracts/errors.js';
+import { buildReferenceImage } from './build-image.js';
 
 /** Version that reference images carry unless another is asked for. */
 export const referenceVersion = '1.0.0';
@@ -79,8 +80,7 @@ async function buildReference(
       hint: 'Give an image of your own with --image.',
     });
   }
-  const { buildImage } = await import('../../qemu/image/build.js');
-  return buildImage(
+  return buildReferenceImage(
     { flavour: 'tiny', arch, variant: request.variant ?? named ?? 'dev', version: referenceVersion },
     { cacheDir: cacheDir(request.env), signal: request.signal, progress: request.progress },
   );

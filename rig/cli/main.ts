@@ -18,6 +18,13 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 
+// Whoever read our output is gone (`rig logs -f BOARD | head`): end as on a signal, with the boards off, not by an uncaught error.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    if (!abort.signal.aborted) abort.abort('SIGPIPE');
+  });
+
 const secrets = new SecretMask();
 
 const io: CommandIo = {

@@ -1,3 +1,4 @@
+import type { BoardConfig, DriverConfig } from '../contracts/board.js';
 import type { Device, Driver } from '../contracts/driver.js';
 import { RigError } from '../contracts/errors.js';
 import type { OpenDevices } from '../core/session/assemble.js';
@@ -19,8 +20,7 @@ export const drivers: Readonly<Record<string, () => Promise<Driver>>> = {
  * opened, those before it are closed again in reverse order, and what fails in that is kept with the first error.
  */
 export const openDevices: OpenDevices = async (board, context, options) => {
-  const named = Object.entries(board.drivers);
-  const configs = named.length > 0 ? named : ([['board', { driver: 'qemu', options: {} }]] as const);
+  const configs = driversOf(board);
   const opened = new DisposalStack();
   const devices: Device[] = [];
   try {
@@ -54,3 +54,14 @@ export const openDevices: OpenDevices = async (board, context, options) => {
     throw error;
   }
 };
+
+/** Loads the drivers of `boards` without opening anything; an unknown one is told when its board is opened. */
+export async function loadDrivers(boards: readonly BoardConfig[]): Promise<void> {
+  const names = new Set(boards.flatMap((board) => driversOf(board).map(([, { driver }]) => driver)));
+  await Promise.all([...names].map((name) => drivers[name]?.()));
+}
+
+function driversOf(board: BoardConfig): readonly (readonly [role: string, config: DriverConfig])[] {
+  const named = Object.entries(board.drivers);
+  return named.length > 0 ? named : [['board', { driver: 'qemu', options: {} }]];
+}

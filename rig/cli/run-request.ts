@@ -4,6 +4,7 @@ import { terminalReporter } from '../../reports/terminal.js';
 import type { Lab } from '../config/lab.js';
 import type { BoardConfig, Image } from '../contracts/board.js';
 import { RigError } from '../contracts/errors.js';
+import { exitCodes } from '../contracts/verdict.js';
 import { BoardControl } from '../core/board/board-control.js';
 import type { BoardPlan } from '../core/runner/plan.js';
 import { run } from '../core/runner/run.js';
@@ -15,6 +16,7 @@ import { prune } from '../record/retention.js';
 import { SecretMask } from '../record/secrets.js';
 import type { CommandIo } from './command.js';
 import { resolveImage } from './image-ref.js';
+import { reportError } from './print-error.js';
 import { openDevices } from './registry.js';
 import { runStart } from './run-start.js';
 
@@ -67,13 +69,13 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
     evidenceFile: (place, name) => recorder.evidenceFile(place, name),
     scale,
     siblings: (board, count) => siblings(request, { board, count }),
-    image: (board, variant) => images.of(board, variant),
-    openBoard: async (board) => {
+    image: (board, wanted) => images.of(board, wanted),
+    openBoard: async (board, { signal }) => {
       const session = await openSession(board, {
         purpose: `rig run ${[...new Set(request.plans.flatMap((plan) => plan.tests.map((test) => test.suite.name)))].join(' ')}`,
         exclusive: true,
         wait: request.wait,
-        signal: io.signal,
+        signal,
         openDevices,
         secrets: request.lab.secrets,
         onWait: (holder) =>
@@ -111,11 +113,28 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
       });
     },
   });
-  await recorder.flush();
-  const { writeReports } = await import('../../reports/write.js');
-  await writeReports(recorder.dir, request.junit === undefined ? {} : { junit: request.junit });
-  if (reportDir === undefined) await prune(runsDir);
+  try {
+    await recorder.flush();
+    const { writeReports } = await import('../../reports/write.js');
+    await writeReports(recorder.dir, request.junit === undefined ? {} : { junit: request.junit });
+  } catch (error) {
+    // That a board failed a test outranks what is wrong with the rig, and is said all the same.
+    if (result.exitCode !== exitCodes.failed) throw error;
+    reportError(error, { debug: false, io });
+  }
+  if (reportDir === undefined) await pruneRuns(runsDir, io);
   return result.exitCode;
+}
+
+/** Old runs that cannot be deleted are no reason to doubt this one. */
+async function pruneRuns(runsDir: string, io: CommandIo): Promise<void> {
+  try {
+    await prune(runsDir);
+  } catch (error) {
+    io.err(
+      `rig: Cannot delete old runs in ${runsDir}: ${error instanceof Error ? error.message : String(error)}\n`,
+    );
+  }
 }
 
 /** Images of this run, each resolved once. */
@@ -129,7 +148,14 @@ class Images {
     this.#io = io;
   }
 
-  of(board: BoardConfig, variant?: 'dev' | 'prod'): Promise<Image | undefined | string> {
+  /** `signal` ends the building of the first who asks. */
+  of(
+    board: BoardConfig,
+    {
+      variant,
+      signal = this.#io.signal,
+    }: { variant?: 'dev' | 'prod' | undefined; signal?: AbortSignal } = {},
+  ): Promise<Image | undefined | string> {
     const key = `${board.type.name}/${variant ?? ''}`;
     let image = this.#resolved.get(key);
     if (!image) {
@@ -138,7 +164,7 @@ class Images {
         variant,
         cwd: this.#io.cwd,
         env: this.#io.env,
-        signal: this.#io.signal,
+        signal,
         progress: (line) => this.#io.err(`${line}\n`),
       });
       this.#resolved.set(key, image);

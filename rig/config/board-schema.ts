@@ -98,5 +98,6 @@ export const profileSchema = z.strictObject({
   osRelease: z.record(z.string(), regexpSource).default({}),
   consoleLogin: variants,
   passwordlessRoot: variants,
+  mediumLogs: z.array(z.strictObject({ partition: text, paths: z.array(text) })).default([]),
   knownKernelWarnings: z.array(z.strictObject({ pattern: regexpSource, reason: text })).default([]),
 });

@@ -22,6 +22,12 @@ export class Problems {
 
   /** A board type that two boards share is read twice; its problems count once. */
   add(problem: Problem): void {
+    // A value that is not there cannot be wrong as well.
+    const unset = this.#found.some(
+      (other) =>
+        other.code === 'config.missing-secret' && placeText(other.place) === placeText(problem.place),
+    );
+    if (unset && problem.code !== 'config.missing-secret') return;
     const text = `${placeText(problem.place)} ${describe(problem)}`;
     if (!this.#found.some((other) => `${placeText(other.place)} ${describe(other)}` === text))
       this.#found.push(problem);

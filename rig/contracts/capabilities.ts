@@ -1,4 +1,5 @@
 import type { RigError } from './errors.js';
+import type { Snapshots } from './snapshot.js';
 
 /**
  * What a board can be asked to do. Contracts are minimal: what can be derived (`cycle`, `expect`, `login`)
@@ -119,4 +120,5 @@ export interface Capabilities {
   readonly storage?: Storage;
   readonly link?: Link;
   readonly address?: Address;
+  readonly snapshots?: Snapshots;
 }

@@ -12,6 +12,9 @@ export interface DeadlineOptions extends Cancellable {
   readonly hint?: string;
 }
 
+/** 25 days. `setTimeout` fires at once for more. */
+export const longestTimerMs = 2 ** 31 - 1;
+
 /** A time limit and a signal in one: `signal` aborts with `lifetime.timeout` or with the outer signal's reason. */
 export class Deadline implements Disposable {
   readonly signal: AbortSignal;
@@ -22,8 +25,7 @@ export class Deadline implements Disposable {
     const over = new AbortController();
     const { timeoutMs } = options;
     this.#end = timeoutMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeoutMs;
-    // setTimeout fires at once for more than 2^31 - 1 ms.
-    if (timeoutMs !== undefined && timeoutMs < 2 ** 31)
+    if (timeoutMs !== undefined && timeoutMs <= longestTimerMs)
       this.#timer = setTimeout(() => over.abort(timedOut(timeoutMs, options)), timeoutMs);
     this.signal = options.signal ? AbortSignal.any([over.signal, options.signal]) : over.signal;
   }

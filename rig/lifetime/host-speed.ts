@@ -6,8 +6,8 @@ const referenceRoundMs = 4;
 const rounds = 3;
 const stepsPerRound = 2_800_000;
 
-/** Never below 1, so that a fast host still allows what a board promises; more than 8 hides a host that is unusable. */
-const bounds = { least: 1, most: 8 } as const;
+/** Never below 1, so that a fast host still allows what a board promises; more than 5 only makes hung boards fail late. */
+const bounds = { least: 1, most: 5 } as const;
 
 /**
  * How many times slower this host is, now and with all else that runs on it, than the reference host. Deadlines of

@@ -65,7 +65,10 @@ function buildTest(events: readonly TestEvent[], endT: number): TestRecord {
   if (named === undefined) throw new TypeError('test without a start');
   const final = finalVerdict(ends, attempts);
   const last = attempts.at(-1);
-  const error = last?.error ?? (final === 'flaky' ? attempts.findLast((one) => one.error)?.error : undefined);
+  // A retry that came out otherwise does not take a failure back: it is told, not the retry's reason.
+  const decisive = attempts.findLast((one) => one.verdict === final) ?? last;
+  const error =
+    decisive?.error ?? (final === 'flaky' ? attempts.findLast((one) => one.error)?.error : undefined);
   return {
     id: named.id,
     board: named.board,
@@ -74,7 +77,7 @@ function buildTest(events: readonly TestEvent[], endT: number): TestRecord {
     verdict: final,
     ms: attempts.reduce((sum, attempt) => sum + attempt.ms, 0),
     attempts,
-    ...(last?.reason === undefined ? {} : { reason: last.reason }),
+    ...(decisive?.reason === undefined ? {} : { reason: decisive.reason }),
     ...(error === undefined ? {} : { error }),
   };
 }

@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { RigError } from '../contracts/errors.js';
+import type { RigError } from '../contracts/errors.js';
+import { writeError } from './write-error.js';
 
 /** Small chunks wait at most this long for company, so that a reader of the file is never far behind. */
 const batchMs = 20;
@@ -39,7 +40,7 @@ export class ConsoleLog implements AsyncDisposable {
       const file = await open(path, 'r+').catch(() => open(path, 'w', 0o600));
       return new ConsoleLog(file, { path, position: (await file.stat()).size, ...options });
     } catch (error) {
-      throw writeError(path, error);
+      throw writeError(`the console log ${path}`, error);
     }
   }
 
@@ -130,7 +131,7 @@ export class ConsoleLog implements AsyncDisposable {
 
   #fail(error: unknown): void {
     if (this.#error) return;
-    this.#error = writeError(this.path, error);
+    this.#error = writeError(`the console log ${this.path}`, error);
     this.#onError(this.#error);
   }
 }
@@ -138,16 +139,4 @@ export class ConsoleLog implements AsyncDisposable {
 export interface ConsoleLogOptions {
   /** Called once, when the file can no longer be written. */
   readonly onError?: (error: RigError) => void;
-}
-
-function writeError(path: string, cause: unknown): RigError {
-  const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  const full = reason === 'ENOSPC' || reason === 'EDQUOT';
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new RigError(`Cannot write the console log ${path}: ${full ? 'the disk is full' : why}`, {
-    code: full ? 'record.disk-full' : 'record.unwritable',
-    blame: 'rig',
-    hint: full ? 'Free some space or name another folder with --report.' : 'Check the folder and its owner.',
-    cause,
-  });
 }

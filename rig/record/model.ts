@@ -99,7 +99,7 @@ export interface TestRecord {
   readonly ms: number;
   readonly attempts: readonly AttemptRecord[];
   readonly reason?: string;
-  /** Of the last attempt, or of the last that failed when the test is flaky. */
+  /** Of the last attempt with the test's verdict, or of the last that failed when the test is flaky. */
   readonly error?: ErrorRecord;
 }
 

@@ -8,6 +8,7 @@ import { consoleFile, eventsFile, evidenceFolder, evidenceName, ownerFile, runNa
 import { type JsonMask, maskEvent } from './mask-event.js';
 import { ownProcess } from './owner.js';
 import { keepOutput } from './shell-output.js';
+import { writeError } from './write-error.js';
 
 export interface RecorderOptions {
   /** Created when missing; the run gets a folder of its own in it. */
@@ -46,6 +47,8 @@ export class RunRecorder implements AsyncDisposable {
   #pending = '';
   #seq = 0;
   #error: RigError | undefined;
+  /** Who flushed knows of the error: to dispose then has no other one to tell. */
+  #told = false;
 
   private constructor(place: { run: string; dir: string; file: number }, options: RecorderOptions) {
     this.run = place.run;
@@ -57,7 +60,7 @@ export class RunRecorder implements AsyncDisposable {
     this.#beganMs = this.#clock.nowMs();
   }
 
-  /** @throws RigError `record.unwritable`, `record.disk-full` */
+  /** @throws RigError `record.unwritable`, `record.disk-full`, `record.run-exists` */
   static async create(options: RecorderOptions): Promise<RunRecorder> {
     const startedAt = (options.clock ?? hostClock).wall();
     const run = runName(
@@ -69,11 +72,11 @@ export class RunRecorder implements AsyncDisposable {
     const dir = options.dir ?? join(options.runsDir, run);
     try {
       await mkdir(join(dir, 'console'), { recursive: true });
-      await writeFile(join(dir, ownerFile), `${JSON.stringify(ownProcess())}\n`);
       const file = openSync(join(dir, eventsFile), 'ax', 0o644);
+      await writeFile(join(dir, ownerFile), `${JSON.stringify(ownProcess())}\n`);
       return new RunRecorder({ run, dir, file }, options);
     } catch (error) {
-      throw writeError(dir, error);
+      throw cannotWrite(dir, error);
     }
   }
 
@@ -110,7 +113,7 @@ export class RunRecorder implements AsyncDisposable {
     try {
       await mkdir(join(this.dir, folder), { recursive: true });
     } catch (error) {
-      throw writeError(join(this.dir, folder), error);
+      throw cannotWrite(join(this.dir, folder), error);
     }
     const relative = `${folder}/${evidenceName(name)}`;
     return { path: join(this.dir, relative), relative };
@@ -119,7 +122,9 @@ export class RunRecorder implements AsyncDisposable {
   /** Resolves when everything emitted so far is in the file. @throws the RigError of the first write that failed */
   async flush(): Promise<void> {
     this.#write();
-    if (this.#error) throw this.#error;
+    if (!this.#error) return;
+    this.#told = true;
+    throw this.#error;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -128,7 +133,7 @@ export class RunRecorder implements AsyncDisposable {
     closeSync(this.#file);
     this.#file = undefined;
     this.#listeners.clear();
-    if (this.#error) throw this.#error;
+    if (this.#error && !this.#told) throw this.#error;
   }
 
   #kept(body: EventBody): EventBody {
@@ -143,7 +148,7 @@ export class RunRecorder implements AsyncDisposable {
 
   #failed(error: unknown): void {
     if (this.#error) return;
-    this.#error = writeError(this.dir, error);
+    this.#error = cannotWrite(this.dir, error);
     this.#onError(this.#error);
   }
 
@@ -159,14 +164,13 @@ export class RunRecorder implements AsyncDisposable {
   }
 }
 
-function writeError(path: string, cause: unknown): RigError {
-  const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  const full = reason === 'ENOSPC' || reason === 'EDQUOT';
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new RigError(`Cannot write the run folder ${path}: ${full ? 'the disk is full' : why}`, {
-    code: full ? 'record.disk-full' : 'record.unwritable',
-    blame: 'rig',
-    hint: full ? 'Free some space or name another folder with --report.' : 'Check the folder and its owner.',
-    cause,
-  });
+function cannotWrite(path: string, cause: unknown): RigError {
+  if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')
+    return new RigError(`Cannot write a run into ${path}: it holds a run already`, {
+      code: 'record.run-exists',
+      blame: 'config',
+      hint: 'Give --report another folder, or remove this one.',
+      cause,
+    });
+  return writeError(`the run folder ${path}`, cause);
 }

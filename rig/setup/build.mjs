@@ -26,8 +26,10 @@ try {
   // esbuild has said what is wrong and where.
   process.exit(1);
 }
-const { compileBoardTypes } = await import('../../dist/rig/config/compile-board-types.js');
-await compileBoardTypes();
+if (sources.includes('rig/config/compile-board-types.ts')) {
+  const { compileBoardTypes } = await import('../../dist/rig/config/compile-board-types.js');
+  await compileBoardTypes();
+}
 removeOrphans(new Set(sources.map((file) => file.replace(/\.ts$/, '.js'))));
 markBuilt(before);
 

@@ -23,12 +23,14 @@ export function sourceFiles() {
 
 /** What the build compiles beside the sources. */
 function boardFiles() {
-  return ['rig/boards', 'rig/profiles'].flatMap((folder) =>
-    readdirSync(join(root, folder))
-      .filter((name) => name.endsWith('.yaml'))
-      .sort()
-      .map((name) => join(folder, name)),
-  );
+  return ['rig/boards', 'rig/profiles']
+    .filter((folder) => existsSync(join(root, folder)))
+    .flatMap((folder) =>
+      readdirSync(join(root, folder))
+        .filter((name) => name.endsWith('.yaml'))
+        .sort()
+        .map((name) => join(folder, name)),
+    );
 }
 
 /** Changes when a source is added, removed or written, or the way they are compiled changes. */

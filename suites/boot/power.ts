@@ -1,5 +1,5 @@
+import type { AddTest } from '../../rig/mod.js';
 import { RigError, type TestContext } from '../../rig/mod.js';
-import type { AddTest } from '../add-test.js';
 import { mountAt } from '../facts/mounts.js';
 import { parseUptime } from '../facts/uptime.js';
 import { readLayout } from './layout.js';

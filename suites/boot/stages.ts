@@ -1,5 +1,4 @@
-import type { Board, BootRecord, TestContext } from '../../rig/mod.js';
-import type { AddTest } from '../add-test.js';
+import type { AddTest, Board, BootRecord, TestContext } from '../../rig/mod.js';
 
 type Stage = BootRecord['stages'][number]['stage'];
 

@@ -1,5 +1,4 @@
-import type { TestContext } from '../../rig/mod.js';
-import type { AddTest } from '../add-test.js';
+import type { AddTest, TestContext } from '../../rig/mod.js';
 import { filesystemOf, Marks } from './marks.js';
 
 /** The Filesystem Hierarchy Standard 3.0 has /run empty after a boot; with a read-only root /tmp can only be the same. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import type { AddTest } from '../../rig/mod.js';
 import { type Board, RigError, type TestContext } from '../../rig/mod.js';
-import type { AddTest } from '../add-test.js';
 import { mountAt, mountsCommand, parseMounts } from '../facts/mounts.js';
 import { ask, quoted } from '../facts/sections.js';
 import { type Layout, readLayout } from './layout.js';

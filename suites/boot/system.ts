@@ -1,5 +1,4 @@
-import type { TestContext } from '../../rig/mod.js';
-import type { AddTest } from '../add-test.js';
+import type { AddTest, TestContext } from '../../rig/mod.js';
 import { kernelLogCommand, parseKernelLog, warningLevel } from '../facts/kernel-log.js';
 import { parseOsRelease } from '../facts/os-release.js';
 import { parseUptime } from '../facts/uptime.js';

@@ -1,6 +1,7 @@
+import type { AddTest } from '../../rig/mod.js';
 import { type Board, RigError, type TestContext } from '../../rig/mod.js';
-import type { AddTest } from '../add-test.js';
-import { consolesCommand, consoleUsers, processesCommand } from '../facts/consoles.js';
+import { consolesCommand, consoleUsers } from '../facts/consoles.js';
+import { processesCommand } from '../facts/processes.js';
 import { ask } from '../facts/sections.js';
 import { textAfterKernel } from './serial-text.js';
 

@@ -13,6 +13,8 @@ export interface InterfaceAddress {
   readonly address: string;
   readonly prefixBits: number;
   readonly scope: string;
+  /** It ends at a time unless it is renewed, as an address with a lease does. */
+  readonly isDynamic: boolean;
 }
 
 /** @throws RigError `facts.unreadable` unless `text` has the form of /proc/net/route (Linux, net/ipv4/fib_trie.c) */
@@ -47,11 +49,12 @@ export function parseAddresses(text: string): readonly InterfaceAddress[] {
   for (const line of text.split('\n')) {
     const heading = /^\d+: ([^:@\s]+)/.exec(line);
     if (heading) current = heading[1];
-    const inet = /^\s+inet (\d+\.\d+\.\d+\.\d+)\/(\d+) .*\bscope (\S+)/.exec(line);
+    const inet = /^\s+inet (\d+\.\d+\.\d+\.\d+)\/(\d+) .*\bscope (\S+)(.*)$/.exec(line);
     if (!inet) continue;
     if (current === undefined) throw unreadable('the addresses', text, 'an address belongs to no interface');
-    const [, address = '', prefix = '', scope = ''] = inet;
-    addresses.push({ interface: current, address, prefixBits: Number(prefix), scope });
+    const [, address = '', prefix = '', scope = '', flags = ''] = inet;
+    const isDynamic = flags.split(' ').includes('dynamic');
+    addresses.push({ interface: current, address, prefixBits: Number(prefix), scope, isDynamic });
   }
   if (current === undefined) throw unreadable('the addresses', text, 'there is no interface');
   return addresses;

@@ -1,8 +1,9 @@
-import type { TestContext } from '../../rig/mod.js';
-import type { AddTest } from '../add-test.js';
+import type { AddTest, TestContext } from '../../rig/mod.js';
 import { sameNetwork } from '../facts/network.js';
+import { processesCommand } from '../facts/processes.js';
 import { quoted } from '../facts/sections.js';
 import { cutLink, restoreLink } from './cable.js';
+import { isLeased } from './dhcp.js';
 import { askNameServer, hostNameServerAnswers } from './dns.js';
 import { isReachable, readStatus, requireUplink } from './status.js';
 
@@ -46,6 +47,8 @@ export function addressTests(test: AddTest): void {
     const shown = (addresses: typeof own) => addresses.map(({ address }) => address).sort();
     t.same(shown(back.own), shown(own), 'it has the same address again');
     t.equal(back.route.gateway, route.gateway, 'and the same gateway');
+    const processes = await t.step('Look for the lease', () => t.board.shell.text(processesCommand));
+    t.ok(isLeased(back.own, processes), 'the address has an end, or a DHCP client keeps it');
   });
 
   test('name servers answer', { tier: 'smoke' }, async (t: TestContext) => {

@@ -26,7 +26,7 @@ export async function askNameServer(
  */
 export function isNameServerAnswer(text: string): boolean {
   if (
-    /timed out|no servers could be reached|connection refused|no response|bad address|not reachable/i.test(
+    /^nslookup: (bind|connect|socket|send|write|recv)\b|timed out|no servers could be reached|connection refused|no response|bad address|not reachable/im.test(
       text,
     )
   )

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Board, TestContext } from '../../rig/mod.js';
-import type { AddTest } from '../add-test.js';
+import type { AddTest, Board, TestContext } from '../../rig/mod.js';
 import { mountAt, mountsCommand, parseMounts } from '../facts/mounts.js';
 import { ask, quoted } from '../facts/sections.js';
 import { unreadable } from '../facts/unreadable.js';

@@ -1,5 +1,4 @@
-import type { TestContext } from '../../rig/mod.js';
-import type { AddTest } from '../add-test.js';
+import type { AddTest, TestContext } from '../../rig/mod.js';
 import { cutLink, restoreLink } from './cable.js';
 import { readCarrier, readStatus, requireUplink } from './status.js';
 

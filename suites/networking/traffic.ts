@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Board, TestContext } from '../../rig/mod.js';
-import type { AddTest } from '../add-test.js';
+import type { AddTest, Board, TestContext } from '../../rig/mod.js';
 import { quoted } from '../facts/sections.js';
 
 const answerMs = 10_000;

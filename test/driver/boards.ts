@@ -8,7 +8,17 @@ import type { VerdictCounts } from '../../rig/contracts/verdict.js';
 import type { Totals } from './print.js';
 
 /** The suites of a pull request, on both virtual boards, through the command that a person uses. */
-const command = ['run', 'boot', 'networking', '--board', 'virt-arm64', '--board', 'virt-x86-64'];
+const command = [
+  'run',
+  'boot',
+  'networking',
+  '--board',
+  'virt-arm64',
+  '--board',
+  'virt-x86-64',
+  '--jobs',
+  '2',
+];
 
 /** Runs them, showing what the command shows, and counts the verdicts that it left in its run folder. */
 export async function runBoardSuites(

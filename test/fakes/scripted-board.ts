@@ -1,8 +1,9 @@
-import type { BoardConfig, DeviceProfile, Image } from '../../rig/contracts/board.js';
+import type { BoardConfig, Image } from '../../rig/contracts/board.js';
 import type { MediumState, PowerState } from '../../rig/contracts/capabilities.js';
 import { RigError } from '../../rig/contracts/errors.js';
 import type { BootRecord, Console, Shell, ShellResult } from '../../rig/contracts/suite.js';
 import type { ManagedBoard } from '../../rig/core/runner/managed-board.js';
+import { bareProfile } from './bare-profile.js';
 
 /** What a scripted board is told to do wrong. */
 export interface Script {
@@ -12,18 +13,6 @@ export interface Script {
   /** Answers of the shell by command; `hang` never settles by itself. */
   readonly shell?: (command: string) => ShellResult | 'hang' | RigError;
 }
-
-export const profile: DeviceProfile = {
-  name: 'test',
-  ssh: { port: 22222, user: 'root' },
-  partitions: [],
-  roots: [],
-  mounts: { boot: '/mnt/boot', state: '/mnt/state', data: '/mnt/data' },
-  osRelease: {},
-  consoleLogin: { dev: true, prod: false },
-  passwordlessRoot: { dev: true, prod: false },
-  knownKernelWarnings: [],
-};
 
 export function boardConfig(name = 'b1'): BoardConfig {
   return {
@@ -39,7 +28,7 @@ export function boardConfig(name = 'b1'): BoardConfig {
       inventory: {},
       budgetsMs: { shell: 1000 },
     },
-    profile,
+    profile: bareProfile,
     labels: [],
     drivers: {},
   };
@@ -51,7 +40,7 @@ export class ScriptedBoard implements ManagedBoard {
   readonly config: BoardConfig;
   readonly name: string;
   readonly type: BoardConfig['type'];
-  readonly profile = profile;
+  readonly profile = bareProfile;
   readonly epochs = 1;
   boots = 0;
   image: Image | undefined;

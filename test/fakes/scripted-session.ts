@@ -3,7 +3,7 @@ import type { PowerState } from '../../rig/contracts/capabilities.js';
 import type { DeviceEvent } from '../../rig/contracts/driver.js';
 import type { BoardSession, ConsoleReader, SessionConsole } from '../../rig/contracts/session.js';
 import type { ShellResult } from '../../rig/contracts/suite.js';
-import { profile } from './scripted-board.js';
+import { bareProfile } from './bare-profile.js';
 
 /** What a scripted device says and does. */
 export interface DeviceScript {
@@ -31,7 +31,7 @@ export function consoleBoard(name: string, { prompt = true } = {}): BoardConfig 
       inventory: {},
       budgetsMs: { shell: 10_000 },
     },
-    profile,
+    profile: bareProfile,
     labels: [],
     drivers: {},
   };

@@ -62,15 +62,6 @@ export class ImageCopy implements AsyncDisposable {
       throw new Error(`Cannot write ${file}`);
   }
 
-  async removeFromRoot(file: string): Promise<void> {
-    const place = this.#inside('resin-rootA');
-    const names = async () => tool('debugfs', '-R', `ls -p ${file.replace(/\/[^/]*$/, '')}`, place);
-    const entry = `/${file.split('/').at(-1)}/`;
-    if (!(await names()).includes(entry)) throw new Error(`${file} is not there`);
-    await tool('debugfs', '-w', '-R', `rm ${file}`, place);
-    if ((await names()).includes(entry)) throw new Error(`Cannot remove ${file}`);
-  }
-
   /** Replaces `from` by `to` in the script that U-Boot runs from the boot partition. */
   async editBootScript(from: string | RegExp, to: string): Promise<void> {
     const place = `${this.path}@@${this.#partition('resin-boot').startBytes}`;

@@ -13,7 +13,10 @@ export interface Mutation {
   /** Time to a shell where it is known that none will come; default: the board type's. */
   readonly shellBudget?: string;
   readonly apply: (image: ImageCopy) => Promise<void>;
-  /** `suite/test` and what its error's message says, for each test that must fail with blame board. The rest must pass. */
+  /**
+   * `suite/test`, for each test that must fail with blame board, and what it must say: the step that failed, where it was one,
+   * and the error's message, as in `Reboot: the boot id …`. Every other test that ran must pass.
+   */
   readonly fails: Readonly<Record<string, RegExp>>;
   /** `suite/test` that must be blocked. */
   readonly blocks?: readonly string[];

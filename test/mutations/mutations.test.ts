@@ -6,7 +6,6 @@ import { packageRoot } from '../../rig/config/package.js';
 import { runMutation } from './run-mutation.js';
 import { mutations } from './table.js';
 
-t.setTimeout(0);
 const abort = new AbortController();
 process.once('SIGTERM', () => abort.abort(new Error('SIGTERM')));
 

@@ -68,7 +68,8 @@ export function judge(
     unseen.delete(name);
     const reason = mutation.fails[name];
     const wanted = reason ? 'failed' : mutation.blocks?.includes(name) ? 'blocked' : 'passed';
-    const message = test.attempts.at(-1)?.error?.message ?? '';
+    const step = test.attempts.at(-1)?.steps.find(({ ok }) => !ok);
+    const message = `${step ? `${step.name}: ` : ''}${test.attempts.at(-1)?.error?.message ?? ''}`;
     const blame = test.attempts.at(-1)?.error?.blame;
     // A skip is no pass, but here it is not about the board: the variant that the test wants is not the copy's.
     if (test.verdict !== wanted && !(wanted === 'passed' && test.verdict === 'skipped'))

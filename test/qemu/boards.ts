@@ -6,6 +6,7 @@ import type { BoardConfig, MachineSpec } from '../../rig/contracts/board.js';
 import type { Device, DeviceEvent } from '../../rig/contracts/driver.js';
 import { readProcessStat } from '../../rig/lifetime/process-stat.js';
 import type { DeviceMaker } from '../conformance/device.js';
+import { bareProfile } from '../fakes/bare-profile.js';
 
 /** U-Boot alone on arm64: at its prompt after 0.3 CPU seconds. */
 export const uBootMachine: MachineSpec = {
@@ -40,18 +41,7 @@ export function boardConfig(name: string, machine: MachineSpec = uBootMachine): 
     inventory: {},
     budgetsMs: { shell: 20_000 },
   };
-  const profile = {
-    name: 'none',
-    ssh: { port: 22222, user: 'root' },
-    partitions: [],
-    roots: [],
-    mounts: { boot: '/boot', state: '/state', data: '/data' },
-    osRelease: {},
-    consoleLogin: { dev: true, prod: false },
-    passwordlessRoot: { dev: true, prod: false },
-    knownKernelWarnings: [],
-  };
-  return { name, type, profile, labels: [], drivers: {} };
+  return { name, type, profile: bareProfile, labels: [], drivers: {} };
 }
 
 let root: string | undefined;

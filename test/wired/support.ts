@@ -7,6 +7,7 @@ import type { ConsoleLine } from '../../rig/contracts/capabilities.js';
 import type { Device, DeviceEvent, Driver, DriverContext } from '../../rig/contracts/driver.js';
 import { RigError } from '../../rig/contracts/errors.js';
 import { pollUntil } from '../../rig/lifetime/poll.js';
+import { bareProfile } from '../fakes/bare-profile.js';
 
 export const patienceMs = 20_000;
 
@@ -23,17 +24,7 @@ export const board: BoardConfig = {
     inventory: {},
     budgetsMs: { shell: 1_000 },
   },
-  profile: {
-    name: 'bare',
-    ssh: { port: 22, user: 'root' },
-    partitions: [],
-    roots: [],
-    mounts: { boot: '/boot', state: '/var', data: '/var' },
-    osRelease: {},
-    consoleLogin: { dev: true, prod: true },
-    passwordlessRoot: { dev: true, prod: true },
-    knownKernelWarnings: [],
-  },
+  profile: bareProfile,
   labels: [],
   drivers: {},
 };

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path';
-import { buildImage } from '../../../qemu/image/build.js';
 import { copyImage } from '../../../qemu/image/copy.js';
 import { type ImageFacts, inspectImage } from '../../../qemu/image/inspect.js';
 import { cacheDir } from '../../config/folders.js';
 import { RigError } from '../../contracts/errors.js';
 import { exitCodes } from '../../contracts/verdict.js';
+import { buildReferenceImage } from '../build-image.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { referenceVersion } from '../image-ref.js';
 
@@ -17,7 +17,7 @@ export async function build({ args, options }: CommandInput, io: CommandIo): Pro
     version: String(options.imageVersion ?? referenceVersion),
   } as const;
   const startedMs = performance.now();
-  const built = await buildImage(request, {
+  const built = await buildReferenceImage(request, {
     cacheDir: cacheDir(io.env),
     noCache: options.cache === false,
     refresh: options.refresh === true,

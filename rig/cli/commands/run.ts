@@ -10,6 +10,7 @@ import { assertSafeRegExp } from '../../pattern/safe-regexp.js';
 import { parseDurationMs } from '../../schema/units.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { openLab } from '../open-lab.js';
+import { loadDrivers } from '../registry.js';
 import type { RunRequest } from '../run-request.js';
 import { builtInSuites, loadSuites } from '../suite-loader.js';
 
@@ -32,6 +33,7 @@ async function readRequest(input: CommandInput, io: CommandIo): Promise<RunReque
   const [names = []] = input.args as [string[] | undefined];
   const lab = await openLab(input, io);
   const boards = chooseBoards(lab, (options.board as string[] | undefined) ?? []);
+  if (options.list !== true) await loadDrivers(boards);
   const suites = await loadSuites(names.length > 0 ? names : builtInSuites(), io.cwd);
   const plans = planBoards(boards, suites, options);
   const duration = options.deadline as string | undefined;

@@ -78,6 +78,7 @@ export class BoardControl implements ManagedBoard {
     circuit.onCut = () => this.#shells.disconnect();
     ends.defer(() => this.#shells.disconnect());
     ends.use(session.onEvent((event) => circuit.deviceEvent(event)));
+    if (session.capabilities.power) ends.defer(() => this.#powerOffAtLast());
   }
 
   /** Opens the console of `session`'s board and takes the session over: it ends with this board. */
@@ -197,6 +198,18 @@ export class BoardControl implements ManagedBoard {
 
   get #bootable(): Bootable {
     return { circuit: this.#circuit, shells: this.#shells, power: this.power };
+  }
+
+  /** While the run still listens, so that its record ends with the board off; also where the session lives on. */
+  async #powerOffAtLast(): Promise<void> {
+    try {
+      await this.power.off();
+    } catch (error) {
+      // The end of the session tries again, and tells.
+      const why = error instanceof Error ? error.message : String(error);
+      const message = `Cannot power the board off at the end: ${why}`;
+      this.#circuit.emit({ type: 'log', level: 'warning', board: this.name, message });
+    }
   }
 
   #address(): Address {

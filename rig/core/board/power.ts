@@ -18,6 +18,8 @@ export function boardPower(circuit: Circuit): Board['power'] {
     circuit.onCut();
     // Power must come off even when the test that used the board is over or the board is in trouble.
     await circuit.trouble.expecting(() => device().off(options));
+    // What ailed the board ended with its power; its link and medium are the rig's again.
+    circuit.trouble.clear();
   };
   return {
     on,

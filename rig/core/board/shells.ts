@@ -29,7 +29,7 @@ export interface Shells {
 }
 
 /** How long `answers` waits for a board that may be dead. */
-const answerMs = 5_000;
+const answerMs = 3_000;
 
 /** The ways to run a command on a board that is there. */
 export class BoardShells implements Shells {

@@ -2,7 +2,7 @@ import type { RigError } from '../../contracts/errors.js';
 
 /**
  * What ends every call on a board at once: a panic, the end of QEMU, an unplugged adapter, power that went away by
- * itself. It holds until the board is powered on again.
+ * itself. It holds until the board's power is switched.
  */
 export class Trouble {
   #controller = new AbortController();

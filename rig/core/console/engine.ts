@@ -1,3 +1,4 @@
+// Long because matching, epochs, panics and resets share one position in the text: apart, each would hand it to the others.
 import type { Cancellable } from '../../contracts/capabilities.js';
 import type { RigError } from '../../contracts/errors.js';
 import type { Console, ConsoleMark, ConsoleMatch, WaitOptions } from '../../contracts/suite.js';

@@ -59,7 +59,7 @@ export function timeoutError({ action, code, timeoutMs, evidence, facts, tail }:
   const shown =
     tail === '' ? 'It printed nothing since it was last powered on or reset.' : `Its last lines:\n${tail}`;
   const data: Record<string, Json> = { ...evidence, ...facts };
-  return new RigError(`${action} within ${Math.round(timeoutMs)} ms. ${shown}`, {
+  return new RigError(`${action} within ${Math.round(timeoutMs)} ms.\n${shown}`, {
     code,
     blame,
     hint,

@@ -7,7 +7,7 @@ interface About {
 
 export function panicked(line: string, { board, tail }: About): RigError {
   return new RigError(
-    `The kernel of ${board} died: ${JSON.stringify(line)}. The console's last lines:\n${tail}`,
+    `The kernel of ${board} died: ${JSON.stringify(line)}.\nThe console's last lines:\n${tail}`,
     {
       code: 'console.panic',
       blame: 'board',
@@ -19,7 +19,7 @@ export function panicked(line: string, { board, tail }: About): RigError {
 
 export function unexpectedReset(how: string, { board, tail }: About): RigError {
   return new RigError(
-    `${board} was reset while the console was awaited. ${how} The last lines before it:\n${tail}`,
+    `${board} was reset while the console was awaited. ${how}\nThe last lines before it:\n${tail}`,
     {
       code: 'console.unexpected-reset',
       blame: 'board',

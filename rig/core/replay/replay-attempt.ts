@@ -110,6 +110,8 @@ export async function replayAttempt(
     speed: options.speed,
     ...(options.signal ? { signal: options.signal } : {}),
   });
+  // Nobody moves the clock from here on, so nothing may wait for the board any more.
+  for (const { session } of replayed) session.end();
   const { diverged } = state;
   return { outcome, happenings, notes: notesOf(replayed, options), ...(diverged ? { diverged } : {}) };
 }

@@ -77,6 +77,12 @@ export class ReplayedSession implements BoardSession {
     this.#device({ kind: 'lost', error });
   }
 
+  /** The replay is over: what the rig still does to leave the board off is not the suite's, and no record answers it. */
+  end(): void {
+    this.playback.stop();
+    this.#power = 'off';
+  }
+
   async cpuSeconds(): Promise<undefined> {
     return undefined;
   }
@@ -143,6 +149,11 @@ export class ReplayedSession implements BoardSession {
         provision: async () => {},
         read: () => nothing('read its medium'),
         keep: () => nothing('copy its medium'),
+      },
+      snapshots: {
+        key: () => nothing('what a snapshot of it depends on'),
+        save: () => nothing('save a snapshot'),
+        restore: () => nothing('go back to a snapshot'),
       },
     };
     return Object.fromEntries(

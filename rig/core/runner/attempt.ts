@@ -4,11 +4,13 @@ import type { EventBody, TestPlace } from '../../contracts/events.js';
 import type { Board, TestContext } from '../../contracts/suite.js';
 import type { Verdict } from '../../contracts/verdict.js';
 import { abortable } from '../../lifetime/abortable.js';
+import { longestTimerMs } from '../../lifetime/deadline.js';
 import { RequirementFailed, tapAssertions } from './assertions.js';
 import { eventually } from './eventually.js';
 import { Guard } from './guard.js';
 import { TestHostServices } from './host-services.js';
 import type { PlannedTest } from './plan.js';
+import { markTold } from './told.js';
 
 /** After its time is over a body has this long to stop by itself; then its handles are revoked. */
 const graceMs = 2_000;
@@ -104,8 +106,15 @@ export async function runAttempt(planned: PlannedTest, options: AttemptOptions):
     skip: (reason) => {
       throw new Skipped(reason);
     },
-    eventually: (what, condition, waitOptions) =>
-      eventually(what, condition, { ...waitOptions, scale: options.scale, signal }),
+    eventually: async (what, condition, waitOptions) => {
+      // Under way also between two looks: a deadline that falls there has waited for the board.
+      const leave = guard.enter(`eventually(${JSON.stringify(what)})`);
+      try {
+        return await eventually(what, condition, { ...waitOptions, scale: options.scale, signal });
+      } finally {
+        leave();
+      }
+    },
   };
 
   const deadline = startDeadline(planned, guard, over, options.scale);
@@ -153,6 +162,7 @@ function judge(
 ): AttemptOutcome {
   if (first === undefined) return { verdict: 'passed' };
   if (first !== 'assertion') {
+    markTold(first.error);
     const error = toErrorRecord(first.error, 'suite');
     return { verdict: error.blame === 'board' ? 'failed' : 'errored', error };
   }
@@ -176,26 +186,31 @@ function startDeadline(
 ): { stop(): void } {
   const ms = planned.test.options.deadlineMs * scale;
   const due = performance.now() + ms;
-  const timer = setTimeout(() => {
-    const lateMs = Math.round(performance.now() - due);
-    const waiting = guard.pending.filter((call) => !call.startsWith('step '));
-    const step = guard.pending.findLast((call) => call.startsWith('step '));
-    over.abort(
-      new RigError(
-        `Test "${planned.test.name}" was not done within ${Math.round(ms)} ms${step ? `, in ${step}` : ''}: ` +
-          (waiting.length > 0 ? `it waited for ${waiting.join(', ')}` : 'it waited for nothing of the board'),
-        {
-          code: 'test.deadline',
-          blame: lateMs > stalledMs ? 'rig' : waiting.length > 0 ? 'board' : 'suite',
-          hint:
-            waiting.length > 0
-              ? 'The board did not do in time what the test waited for; give the test a longer deadlineMs if it may take longer.'
-              : 'The body itself did not end: look for a loop or a promise that never settles.',
-          evidence: { waitingFor: [...waiting], timerLateMs: lateMs },
-        },
-      ),
-    );
-  }, ms);
+  const timer = setTimeout(
+    () => {
+      const lateMs = Math.round(performance.now() - due);
+      const waiting = guard.pending.filter((call) => !call.startsWith('step '));
+      const step = guard.pending.findLast((call) => call.startsWith('step '));
+      over.abort(
+        new RigError(
+          `Test "${planned.test.name}" was not done within ${Math.round(ms)} ms${step ? `, in ${step}` : ''}: ` +
+            (waiting.length > 0
+              ? `it waited for ${waiting.join(', ')}`
+              : 'it waited for nothing of the board'),
+          {
+            code: 'test.deadline',
+            blame: lateMs > stalledMs ? 'rig' : waiting.length > 0 ? 'board' : 'suite',
+            hint:
+              waiting.length > 0
+                ? 'The board did not do in time what the test waited for; give the test a longer deadlineMs if it may take longer.'
+                : 'The body itself did not end: look for a loop or a promise that never settles.',
+            evidence: { waitingFor: [...waiting], timerLateMs: lateMs },
+          },
+        ),
+      );
+    },
+    Math.min(ms, longestTimerMs),
+  );
   return { stop: () => clearTimeout(timer) };
 }
 

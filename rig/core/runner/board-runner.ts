@@ -5,17 +5,19 @@ import type { Verdict } from '../../contracts/verdict.js';
 import { type AttemptOutcome, runAttempt } from './attempt.js';
 import { gatherEvidence } from './evidence.js';
 import type { ManagedBoard } from './managed-board.js';
+import { finalVerdict, firstLine, type Outcome, outcomeOf, reasonOf } from './outcome.js';
 import type { BoardPlan, PlannedTest } from './plan.js';
 import { type BoardState, leave, reach, recover, unknownState, type Wanted } from './start-state.js';
 
 export interface BoardRunnerOptions {
-  readonly openBoard: (config: BoardConfig) => Promise<ManagedBoard>;
+  /** `signal` ends it with the run, also while it waits for a board that somebody else has. */
+  readonly openBoard: (config: BoardConfig, wanted: { signal: AbortSignal }) => Promise<ManagedBoard>;
   /** Further boards of the same type for tests that need several; the reason when there are not enough. */
   readonly siblings: (config: BoardConfig, count: number) => readonly BoardConfig[] | string;
   /** The image of a variant; a string is the reason why there is none. */
   readonly image: (
     config: BoardConfig,
-    variant: 'dev' | 'prod' | undefined,
+    wanted: { variant: 'dev' | 'prod' | undefined; signal: AbortSignal },
   ) => Promise<Image | undefined | string>;
   readonly emit: (event: EventBody) => void;
   readonly evidenceFile: (place: TestPlace, name: string) => Promise<{ path: string; relative: string }>;
@@ -24,6 +26,14 @@ export interface BoardRunnerOptions {
   readonly scale: (config: BoardConfig) => number;
   readonly keepOnFailure: boolean;
   readonly signal: AbortSignal;
+}
+
+/** What became of a plan. */
+export interface BoardResult {
+  /** The final verdict of each test, in the order of the plan. */
+  readonly verdicts: readonly Verdict[];
+  /** What kept a board from being closed; the verdicts stand all the same. */
+  readonly errors: readonly unknown[];
 }
 
 interface Opened {
@@ -45,29 +55,25 @@ export class BoardRunner {
     this.#options = options;
   }
 
-  /** @returns the final verdict of each test, in the order of the plan. Rejects only when a board cannot be closed. */
-  async run(): Promise<readonly Verdict[]> {
+  /** Never rejects. */
+  async run(): Promise<BoardResult> {
     const verdicts: Verdict[] = [];
     let suite: string | undefined;
-    try {
-      for (const planned of this.#plan.tests) {
-        if (planned.suite.name !== suite) {
-          this.#endSuite(suite);
-          suite = planned.suite.name;
-          this.#options.emit({
-            type: 'suite.start',
-            suite,
-            board: this.#plan.board.name,
-            tests: this.#plan.tests.filter((other) => other.suite === planned.suite).length,
-          });
-        }
-        verdicts.push(await this.#runTest(planned));
+    for (const planned of this.#plan.tests) {
+      if (planned.suite.name !== suite) {
+        this.#endSuite(suite);
+        suite = planned.suite.name;
+        this.#options.emit({
+          type: 'suite.start',
+          suite,
+          board: this.#plan.board.name,
+          tests: this.#plan.tests.filter((other) => other.suite === planned.suite).length,
+        });
       }
-      this.#endSuite(suite);
-    } finally {
-      await this.#close();
+      verdicts.push(await this.#runTest(planned));
     }
-    return verdicts;
+    this.#endSuite(suite);
+    return { verdicts, errors: await this.#close() };
   }
 
   #endSuite(suite: string | undefined): void {
@@ -75,7 +81,7 @@ export class BoardRunner {
   }
 
   async #runTest(planned: PlannedTest): Promise<Verdict> {
-    let previous: Verdict | undefined;
+    const earlier: Verdict[] = [];
     for (let attempt = 1; ; attempt += 1) {
       const place: TestPlace = { id: planned.id, board: this.#plan.board.name, attempt };
       const began = performance.now();
@@ -87,12 +93,17 @@ export class BoardRunner {
         deadlineMs: Math.round(planned.test.options.deadlineMs * this.#options.scale(this.#plan.board)),
         from: planned.test.options.from,
       });
-      const outcome = await this.#attempt(planned, place);
+      // A test that began always ends, and the next one has its turn, whatever is wrong with this one.
+      const outcome = await this.#attempt(planned, place).catch((error: unknown) =>
+        outcomeOf(toErrorRecord(error)),
+      );
       const bad = outcome.verdict === 'failed' || outcome.verdict === 'errored';
       const again =
-        bad && attempt <= this.#options.retries && !this.#options.signal.aborted && !this.#brokenBy();
-      const final: Verdict =
-        previous !== undefined && outcome.verdict === 'passed' ? 'flaky' : outcome.verdict;
+        bad &&
+        attempt <= this.#options.retries &&
+        !this.#options.signal.aborted &&
+        !this.#brokenBy(planned.test.options.boards);
+      const final = finalVerdict(earlier, outcome.verdict);
       this.#options.emit({
         type: 'test.end',
         ...place,
@@ -105,7 +116,7 @@ export class BoardRunner {
         ...(outcome.error === undefined ? {} : { error: outcome.error }),
       });
       if (!again) return final;
-      previous = outcome.verdict;
+      earlier.push(outcome.verdict);
     }
   }
 
@@ -113,12 +124,12 @@ export class BoardRunner {
     const { signal } = this.#options;
     if (planned.skip !== undefined) return { verdict: 'skipped', reason: planned.skip };
     if (signal.aborted) return { verdict: 'blocked', reason: reasonOf(signal) };
-    const broken = this.#brokenBy();
+    const broken = this.#brokenBy(planned.test.options.boards);
     if (broken)
       return {
         verdict: 'blocked',
-        reason: `the board is broken: ${firstLine(broken.message)}`,
-        error: broken,
+        reason: `${broken.board === undefined ? 'the board' : broken.board} is broken: ${firstLine(broken.error.message)}`,
+        error: broken.error,
       };
 
     const image = await this.#image(planned);
@@ -144,6 +155,7 @@ export class BoardRunner {
 
   async #body(planned: PlannedTest, place: TestPlace, opened: readonly Opened[]): Promise<AttemptOutcome> {
     const { emit, scale, signal } = this.#options;
+    const bootsBefore = opened.map((one) => one.board.boots);
     emit({ type: 'test.body', ...place, phase: 'begin' });
     const outcome = await runAttempt(planned, {
       place,
@@ -157,9 +169,10 @@ export class BoardRunner {
       },
     });
     emit({ type: 'test.body', ...place, phase: 'end' });
-    for (const one of opened) {
+    const passed = outcome.verdict === 'passed' || outcome.verdict === 'skipped';
+    for (const [index, one] of opened.entries()) {
       one.board.useSignal(signal);
-      leave(one.state, planned.test.options, outcome.verdict === 'passed' || outcome.verdict === 'skipped');
+      leave(one.state, planned.test.options, { passed, booted: one.board.boots !== bootsBefore[index] });
     }
     return outcome;
   }
@@ -195,13 +208,19 @@ export class BoardRunner {
     this.#options.emit({ type: 'board.broken', board: one.board.name, error });
   }
 
-  #brokenBy(): ErrorRecord | undefined {
-    return this.#openError ?? this.#opened[0]?.broken;
+  /** Why a test of so many boards cannot run; `board` is named when it is not the plan's own. */
+  #brokenBy(boards: number): { error: ErrorRecord; board?: string } | undefined {
+    if (this.#openError) return { error: this.#openError };
+    const [own, ...others] = this.#opened.slice(0, boards);
+    if (own?.broken) return { error: own.broken };
+    const other = others.find((one) => one.broken !== undefined);
+    return other?.broken && { error: other.broken, board: other.board.name };
   }
 
   async #image(planned: PlannedTest): Promise<{ image: Image | undefined } | string | RigError> {
     try {
-      const image = await this.#options.image(this.#plan.board, planned.test.options.variant);
+      const { variant } = planned.test.options;
+      const image = await this.#options.image(this.#plan.board, { variant, signal: this.#options.signal });
       return typeof image === 'string' ? image : { image };
     } catch (error) {
       if (error instanceof RigError) return error;
@@ -216,7 +235,7 @@ export class BoardRunner {
     if (typeof others === 'string') return others;
     for (const config of [this.#plan.board, ...others].slice(this.#opened.length)) {
       try {
-        const board = await this.#options.openBoard(config);
+        const board = await this.#options.openBoard(config, { signal: this.#options.signal });
         // Also what brings it to the first start state ends with the run.
         board.useSignal(this.#options.signal);
         this.#opened.push({ board, state: unknownState() });
@@ -240,11 +259,13 @@ export class BoardRunner {
         this.#options.evidenceFile(place, one === this.#opened[0] ? name : `${one.board.name}-${name}`),
       mask: this.#options.mask,
       keepMedium: this.#options.keepOnFailure,
+      signal: this.#options.signal,
     });
     one.state.running = 'doubtful';
   }
 
-  async #close(): Promise<void> {
+  /** @returns what went wrong with it */
+  async #close(): Promise<unknown[]> {
     const errors: unknown[] = [];
     for (const { board } of this.#opened.toReversed()) {
       const cpuSeconds = await board.cpuSeconds().catch(() => undefined);
@@ -260,27 +281,6 @@ export class BoardRunner {
         ...(cpuSeconds === undefined ? {} : { cpuSeconds }),
       });
     }
-    if (errors.length > 0)
-      throw errors.length === 1 ? errors[0] : new AggregateError(errors, 'Boards could not be closed');
+    return errors;
   }
-}
-
-interface Outcome {
-  readonly verdict: Verdict;
-  readonly error?: ErrorRecord;
-  readonly reason?: string;
-}
-
-function outcomeOf(error: ErrorRecord): Outcome {
-  return { verdict: error.blame === 'board' ? 'failed' : 'errored', error };
-}
-
-function reasonOf(signal: AbortSignal): string {
-  return signal.reason instanceof Error
-    ? firstLine(signal.reason.message)
-    : `the run was ended by ${String(signal.reason)}`;
-}
-
-function firstLine(text: string): string {
-  return text.split('\n')[0] ?? '';
 }

@@ -33,6 +33,8 @@ export interface EvidenceOptions {
   readonly mask: (text: string) => string;
   /** Also copy the medium. */
   readonly keepMedium: boolean;
+  /** When the run is to end, what has not been gathered yet is let go. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -40,7 +42,7 @@ export interface EvidenceOptions {
  * its logs, or from the medium when it is dead. Never rejects: evidence that cannot be had is said in a log event.
  */
 export async function gatherEvidence(board: ManagedBoard, options: EvidenceOptions): Promise<void> {
-  const { place, emit } = options;
+  const { place, emit, signal } = options;
   const keep = async (name: string, content: string | Uint8Array): Promise<void> => {
     const { path, relative } = await options.file(name);
     await writeFile(path, typeof content === 'string' ? options.mask(content) : content);
@@ -77,13 +79,13 @@ export async function gatherEvidence(board: ManagedBoard, options: EvidenceOptio
       // A shell that stopped answering will not answer the next question either.
       if (!asked) break;
     }
-  } else if (board.has('storage')) {
+  } else if (board.has('storage') && !signal.aborted) {
     await attempt('medium logs', async () => {
       if (board.has('power')) await board.power.off();
       for (const { name, text } of await readLogs(board)) await keep(name, text);
     });
   }
-  if (options.keepMedium && board.has('storage')) {
+  if (options.keepMedium && board.has('storage') && !signal.aborted) {
     await attempt('medium', async () => {
       if (board.has('power')) await board.power.off();
       const { path, relative } = await options.file('medium.img');

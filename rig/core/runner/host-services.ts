@@ -1,4 +1,3 @@
-import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { HostServices } from '../../contracts/suite.js';
 import { DisposalStack } from '../../lifetime/disposal-stack.js';
@@ -15,6 +14,7 @@ export class TestHostServices implements HostServices, AsyncDisposable {
 
   async serveHttp(body: string): ReturnType<HostServices['serveHttp']> {
     const requests: { path: string; from: string }[] = [];
+    const { createServer } = await import('node:http');
     const server = createServer((request, response) => {
       requests.push({ path: request.url ?? '', from: request.socket.remoteAddress ?? '' });
       response.writeHead(200, { 'content-type': 'text/plain', 'content-length': Buffer.byteLength(body) });

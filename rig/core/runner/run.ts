@@ -7,8 +7,10 @@ import {
   type Verdict,
   type VerdictCounts,
 } from '../../contracts/verdict.js';
+import { longestTimerMs } from '../../lifetime/deadline.js';
 import { BoardRunner, type BoardRunnerOptions } from './board-runner.js';
 import type { BoardPlan } from './plan.js';
+import { isTold } from './told.js';
 
 export interface RunOptions extends Omit<BoardRunnerOptions, 'signal'> {
   readonly plans: readonly BoardPlan[];
@@ -34,19 +36,20 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const timer =
     options.deadlineMs === undefined
       ? undefined
-      : setTimeout(() => over.abort(outOfTime(options.deadlineMs ?? 0)), options.deadlineMs);
+      : setTimeout(
+          () => over.abort(outOfTime(options.deadlineMs ?? 0)),
+          Math.min(options.deadlineMs, longestTimerMs),
+        );
   const errors: ErrorRecord[] = [];
-  const stray = watchStrayRejections(options.emit, errors);
+  const strays = watchStrayRejections(options.emit);
 
   const verdicts: Verdict[] = [];
   const waiting = [...options.plans];
   const worker = async (): Promise<void> => {
     for (let plan = waiting.shift(); plan; plan = waiting.shift()) {
-      try {
-        verdicts.push(...(await new BoardRunner(plan, { ...options, signal: over.signal }).run()));
-      } catch (error) {
-        errors.push(toErrorRecord(error));
-      }
+      const result = await new BoardRunner(plan, { ...options, signal: over.signal }).run();
+      verdicts.push(...result.verdicts);
+      errors.push(...result.errors.map((error) => toErrorRecord(error)));
     }
   };
   try {
@@ -54,8 +57,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
   } finally {
     clearTimeout(timer);
     options.signal.removeEventListener('abort', onSignal);
-    stray.stop();
   }
+  errors.push(...strays.end());
   const counts = countVerdicts(verdicts);
   const [error] = errors;
   const signalName = options.signal.aborted ? String(options.signal.reason) : undefined;
@@ -86,12 +89,17 @@ function isSignalName(name: string | undefined): name is 'SIGINT' | 'SIGTERM' | 
   return name === 'SIGINT' || name === 'SIGTERM' || name === 'SIGHUP';
 }
 
+/** What every call under way is ended with when a test or the run is: told with the test that it ended. */
+const ends: ReadonlySet<string> = new Set(['test.over', 'test.deadline', 'run.interrupted', 'run.deadline']);
+
 /**
  * A promise that a suite let go of may reject when its test is long over. Node would end the process at once, with
- * the boards on; so it is an error of the run instead.
+ * the boards on; so it is an error of the run instead, unless it is only the consequence of what a verdict names.
  */
-function watchStrayRejections(emit: (event: EventBody) => void, errors: ErrorRecord[]): { stop(): void } {
+function watchStrayRejections(emit: (event: EventBody) => void): { end(): ErrorRecord[] } {
+  const strays: { reason: unknown; error: ErrorRecord }[] = [];
   const onRejection = (reason: unknown): void => {
+    if (reason instanceof RigError && ends.has(reason.code)) return;
     const error = toErrorRecord(
       new RigError(
         `A promise that nobody awaited was rejected: ${reason instanceof Error ? reason.message : String(reason)}`,
@@ -103,11 +111,16 @@ function watchStrayRejections(emit: (event: EventBody) => void, errors: ErrorRec
         },
       ),
     );
-    errors.push(error);
+    strays.push({ reason, error });
     emit({ type: 'log', level: 'warning', message: error.message });
   };
   process.on('unhandledRejection', onRejection);
-  return { stop: () => process.off('unhandledRejection', onRejection) };
+  return {
+    end: () => {
+      process.off('unhandledRejection', onRejection);
+      return strays.filter(({ reason }) => !isTold(reason)).map(({ error }) => error);
+    },
+  };
 }
 
 function interrupted(signal: string): RigError {

@@ -55,9 +55,13 @@ export async function recover(board: ManagedBoard, state: BoardState, wanted: Wa
   await reach(board, state, wanted);
 }
 
-/** Tells what a test that began in `from` leaves behind. */
-export function leave(state: BoardState, test: { from: StartState; dirties: Dirt }, passed: boolean): void {
-  if (test.from !== 'any' || state.running !== 'off')
+/** Tells what a test that began in `from` leaves behind; `booted`: its body powered the board on. */
+export function leave(
+  state: BoardState,
+  test: { from: StartState; dirties: Dirt },
+  { passed, booted }: { passed: boolean; booted: boolean },
+): void {
+  if (test.from !== 'any' || state.running !== 'off' || booted)
     state.medium = state.medium === 'fresh' ? 'used' : state.medium;
   if (test.dirties !== 'nothing') state.dirt.add(test.dirties);
   // A test from power-off may end in any stage; one that failed may have ended anywhere.

@@ -1,15 +1,18 @@
+import { resolve } from 'node:path';
 import type { BoardConfig } from '../../contracts/board.js';
 import type {
   Cancellable,
   Capabilities,
   CapabilityName,
   Endpoint,
+  ImageFile,
   LinkState,
   PowerState,
 } from '../../contracts/capabilities.js';
 import type { DeviceEvent } from '../../contracts/driver.js';
 import type { Json } from '../../contracts/errors.js';
 import type { BoardSession, ConsoleReader, Holder, SessionConsole } from '../../contracts/session.js';
+import type { RestoredSnapshot, SnapshotKey, SnapshotManifest } from '../../contracts/snapshot.js';
 import { abortable } from '../../lifetime/abortable.js';
 import type { SessionClient, SessionEnd } from './client.js';
 import { maxChunkBytes } from './frames.js';
@@ -114,6 +117,7 @@ function remoteCapabilities(
     ...(gives.has('link') ? { link } : {}),
     ...(gives.has('address') ? { address } : {}),
     ...(gives.has('storage') ? { storage: remoteStorage(client) } : {}),
+    ...(gives.has('snapshots') ? { snapshots: remoteSnapshots(client) } : {}),
   };
 }
 
@@ -135,6 +139,26 @@ function remoteStorage(client: SessionClient): NonNullable<Capabilities['storage
     },
     async keep(path, options) {
       await client.request('storage.keep', { path }, options);
+    },
+  };
+}
+
+/** Both ends see the same files: paths cross as they are, made absolute. */
+function remoteSnapshots(client: SessionClient): NonNullable<Capabilities['snapshots']> {
+  const imageParam = (image: ImageFile | undefined): Record<string, Json> =>
+    image ? { image: { path: resolve(image.path), sha256: image.sha256 } } : {};
+  return {
+    async key({ image, mediumBytes, signal } = {}) {
+      const params = { ...imageParam(image), ...(mediumBytes === undefined ? {} : { mediumBytes }) };
+      return (await client.request('snapshots.key', params, { signal })) as SnapshotKey;
+    },
+    async save(dir, options) {
+      const saved = await client.request('snapshots.save', { dir: resolve(dir) }, options);
+      return saved as unknown as SnapshotManifest;
+    },
+    async restore(dir, { image, signal } = {}) {
+      const params = { dir: resolve(dir), ...imageParam(image) };
+      return (await client.request('snapshots.restore', params, { signal })) as unknown as RestoredSnapshot;
     },
   };
 }

@@ -3,7 +3,16 @@ import type { Capabilities, CapabilityName } from '../../contracts/capabilities.
 import type { Device } from '../../contracts/driver.js';
 import { RigError } from '../../contracts/errors.js';
 
-const given = ['power', 'reset', 'powerButton', 'console', 'storage', 'link', 'address'] as const;
+const given = [
+  'power',
+  'reset',
+  'powerButton',
+  'console',
+  'storage',
+  'link',
+  'address',
+  'snapshots',
+] as const;
 
 /**
  * The union of what the devices give.

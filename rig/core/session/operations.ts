@@ -29,10 +29,7 @@ export const operations: Readonly<Record<string, Operation>> = {
   'storage.provision': {
     exclusive: true,
     run: async (session, params, signal) => {
-      const image: ImageFile = { path: text(params, 'path'), sha256: text(params, 'sha256') };
-      const mediumBytes =
-        params.mediumBytes === undefined ? {} : { mediumBytes: count(params, 'mediumBytes') };
-      await need(session, 'storage').provision(image, { signal, ...mediumBytes });
+      await need(session, 'storage').provision(imageFile(params), { signal, ...mediumSize(params) });
       return undefined;
     },
   },
@@ -49,6 +46,22 @@ export const operations: Readonly<Record<string, Operation>> = {
     run: async (session, params, signal) => {
       await need(session, 'storage').keep(text(params, 'path'), { signal });
       return undefined;
+    },
+  },
+  'snapshots.key': look(async (session, params, signal) => {
+    const image = params.image === undefined ? {} : { image: imageFile(params.image) };
+    return { ...(await need(session, 'snapshots').key({ ...image, ...mediumSize(params), signal })) };
+  }),
+  'snapshots.save': {
+    exclusive: true,
+    run: async (session, params, signal) =>
+      json(await need(session, 'snapshots').save(text(params, 'dir'), { signal })),
+  },
+  'snapshots.restore': {
+    exclusive: true,
+    run: async (session, params, signal) => {
+      const image = params.image === undefined ? {} : { image: imageFile(params.image) };
+      return json(await need(session, 'snapshots').restore(text(params, 'dir'), { ...image, signal }));
     },
   },
   cpuSeconds: look(async (session) => (await session.cpuSeconds()) ?? null),
@@ -85,6 +98,20 @@ function count(params: Params, name: string): number {
   const value = params[name];
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
   throw badRequest(`${name} is ${JSON.stringify(value)}, not a count`);
+}
+
+function imageFile(value: Json): ImageFile {
+  const params = (typeof value === 'object' && !Array.isArray(value) ? value : {}) as Params;
+  return { path: text(params, 'path'), sha256: text(params, 'sha256') };
+}
+
+function mediumSize(params: Params): { readonly mediumBytes?: number } {
+  return params.mediumBytes === undefined ? {} : { mediumBytes: count(params, 'mediumBytes') };
+}
+
+/** What consists of plain values alone, by its contract. */
+function json(value: object): Json {
+  return value as Json;
 }
 
 function text(params: Params, name: string): string {

@@ -1,0 +1,201 @@
+import { constants, copyFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Cancellable, ImageFile, LinkState } from '../rig/contracts/capabilities.js';
+import { RigError } from '../rig/contracts/errors.js';
+import {
+  type RestoredSnapshot,
+  type SnapshotKey,
+  type SnapshotKeyOptions,
+  type SnapshotManifest,
+  type SnapshotRestoreOptions,
+  type Snapshots,
+  snapshotMiss,
+  snapshotVersion,
+  type UntoldFact,
+} from '../rig/contracts/snapshot.js';
+import { findExecutable } from '../rig/lifetime/find-executable.js';
+import type { Disk } from './disk.js';
+import { replaceUefiVariables, uefiVariables } from './firmware.js';
+import { hostDiskFull } from './host-errors.js';
+import type { Identity } from './identity.js';
+import type { Machine } from './machine.js';
+import { bestCompression, loadState, saveState } from './migration.js';
+import { boardStopping } from './refusals.js';
+import { finishPart, makeSnapshot, openSnapshot } from './snapshot-folder.js';
+import { type KeyFacts, snapshotKey } from './snapshot-key.js';
+
+/** What a board lends to its snapshots. */
+export interface SnapshotBoard {
+  readonly facts: Omit<KeyFacts, 'medium' | 'signal'>;
+  readonly identity: Identity;
+  readonly stateDir: string;
+  readonly disk: Disk;
+  /** One change of the board at a time. */
+  exclusive<T>(act: (signal: AbortSignal) => Promise<T>, options?: Cancellable): Promise<T>;
+  /** @throws RigError `power.board-off` */
+  running(toDoWhat: string): Machine;
+  link(): LinkState;
+  powerOff(options: Cancellable): Promise<void>;
+  /** Starts a stopped machine with the link as it was, has it filled by `load`, and lets it go on. */
+  wake(link: LinkState, options: Cancellable & { load(machine: Machine): Promise<void> }): Promise<void>;
+}
+
+const mediumFile = 'medium.qcow2';
+const variablesFile = 'uefi-variables.fd';
+
+export class VirtualSnapshots implements Snapshots {
+  readonly #board: SnapshotBoard;
+
+  constructor(board: SnapshotBoard) {
+    this.#board = board;
+  }
+
+  async key({ image, mediumBytes, signal }: SnapshotKeyOptions = {}): Promise<SnapshotKey> {
+    const { disk, facts } = this.#board;
+    const medium = image
+      ? { sha256: image.sha256, sizeBytes: await disk.sizeFor(image, { mediumBytes }) }
+      : disk.content;
+    return snapshotKey({ ...facts, medium, signal });
+  }
+
+  async save(dir: string, options: Cancellable = {}): Promise<SnapshotManifest> {
+    return this.#board.exclusive(async (signal) => {
+      const machine = this.#board.running('save it');
+      const key = await this.key({ signal });
+      return makeSnapshot(dir, (folder) => this.#save(machine, { key, folder, signal }));
+    }, options);
+  }
+
+  async restore(dir: string, options: SnapshotRestoreOptions = {}): Promise<RestoredSnapshot> {
+    return this.#board.exclusive((signal) => this.#restore(dir, { ...options, signal }), options);
+  }
+
+  async #save(
+    machine: Machine,
+    { key, folder, signal }: { key: SnapshotKey; folder: string; signal: AbortSignal },
+  ): Promise<SnapshotManifest> {
+    const { disk, facts, stateDir, identity } = this.#board;
+    const { boot } = facts.spec;
+    const compression = bestCompression();
+    const stateFile = compression === 'zstd' ? 'machine.zst' : 'machine.raw';
+    const medium = disk.content;
+    const savedAt = new Date().toISOString();
+    await this.#whileStopped(machine, signal, async () => {
+      try {
+        await saveState(machine, join(folder, stateFile), { compression, signal });
+        if (medium) await disk.copyOverlay(join(folder, mediumFile), { signal });
+        if (boot.kind === 'uefi') {
+          const path = await uefiVariables(stateDir, boot.variables);
+          await copyFile(path, join(folder, variablesFile), constants.COPYFILE_FICLONE);
+        }
+      } catch (error) {
+        throw await notSaved(folder, error);
+      }
+    });
+    const part = (file: string) => finishPart(folder, file, { signal });
+    return {
+      version: snapshotVersion,
+      savedAt,
+      key,
+      identity,
+      link: this.#board.link(),
+      state: { ...(await part(stateFile)), compression },
+      ...(medium
+        ? { medium: { ...(await part(mediumFile)), image: medium, mediumBytes: medium.sizeBytes } }
+        : {}),
+      ...(boot.kind === 'uefi' ? { variables: await part(variablesFile) } : {}),
+    };
+  }
+
+  /** Whatever `act` comes to, the guest goes on; one that cannot would stand still for ever, and is cut. */
+  async #whileStopped(machine: Machine, signal: AbortSignal, act: () => Promise<void>): Promise<void> {
+    try {
+      await machine.stop({ signal });
+      if (machine.stoppedFor) throw boardStopping(machine.stoppedFor);
+      await act();
+    } finally {
+      // What the guest asked for is carried out after us, from the stop.
+      if (!machine.stoppedFor) await this.#goOn(machine);
+    }
+  }
+
+  async #goOn(machine: Machine): Promise<void> {
+    try {
+      await machine.cont();
+    } catch (error) {
+      await this.#board.powerOff({});
+      throw error;
+    }
+  }
+
+  async #restore(
+    dir: string,
+    { image, signal }: { image?: ImageFile | undefined; signal: AbortSignal },
+  ): Promise<RestoredSnapshot> {
+    const { disk, identity, stateDir } = this.#board;
+    const manifest = await openSnapshot(dir, { signal });
+    const { state, medium, variables } = manifest;
+    const base = medium && (image ?? medium.image);
+    const wanted = await this.key({
+      signal,
+      ...(base ? { image: base, mediumBytes: medium.mediumBytes } : {}),
+    });
+    const reasons = snapshotMiss(manifest.key, wanted);
+    if (state.compression === 'zstd' && !findExecutable('zstd'))
+      reasons.push('it is packed by zstd, which this host lacks');
+    if (reasons.length > 0) throw otherKey(dir, reasons);
+
+    await this.#board.powerOff({ signal });
+    try {
+      if (base)
+        await disk.fork(join(dir, mediumFile), { image: base, mediumBytes: medium.mediumBytes, signal });
+      if (variables) await replaceUefiVariables(stateDir, join(dir, variables.file));
+      const load = (machine: Machine): Promise<void> =>
+        loadState(machine, join(dir, state.file), { compression: state.compression, signal });
+      await this.#board.wake(manifest.link, { load, signal });
+    } catch (error) {
+      await disk.remove();
+      signal.throwIfAborted();
+      throw notLoaded(dir, error);
+    }
+    const afterRestore: UntoldFact[] = ['clock', 'entropy'];
+    if (manifest.identity.uuid !== identity.uuid) afterRestore.push('identity');
+    return { savedAt: manifest.savedAt, afterRestore };
+  }
+}
+
+async function notSaved(folder: string, cause: unknown): Promise<unknown> {
+  const full = await hostDiskFull(folder, cause);
+  if (full) return full;
+  const isOurs = cause instanceof RigError && !/^(qmp|qemu\.migration|storage|process)/.test(cause.code);
+  if (isOurs) return cause;
+  return new RigError(`Cannot save the board: ${messageOf(cause)}`, {
+    code: 'snapshot.not-saved',
+    blame: 'rig',
+    hint: 'The board goes on; its snapshot is not there. Look for room where it was to be written.',
+    cause,
+  });
+}
+
+function notLoaded(dir: string, cause: unknown): RigError {
+  return new RigError(`Cannot bring the snapshot ${dir} to life: ${messageOf(cause)}`, {
+    code: 'snapshot.not-loaded',
+    blame: 'rig',
+    hint: 'Remove it, put the image on the medium and boot cold.',
+    cause,
+    evidence: { dir, ...(cause instanceof RigError ? { cause: cause.code } : {}) },
+  });
+}
+
+function otherKey(dir: string, reasons: readonly string[]): RigError {
+  return new RigError(`The snapshot ${dir} is of another machine: ${reasons.join('; ')}`, {
+    code: 'snapshot.other-key',
+    blame: 'rig',
+    hint: 'Boot cold, and save another.',
+    evidence: { dir, reasons },
+  });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,20 @@
+import { RigError } from '../contracts/errors.js';
+import type { BuildOptions, BuildRequest, BuiltImage } from '../contracts/image-builder.js';
+
+/** Builds a reference image, or takes it from the cache. @throws as `buildImage`, and RigError `image.cache-unusable` */
+export async function buildReferenceImage(request: BuildRequest, options: BuildOptions): Promise<BuiltImage> {
+  const { buildImage } = await import('../../qemu/image/build.js');
+  try {
+    return await buildImage(request, options);
+  } catch (error) {
+    const { code, path, message } = error as NodeJS.ErrnoException;
+    // Only what the file system refused below the cache; anything else is a defect and shall look like one.
+    if (error instanceof RigError || code === undefined || !path?.startsWith(options.cacheDir)) throw error;
+    throw new RigError(`Cannot use the cache folder ${options.cacheDir}: ${message}`, {
+      code: 'image.cache-unusable',
+      blame: 'rig',
+      hint: 'Set XDG_CACHE_HOME to a folder that you can write to, or correct the owner and the mode of this one.',
+      cause: error,
+    });
+  }
+}

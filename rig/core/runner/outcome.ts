@@ -1,0 +1,30 @@
+import type { ErrorRecord } from '../../contracts/errors.js';
+import type { Verdict } from '../../contracts/verdict.js';
+
+/** What came of one attempt, or why there was none. */
+export interface Outcome {
+  readonly verdict: Verdict;
+  readonly error?: ErrorRecord;
+  readonly reason?: string;
+}
+
+export function outcomeOf(error: ErrorRecord): Outcome {
+  return { verdict: error.blame === 'board' ? 'failed' : 'errored', error };
+}
+
+/** What a retry did not take back stands: no later skip, block or error of the rig hides what the board did wrong. */
+export function finalVerdict(earlier: readonly Verdict[], last: Verdict): Verdict {
+  if (earlier.length === 0) return last;
+  if (last === 'passed') return 'flaky';
+  return last === 'failed' || earlier.includes('failed') ? 'failed' : 'errored';
+}
+
+export function reasonOf(signal: AbortSignal): string {
+  return signal.reason instanceof Error
+    ? firstLine(signal.reason.message)
+    : `the run was ended by ${String(signal.reason)}`;
+}
+
+export function firstLine(text: string): string {
+  return text.split('\n')[0] ?? '';
+}
