@@ -117,7 +117,7 @@ const script: DeviceScript = {
 };
 /** By the host's clock, which no replay replaces. */
 function stillAfter(ms: number): Promise<undefined> {
-  return new Promise((resolve) => void hostTimeout(() => resolve(undefined), ms));
+  return new Promise((resolve) => void hostTimeout(() => resolve(undefined), ms).unref());
 }
 
 let polls = 0;
