@@ -53,8 +53,8 @@ export function unexpectedEnd(told: Told & { readonly child: Child; readonly end
 
 /** QEMU could not read or write the board's medium on this host, and stopped the machine. */
 export async function hostDiskError(told: Told, event: JsonObject): Promise<RigError> {
-  const { bavail, bsize } = await statfs(told.folder);
-  if (event.nospace === true) return diskFullError(told.folder, { freeBytes: bavail * bsize });
+  if (event.nospace === true)
+    return diskFullError(told.folder, { freeBytes: (await freeBytesOf(told.folder)) ?? 0 });
   return new RigError(
     `This host cannot ${String(event.operation)} the medium of board "${told.board}": ${String(event.reason)}`,
     {
@@ -88,9 +88,20 @@ export function missingQemu(program: string, debianPackage: string, cause?: unkn
 
 /** The error to give instead of `cause` when the filesystem under `folder` has no room left. */
 export async function hostDiskFull(folder: string, cause?: unknown): Promise<RigError | undefined> {
-  const { bavail, bsize } = await statfs(folder);
-  const freeBytes = bavail * bsize;
-  return freeBytes >= fullBytes ? undefined : diskFullError(folder, { freeBytes, cause });
+  const freeBytes = await freeBytesOf(folder);
+  return freeBytes === undefined || freeBytes >= fullBytes
+    ? undefined
+    : diskFullError(folder, { freeBytes, cause });
+}
+
+/** @returns undefined when the folder itself is gone, which is then not the trouble to tell of */
+async function freeBytesOf(folder: string): Promise<number | undefined> {
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    return bavail * bsize;
+  } catch {
+    return undefined;
+  }
 }
 
 function diskFullError(folder: string, options: { freeBytes: number; cause?: unknown }): RigError {

@@ -36,7 +36,7 @@ t.test('the packed rig works in an empty folder', async (t) => {
     'dist/rig/cli/main.js',
     'dist/rig/mod.js',
     'dist/types/rig/mod.d.ts',
-    'dist/suites/boot/boot.js',
+    'dist/suites/boot/suite.js',
     'rig/boards/virt-arm64.yaml',
     'rig/setup/debian-packages.json',
   ])

@@ -5,6 +5,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tap, { type Test } from 'tap';
+import { hostDiskError, hostDiskFull } from '../qemu/host-errors.js';
 import { type JsonObject, Qmp } from '../qemu/qmp.js';
 import type { RigError } from '../rig/contracts/errors.js';
 
@@ -172,4 +173,11 @@ tap.test('giving up a command leaves the connection usable', async (t: Test) => 
   const { id } = await wire.hear();
   wire.say(`{"return": "late", "id": ${slow.id}}\n{"return": "mine", "id": ${id}}\n`);
   t.equal(await next, 'mine');
+});
+
+tap.test('an error of the medium is told also when its folder is gone', async (t) => {
+  const told = { board: 'b', program: 'qemu', args: [], folder: join(folder, 'gone') };
+  const error = await hostDiskError(told, { operation: 'read', reason: 'Input/output error' });
+  t.match(error, { code: 'qemu.host-disk-error', blame: 'rig' });
+  t.equal(await hostDiskFull(told.folder), undefined);
 });

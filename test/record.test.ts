@@ -51,6 +51,23 @@ t.test('a run folder reads back as it was told', async (t) => {
   );
 });
 
+t.test('a failure that a retry did not take back keeps its error', async (t) => {
+  await using story = await Story.begin(mkdtempSync(join(dir, 'retry-')), {
+    startedAt: '2026-01-01T00:00:00.000Z',
+  });
+  const error = {
+    code: 'test.assertion',
+    blame: 'board',
+    message: 'the board was wrong',
+    hint: 'h',
+  } as const;
+  story.suite('s', 1).start('t').end({ verdict: 'failed', final: null, error });
+  story.start('t', 2).end({ verdict: 'skipped', final: 'failed', reason: 'not today' });
+  await story.recorder.flush();
+  const { tests } = await readRun(story.recorder.dir);
+  t.match(tests, [{ verdict: 'failed', error, reason: undefined }]);
+});
+
 t.test('a log that was cut short', async (t) => {
   const run = await readRun(runs.truncated);
   t.ok(run.truncated);
@@ -207,4 +224,15 @@ t.test('retention', async (t) => {
     "what is no run under its own name is nobody else's to delete",
   );
   t.same(await prune(join(dir, 'nowhere')), []);
+});
+
+t.test('runs that end at the same time clean up side by side', async (t) => {
+  const runsDir = mkdtempSync(join(dir, 'side-'));
+  for (let second = 10; second < 40; second += 1) {
+    await using story = await Story.begin(runsDir, { startedAt: `2026-01-01T00:00:${second}.000Z` });
+    story.emit({ type: 'run.end', counts: everyVerdictCounts, exitCode: 0 });
+  }
+  const deleted = await Promise.all([1, 2, 3].map(() => prune(runsDir, { keep: 5 })));
+  t.equal(new Set(deleted.flat()).size, deleted.flat().length, 'each run is deleted by one of them');
+  t.equal(readdirSync(runsDir).length, 5);
 });

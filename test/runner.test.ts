@@ -117,6 +117,29 @@ t.test('the verdict follows the evidence', async (t) => {
   t.equal(exitCode, 1, 'a failed board outranks the errors of the rig');
 });
 
+t.test('a failed comparison shows both sides, in the event and in the error', async (t) => {
+  const { events } = await runSuite((test) => {
+    test('compares', async (t) => {
+      t.equal('a', 'b', 'same letter');
+      t.match('tomato', /^pot/, 'a pot');
+      t.same({ n: Number.NaN, u: undefined }, { n: 1 }, 'odd values');
+    });
+    test('measures nothing', (t) => t.measure('offset', Number.NaN, 's'));
+  });
+  t.match(
+    events.filter((event) => event.type === 'assert').map((event) => event.diagnostic),
+    [
+      { found: 'a', wanted: 'b' },
+      { found: 'tomato', wanted: '/^pot/' },
+      { found: { n: 'NaN', u: 'undefined' } },
+    ],
+  );
+  const errors = events.flatMap((event) => (event.type === 'test.end' && event.error ? [event.error] : []));
+  t.match(errors[0]?.message, 'same letter: found "a", wanted "b"');
+  t.equal(errors[1]?.code, 'suite.bad-measure');
+  t.notOk(events.some((event) => event.type === 'measure'));
+});
+
 t.test('exit codes without a failed board', async (t) => {
   t.equal((await runSuite((test) => test('ok', (t) => void t.ok(true)))).exitCode, 0);
   t.equal((await runSuite((test) => test('rig', () => Promise.reject(rigError('r'))))).exitCode, 3);
@@ -536,4 +559,47 @@ t.test('evidence is let go when the run is to end meanwhile', async (t) => {
     },
   });
   t.notOk(boards[0]?.diary.includes('keep medium'));
+});
+
+t.test('what a suite leaves behind ends no run', async (t) => {
+  const module = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href);
+  const script = `
+    const { run } = await import(${module('../rig/core/runner/run.js')});
+    const { suite } = await import(${module('../rig/core/runner/define.js')});
+    const { planBoard } = await import(${module('../rig/core/runner/plan.js')});
+    const { boardConfig, ScriptedBoard } = await import(${module('./fakes/scripted-board.js')});
+    const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+    const s = suite('s', { summary: 's' }, (test) => {
+      test('leaves a timer behind', (t) => {
+        setTimeout(() => t.board.shell.run('late'), 20);
+        t.ok(true);
+      });
+      test('says what JSON cannot', async (t) => {
+        await wait(100);
+        const circle = {};
+        circle.self = circle;
+        t.fail('a circle', circle);
+      });
+    });
+    const diagnostics = [];
+    const result = await run({
+      plans: [planBoard(boardConfig(), [s], { tier: 'nightly' })],
+      jobs: 1,
+      signal: new AbortController().signal,
+      openBoard: async (config) => new ScriptedBoard(config),
+      siblings: () => 'none',
+      image: async () => undefined,
+      emit: (event) => {
+        if (event.type === 'assert' && event.diagnostic) diagnostics.push(event.diagnostic);
+        if (event.type === 'run.end') console.log(event.error.code);
+      },
+      evidenceFile: async () => { throw new Error('no evidence here'); },
+      mask: (text) => text,
+      retries: 0,
+      scale: () => 1,
+      keepOnFailure: false,
+    });
+    console.log(result.exitCode, result.counts.passed, result.counts.failed, JSON.stringify(diagnostics));`;
+  const child = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+  t.match(child.stdout, /^suite\.stray-exception\n1 1 1 \["?.*Circular/, child.stderr);
 });

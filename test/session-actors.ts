@@ -12,6 +12,7 @@ import type { Device, DriverContext } from '../rig/contracts/driver.js';
 import { RigError, toErrorRecord } from '../rig/contracts/errors.js';
 import { thisHolder } from '../rig/core/session/holder.js';
 import { hostSession } from '../rig/core/session/host.js';
+import { LocalSession } from '../rig/core/session/local.js';
 import { acquireBoard } from '../rig/core/session/lock.js';
 import { openSession } from '../rig/core/session/open.js';
 import { pause } from '../rig/lifetime/abortable.js';
@@ -176,6 +177,12 @@ async function play(role: string | undefined, name: string, extra: string | unde
       await using lock = await acquireBoard(name, thisHolder('actor lock'), { wait: extra === 'wait' });
       say(`won ${lock.recovered ? `recovered ${lock.recovered.pid}` : 'fresh'}`);
       await told;
+    } else if (role === 'local') {
+      await using _session = await LocalSession.open(fakeBoard(name), {
+        holder: thisHolder('actor local'),
+        openDevices: openFake,
+      });
+      say('opened');
     } else if (role === 'own') {
       const stop = new AbortController();
       process.on('SIGTERM', () => stop.abort());

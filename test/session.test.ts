@@ -1,5 +1,5 @@
 // Long because one process with all actors costs less than a file for each part of a session.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -9,9 +9,12 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import t, { test } from 'tap';
+import type { CommandIo } from '../rig/cli/command.js';
+import { reportError } from '../rig/cli/print-error.js';
 import { PrintableText } from '../rig/cli/printable.js';
+import { packageRoot } from '../rig/config/package.js';
 import type { DeviceEvent } from '../rig/contracts/driver.js';
-import type { Json, RigError } from '../rig/contracts/errors.js';
+import { type Json, RigError } from '../rig/contracts/errors.js';
 import type { SessionConsole } from '../rig/contracts/session.js';
 import type { AttachedSession } from '../rig/core/session/attached.js';
 import { ConsoleHub, tailBytes } from '../rig/core/session/console-hub.js';
@@ -149,6 +152,21 @@ test('a board has one holder at a time', async (t) => {
   next.end();
   t.equal(await next.says(), 'ended');
   t.notOk(existsSync(boardPlaces('race', roots).holder), 'the holder file went with the lock');
+});
+
+test('a session in another network namespace, which does not share the lock, is left as it is', async (t) => {
+  const board = fakeBoard('elsewhere');
+  const places = boardPlaces(board.name, roots);
+  await using _session = await LocalSession.open(board, {
+    holder: thisHolder('rig up'),
+    openDevices: openFake,
+  });
+  writeFileSync(join(places.work, 'disk'), 'in use');
+  const second = spawnSync('unshare', ['-Urn', process.execPath, actors, 'local', board.name], {
+    encoding: 'utf8',
+  });
+  t.match(second.stdout, 'session.busy', second.stderr);
+  t.equal(readFileSync(join(places.work, 'disk'), 'utf8'), 'in use');
 });
 
 test('nobody else can reach into the session folder', async (t) => {
@@ -766,6 +784,39 @@ test('the commands of a board, from up to down', async (t) => {
     { out: 'bench: no session\n' },
     'and leaves nothing',
   );
+});
+
+test('an error that quotes a board steers no terminal', async (t) => {
+  let told = '';
+  const io = {
+    err: (text: string) => {
+      told += text;
+    },
+    signal: new AbortController().signal,
+  } as unknown as CommandIo;
+  const error = new RigError('it said \x1b]0;title\x07\u009b2J', { code: 'a.b', blame: 'board', hint: 'h' });
+  t.equal(reportError(error, { debug: true, io }), 1);
+  t.notMatch(told, /[\x00-\x08\x0b-\x1f\x7f-\x9f]/);
+  t.match(told, 'it said');
+});
+
+test('what a suite leaves open does not keep the command from ending', async (t) => {
+  const file = join(home, 'open.mjs');
+  writeFileSync(
+    file,
+    `import { suite } from 'boardrig';
+    setInterval(() => {}, 1_000);
+    export default suite('open', { summary: 'leaves a timer' }, (test) => test('one', (t) => void t.ok(true)));`,
+  );
+  const args = [join(packageRoot, 'dist/rig/cli/main.js'), 'run', file, '--list', '--board', 'virt-arm64'];
+  const ended = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    timeout: 60_000,
+    killSignal: 'SIGKILL',
+  });
+  t.equal(ended.status, 0, ended.stderr);
+  t.equal(ended.stdout, 'virt-arm64/open/one\n');
+  t.match(ended.stderr, 'was left open');
 });
 
 test('nothing but text, newline and tab reaches a terminal', (t) => {

@@ -1,6 +1,8 @@
 import { type AddressInfo, connect, createServer, type Socket, type Server as TcpServer } from 'node:net';
 import ssh2 from 'ssh2';
 import t from 'tap';
+import { connect as connectOnce } from '../rig/core/ssh/connection.js';
+import { runCommand } from '../rig/core/ssh/run-command.js';
 import { SshShell } from '../rig/core/ssh/ssh-shell.js';
 
 const { Server, utils } = ssh2;
@@ -14,6 +16,8 @@ interface FakeServer {
   readonly commands: string[];
   /** Connections that were made. */
   connections(): number;
+  /** Connections that stand. */
+  open(): number;
   /** Drops every connection, as a power cut does. */
   cut(): void;
   close(): Promise<void>;
@@ -68,6 +72,7 @@ async function sshServer(): Promise<FakeServer> {
     port: (tcp.address() as AddressInfo).port,
     commands,
     connections: () => connections,
+    open: () => sockets.size,
     cut: () => {
       for (const socket of sockets) socket.destroy();
     },
@@ -115,6 +120,36 @@ t.test('a lost connection fails the command, is made again, and nothing is sent 
   while (shell.connected) await new Promise((resolve) => setImmediate(resolve));
   t.equal(await shell.text('echo once more'), 'once more', 'a cut while idle is not an error');
   t.same(server.commands, ['die', 'echo again', 'echo once more']);
+});
+
+t.test('commands asked at once leave no connection behind', async (t) => {
+  const server = await sshServer();
+  const shell = shellTo(() => server.port);
+  t.teardown(() => server.close());
+  t.same(await Promise.all([shell.text('echo a'), shell.text('echo b')]), ['a', 'b']);
+  shell.disconnect();
+  while (server.open() > 0) await new Promise((resolve) => setImmediate(resolve));
+  t.pass('every connection was closed from this end');
+});
+
+t.test('a command on a connection that has just ended is lost, and holds nobody up', async (t) => {
+  const server = await sshServer();
+  t.teardown(() => server.close());
+  const signal = new AbortController().signal;
+  const client = await connectOnce(
+    { host: '127.0.0.1', port: server.port },
+    {
+      credentials: { user: 'root', privateKey: goodKey.private },
+      login: { method: 'key' },
+      timeoutMs: 20_000,
+      signal,
+    },
+  );
+  client.destroy();
+  await t.rejects(runCommand(client, 'echo late', { timeoutMs: 60_000, signal }), {
+    code: 'ssh.lost',
+    blame: 'board',
+  });
 });
 
 t.test('waits for a server that comes up late', async (t) => {

@@ -44,7 +44,7 @@ function failedAssertion({ name, diagnostic }: AssertionRecord): Markup {
   return html`<div class="assert"><p><span class="mk">✗</span> ${name}</p>${
     compared &&
     html`<dl class="cmp">${'found' in fields && html`<div><dt>found</dt><dd><pre>${shown(found)}</pre></dd></div>`}${'wanted' in fields && html`<div><dt>wanted</dt><dd><pre>${shown(wanted)}</pre></dd></div>`}</dl>`
-  }${typeof diff === 'string' && diff.includes('\n') && isLong(found, wanted) && html`<pre class="diff">${diff}</pre>`}${
+  }${typeof diff === 'string' && diff.includes('\n') && (!compared || isLong(found, wanted)) && html`<pre class="diff">${diff}</pre>`}${
     Object.keys(others).length > 0 && html`<pre class="diff">${diagnosticText(others)}</pre>`
   }</div>`;
 }

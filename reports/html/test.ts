@@ -56,6 +56,6 @@ function measures(attempt: AttemptRecord): Markup {
   if (attempt.measures.length === 0) return html``;
   return html`<h4>Measured</h4><dl class="measures">${attempt.measures.map(
     ({ name, value, unit }) =>
-      html`<div><dt>${name}</dt><dd>${Number(value.toPrecision(6))} <small>${unit}</small></dd></div>`,
+      html`<div><dt>${name}</dt><dd>${typeof value === 'number' ? Number(value.toPrecision(6)) : '–'} <small>${unit}</small></dd></div>`,
   )}</dl>`;
 }

@@ -9,6 +9,8 @@ import { grammar } from './grammar.js';
 import { reportError } from './print-error.js';
 
 const { exit } = process;
+/** What is still open so long after the command is done does not close by itself. */
+const leftOpenMs = 2_000;
 const abort = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(name, () => {
@@ -49,6 +51,11 @@ process.on('exit', onEarlyExit);
 const exitCode = await main(process.argv);
 process.off('exit', onEarlyExit);
 process.exitCode = exitCode;
+// A timer, server or connection that a suite left open would keep the process, and with it a CI job, for ever.
+setTimeout(() => {
+  io.err('rig: Something was left open, a timer or a connection of a suite perhaps; ended all the same\n');
+  exit(exitCode);
+}, leftOpenMs).unref();
 
 async function main(argv: readonly string[]): Promise<number> {
   const separator = argv.indexOf('--');

@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { CommanderError } from 'commander';
+import { visible } from '../../reports/visible.js';
 import { RigError, toErrorRecord } from '../contracts/errors.js';
 import { exitCodeOfBlame, exitCodes } from '../contracts/verdict.js';
 import type { CommandIo } from './command.js';
@@ -9,15 +10,17 @@ export function reportError(error: unknown, { debug, io }: { debug: boolean; io:
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.passed : exitCodes.badInput;
   if (io.signal.aborted) return signalExitCode(io.signal);
   const record = toErrorRecord(error);
+  // Messages quote devices: nothing in them may steer a terminal.
+  const say = (text: string): void => io.err(visible(text));
   const place = record.place;
   const where = place
     ? `${[place.file, place.line, place.column].filter((part) => part !== undefined).join(':')}: `
     : '';
-  io.err(`rig: ${where}${record.message}\n`);
-  if (record.hint) io.err(`     ${record.hint}\n`);
-  if (debug && record.stack) io.err(`${record.stack}\n`);
+  say(`rig: ${where}${record.message}\n`);
+  if (record.hint) say(`     ${record.hint}\n`);
+  if (debug && record.stack) say(`${record.stack}\n`);
   else if (!(error instanceof RigError)) io.err('     Run it again with --debug for the stack trace.\n');
-  if (debug) for (const cause of record.causes ?? []) io.err(`  caused by: ${cause}\n`);
+  if (debug) for (const cause of record.causes ?? []) say(`  caused by: ${cause}\n`);
   return exitCodeOfBlame(record.blame);
 }
 

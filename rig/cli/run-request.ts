@@ -46,6 +46,8 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
   for (const { board } of request.plans) secrets.register(board.type.login?.password ?? '');
   const speedFactor = request.plans.some((plan) => plan.board.type.machine) ? await measureSpeedFactor() : 1;
   const scale = (board: BoardConfig): number => (board.type.machine ? speedFactor : 1);
+  const suites = new Set(request.plans.flatMap((plan) => plan.tests.map((test) => test.suite.name)));
+  const purpose = `rig run ${[...suites].join(' ')}`;
   const runsDir = join(io.cwd, 'runs');
   const { reportDir } = request;
   await using recorder = await RunRecorder.create({
@@ -71,28 +73,24 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
     siblings: (board, count) => siblings(request, { board, count }),
     image: (board, wanted) => images.of(board, wanted),
     openBoard: async (board, { signal }) => {
+      const say = (level: 'info' | 'warning', message: string): void =>
+        void recorder.emit({ type: 'log', level, board: board.name, message });
       const session = await openSession(board, {
-        purpose: `rig run ${[...new Set(request.plans.flatMap((plan) => plan.tests.map((test) => test.suite.name)))].join(' ')}`,
+        purpose,
         exclusive: true,
         wait: request.wait,
         signal,
         openDevices,
         secrets: request.lab.secrets,
-        onWait: (holder) =>
-          recorder.emit({
-            type: 'log',
-            level: 'info',
-            board: board.name,
-            message: waitingLine(board.name, holder),
-          }),
+        onWait: (holder) => say('info', waitingLine(board.name, holder)),
       });
+      if ('leaseHolder' in session)
+        say('info', 'It has a session already, which this run uses: what is on its medium is replaced');
       if ('recovered' in session && session.recovered)
-        recorder.emit({
-          type: 'log',
-          level: 'warning',
-          board: board.name,
-          message: `Who had it before died without ending its session, and what was left is cleaned up: ${describeHolder(session.recovered)}`,
-        });
+        say(
+          'warning',
+          `Who had it before died without ending its session, and what was left is cleaned up: ${describeHolder(session.recovered)}`,
+        );
       const image = await images.of(board);
       recorder.emit({
         type: 'board.open',

@@ -34,8 +34,7 @@ export async function prune(runsDir: string, rule: RetentionRule = {}): Promise<
   for (const [index, name] of newestFirst.entries()) {
     bytes += await diskBytes(join(runsDir, name));
     if (index === 0 || (index < keep && bytes <= maxBytes)) continue;
-    await remove(runsDir, name);
-    deleted.push(name);
+    if (await remove(runsDir, name)) deleted.push(name);
   }
   return deleted.toReversed();
 }
@@ -65,11 +64,14 @@ async function isRun(dir: string): Promise<boolean> {
 
 /** The last event of a run that ended is `run.end`, or close to it. Quotes of any text are escaped: only the event itself matches. */
 async function hasEnded(dir: string): Promise<boolean> {
-  await using file = await open(join(dir, eventsFile));
-  const { size } = await file.stat();
-  const tail = Buffer.alloc(Math.min(size, 64 * 1024));
-  await file.read(tail, 0, tail.length, size - tail.length);
-  return tail.includes('"type":"run.end"');
+  const tail = await unlessGone(async () => {
+    await using file = await open(join(dir, eventsFile));
+    const { size } = await file.stat();
+    const bytes = Buffer.alloc(Math.min(size, 64 * 1024));
+    await file.read(bytes, 0, bytes.length, size - bytes.length);
+    return bytes;
+  });
+  return tail?.includes('"type":"run.end"') ?? false;
 }
 
 async function diskBytes(dir: string): Promise<number> {
@@ -77,23 +79,38 @@ async function diskBytes(dir: string): Promise<number> {
   for (const entry of await entries(dir)) {
     const path = join(dir, entry.name);
     // Blocks, not length: kept media are sparse. POSIX counts them in units of 512 bytes.
-    bytes += entry.isDirectory() ? await diskBytes(path) : (await lstat(path)).blocks * 512;
+    bytes += entry.isDirectory()
+      ? await diskBytes(path)
+      : ((await unlessGone(() => lstat(path)))?.blocks ?? 0) * 512;
   }
   return bytes;
 }
 
-/** Renamed first: a deletion that is cut short leaves nothing that looks like a run, and the next one ends it. */
-async function remove(runsDir: string, name: string): Promise<void> {
+/**
+ * Renamed first: a deletion that is cut short leaves nothing that looks like a run, and the next one ends it.
+ *
+ * @returns false when another run had deleted it already
+ */
+async function remove(runsDir: string, name: string): Promise<boolean> {
   const doomed = join(runsDir, `${deleting}${name}`);
-  await rename(join(runsDir, name), doomed);
-  await rm(doomed, { recursive: true, force: true });
+  const renamed = await unlessGone(async () => {
+    await rename(join(runsDir, name), doomed);
+    return true;
+  });
+  if (renamed) await rm(doomed, { recursive: true, force: true });
+  return renamed ?? false;
 }
 
 async function entries(dir: string): Promise<Dirent[]> {
+  return (await unlessGone(() => readdir(dir, { withFileTypes: true }))) ?? [];
+}
+
+/** Runs that end at the same time clean up side by side: what one wants to look at, the other may just have deleted. */
+async function unlessGone<T>(look: () => Promise<T>): Promise<T | undefined> {
   try {
-    return await readdir(dir, { withFileTypes: true });
+    return await look();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { visible } from '../../../reports/visible.js';
 import { findBoard } from '../../config/find-boards.js';
 import { toErrorRecord } from '../../contracts/errors.js';
 import { exitCodes } from '../../contracts/verdict.js';
@@ -16,7 +17,7 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
   const findings: Finding[] = [];
   const say = (finding: Finding): void => {
     findings.push(finding);
-    if (!json) io.out(lineOf(finding));
+    if (!json) io.out(visible(lineOf(finding)));
   };
   say({
     check: 'configuration',
@@ -33,6 +34,8 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
   });
   for (const check of healthChecks(session)) {
     io.signal.throwIfAborted();
+    // Without power nothing further can be well, and waiting for it tells nothing new.
+    if (findings.some((finding) => finding.check === 'power on' && finding.state === 'bad')) break;
     try {
       say({ check: check.name, state: 'good', found: await check.run(io.signal) });
     } catch (error) {

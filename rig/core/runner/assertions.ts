@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { inspect } from 'node:util';
 import type { Json } from '../../contracts/errors.js';
 import type { Assertions } from '../../contracts/suite.js';
 
@@ -7,6 +8,12 @@ export interface AssertionResult {
   readonly ok: boolean;
   readonly name: string;
   readonly diagnostic?: Json;
+}
+
+/** What an assertion put side by side. */
+export interface Compared {
+  readonly found?: unknown;
+  readonly wanted?: unknown;
 }
 
 /** Thrown by `require`, after the assertion itself was counted. */
@@ -23,7 +30,7 @@ export interface AssertionSet {
 
 export interface AssertionListener<Place> {
   /** At the moment of the call, in the caller's asynchronous context: where in the test it stands. */
-  called(ok: boolean, name: string): Place;
+  called(ok: boolean, name: string, compared: Compared): Place;
   /** When tap has written its diagnostics; a little later, in the order of the calls. */
   judged(place: Place, result: AssertionResult): void;
 }
@@ -41,12 +48,12 @@ export async function tapAssertions<Place>(
   // Loading tap begins a root test, which after 30 seconds ends the process by SIGALRM. Time-outs are the runner's.
   root.setTimeout(0);
   const test = new Test({ name: testName, autoend: false, bail: false });
-  const places: Place[] = [];
+  const places: { place: Place; compared: Compared }[] = [];
   test.on('assert', (result) => {
-    const place = places.shift();
-    if (place === undefined) return;
-    const diagnostic = result.ok ? undefined : shown(result.diag);
-    listener.judged(place, {
+    const call = places.shift();
+    if (call === undefined) return;
+    const diagnostic = result.ok ? undefined : shown(result.diag, call.compared);
+    listener.judged(call.place, {
       ok: result.ok !== false,
       name: result.name,
       ...(diagnostic === undefined ? {} : { diagnostic }),
@@ -54,23 +61,24 @@ export async function tapAssertions<Place>(
   });
   // tap writes TAP text as it goes; ours is made from the event log, so this stream only has to flow.
   test.resume();
-  const check = (name: string, judge: (name: string) => boolean): boolean => {
+  const check = (name: string, judge: (name: string) => boolean, compared: Compared = {}): boolean => {
     const ok = judge(name);
-    places.push(listener.called(ok, name));
+    places.push({ place: listener.called(ok, name, compared), compared });
     return ok;
   };
   const assertions: Assertions = {
     ok: (value, message = 'is truthy') => check(message, (name) => test.ok(value, name)),
     notOk: (value, message = 'is falsy') => check(message, (name) => test.notOk(value, name)),
-    equal: (found, wanted, message = 'is equal') => check(message, (name) => test.equal(found, wanted, name)),
+    equal: (found, wanted, message = 'is equal') =>
+      check(message, (name) => test.equal(found, wanted, name), { found, wanted }),
     not: (found, unwanted, message = 'is not equal') =>
-      check(message, (name) => test.not(found, unwanted, name)),
+      check(message, (name) => test.not(found, unwanted, name), { found }),
     same: (found, wanted, message = 'is deeply equal') =>
-      check(message, (name) => test.strictSame(found, wanted, name)),
+      check(message, (name) => test.strictSame(found, wanted, name), { found, wanted }),
     match: (found, pattern, message = `matches ${String(pattern)}`) =>
-      check(message, (name) => test.match(found, pattern, name)),
+      check(message, (name) => test.match(found, pattern, name), { found, wanted: pattern }),
     notMatch: (found, pattern, message = `does not match ${String(pattern)}`) =>
-      check(message, (name) => test.notMatch(found, pattern, name)),
+      check(message, (name) => test.notMatch(found, pattern, name), { found }),
     fail: (message, diagnostic) =>
       check(message, (name) => test.fail(name, diagnostic === undefined ? {} : { found: diagnostic })),
     pass: (message) => check(message, (name) => test.pass(name)),
@@ -89,18 +97,31 @@ export async function tapAssertions<Place>(
 }
 
 /** What a report shows of tap's diagnostics: what was found and wanted, not tap's own source positions. */
-function shown(diagnostic: unknown): Json | undefined {
-  if (typeof diagnostic !== 'object' || diagnostic === null) return undefined;
-  const kept = Object.entries(diagnostic).filter(([key]) =>
-    ['found', 'wanted', 'diff', 'pattern', 'diagnostic', 'doNotWant'].includes(key),
+function shown(diagnostic: unknown, compared: Compared): Json | undefined {
+  const kept = Object.entries(typeof diagnostic === 'object' && diagnostic !== null ? diagnostic : {}).filter(
+    ([key]) => ['found', 'wanted', 'diff', 'pattern', 'diagnostic', 'doNotWant'].includes(key),
   );
-  if (kept.length === 0) return undefined;
-  return toPlain(Object.fromEntries(kept));
+  const all = { ...compared, ...Object.fromEntries(kept) };
+  return Object.keys(all).length === 0 ? undefined : toPlain(all);
 }
 
-/** JSON's own view of a value, with what JSON has no word for as text. */
+/** Of a value that a report shows; the console log has the rest. */
+const maxText = 8_192;
+
+/** JSON's own view of a value, with what JSON has no word for as text: a circle, or a `toJSON` that throws. */
 function toPlain(value: unknown): Json {
-  const plain = (_key: string, inner: unknown): unknown =>
-    inner instanceof RegExp || typeof inner === 'bigint' ? String(inner) : inner;
-  return (JSON.parse(JSON.stringify(value, plain) ?? 'null') ?? null) as Json;
+  const plain = (_key: string, inner: unknown): unknown => {
+    if (typeof inner === 'string' && inner.length > maxText)
+      return `${inner.slice(0, maxText)}… (${inner.length} characters)`;
+    const wordless =
+      inner === undefined ||
+      typeof inner === 'bigint' ||
+      (typeof inner === 'number' && !Number.isFinite(inner));
+    return wordless || inner instanceof RegExp ? String(inner) : inner;
+  };
+  try {
+    return (JSON.parse(JSON.stringify(value, plain) ?? 'null') ?? null) as Json;
+  } catch {
+    return inspect(value);
+  }
 }

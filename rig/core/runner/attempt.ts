@@ -5,7 +5,7 @@ import type { Board, TestContext } from '../../contracts/suite.js';
 import type { Verdict } from '../../contracts/verdict.js';
 import { abortable } from '../../lifetime/abortable.js';
 import { longestTimerMs } from '../../lifetime/deadline.js';
-import { RequirementFailed, tapAssertions } from './assertions.js';
+import { type Compared, RequirementFailed, tapAssertions } from './assertions.js';
 import { eventually } from './eventually.js';
 import { Guard } from './guard.js';
 import { TestHostServices } from './host-services.js';
@@ -54,10 +54,10 @@ export async function runAttempt(planned: PlannedTest, options: AttemptOptions):
   let lastStep = 0;
 
   const set = await tapAssertions(planned.test.name, {
-    called: (ok, name) => {
+    called: (ok, name, compared) => {
       assertions += 1;
       if (!ok) {
-        failed.push(name);
+        failed.push(`${name}${sideBySide(compared)}`);
         first ??= 'assertion';
       }
       const step = steps.getStore();
@@ -102,7 +102,10 @@ export async function runAttempt(planned: PlannedTest, options: AttemptOptions):
     host: guard.wrap(host, 'host'),
     signal,
     step,
-    measure: (name, value, unit) => emit({ type: 'measure', ...place, name, value, unit }),
+    measure: (name, value, unit) => {
+      if (!Number.isFinite(value)) throw badMeasure(name, value);
+      emit({ type: 'measure', ...place, name, value, unit });
+    },
     skip: (reason) => {
       throw new Skipped(reason);
     },
@@ -154,6 +157,16 @@ export async function runAttempt(planned: PlannedTest, options: AttemptOptions):
   return judge(first, failed, assertions);
 }
 
+/** `: found "a", wanted "b"`, where both are short. */
+function sideBySide(compared: Compared): string {
+  if (!('wanted' in compared)) return '';
+  const [found, wanted] = [compared.found, compared.wanted].map((value) =>
+    value instanceof RegExp ? String(value) : JSON.stringify(value),
+  );
+  const text = `: found ${found}, wanted ${wanted}`;
+  return text.length > 120 ? '' : text;
+}
+
 /** The first cause wins: what broke after it is only its consequence. */
 function judge(
   first: { error: unknown } | 'assertion' | undefined,
@@ -173,9 +186,17 @@ function judge(
       code: 'test.assertion',
       blame: 'board',
       message: `Assertion failed: ${failed[0]}${more}`,
-      hint: 'The board answered, and the answer is not what its profile promises: see found and wanted.',
+      hint: 'The board answered, and not with what the test wants: the report has found and wanted side by side.',
     },
   };
+}
+
+function badMeasure(name: string, value: number): RigError {
+  return new RigError(`Cannot record the measure "${name}": ${value} is no number`, {
+    code: 'suite.bad-measure',
+    blame: 'suite',
+    hint: 'Measure only what was measured: leave it out where there is no value.',
+  });
 }
 
 function startDeadline(

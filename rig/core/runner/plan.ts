@@ -58,7 +58,10 @@ export function planBoard(
 
 function plan(board: BoardConfig, suite: SuiteDefinition, test: TestDefinition): PlannedTest {
   const needs = new Set([...(suite.options.needs ?? []), ...(test.options.needs ?? [])]);
-  const lacking = [...needs].filter((need) => !board.type.capabilities.includes(need));
+  const has = new Set<CapabilityName>(board.type.capabilities);
+  // A prompt on the console is a shell.
+  if (board.type.signatures.prompt) has.add('shell');
+  const lacking = [...needs].filter((need) => !has.has(need));
   return {
     id: `${board.name}/${suite.name}/${test.name}`,
     suite,

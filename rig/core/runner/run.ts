@@ -1,5 +1,4 @@
 import { type ErrorRecord, RigError, toErrorRecord } from '../../contracts/errors.js';
-import type { EventBody } from '../../contracts/events.js';
 import {
   countVerdicts,
   exitCodeOf,
@@ -10,7 +9,7 @@ import {
 import { longestTimerMs } from '../../lifetime/deadline.js';
 import { BoardRunner, type BoardRunnerOptions } from './board-runner.js';
 import type { BoardPlan } from './plan.js';
-import { isTold } from './told.js';
+import { watchStrays } from './strays.js';
 
 export interface RunOptions extends Omit<BoardRunnerOptions, 'signal'> {
   readonly plans: readonly BoardPlan[];
@@ -41,7 +40,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
           Math.min(options.deadlineMs, longestTimerMs),
         );
   const errors: ErrorRecord[] = [];
-  const strays = watchStrayRejections(options.emit);
+  const strays = watchStrays(options.emit);
 
   const verdicts: Verdict[] = [];
   const waiting = [...options.plans];
@@ -87,40 +86,6 @@ function exitCodeOfRun(
 
 function isSignalName(name: string | undefined): name is 'SIGINT' | 'SIGTERM' | 'SIGHUP' {
   return name === 'SIGINT' || name === 'SIGTERM' || name === 'SIGHUP';
-}
-
-/** What every call under way is ended with when a test or the run is: told with the test that it ended. */
-const ends: ReadonlySet<string> = new Set(['test.over', 'test.deadline', 'run.interrupted', 'run.deadline']);
-
-/**
- * A promise that a suite let go of may reject when its test is long over. Node would end the process at once, with
- * the boards on; so it is an error of the run instead, unless it is only the consequence of what a verdict names.
- */
-function watchStrayRejections(emit: (event: EventBody) => void): { end(): ErrorRecord[] } {
-  const strays: { reason: unknown; error: ErrorRecord }[] = [];
-  const onRejection = (reason: unknown): void => {
-    if (reason instanceof RigError && ends.has(reason.code)) return;
-    const error = toErrorRecord(
-      new RigError(
-        `A promise that nobody awaited was rejected: ${reason instanceof Error ? reason.message : String(reason)}`,
-        {
-          code: 'suite.stray-rejection',
-          blame: 'suite',
-          hint: 'Await every promise of a test before its body returns.',
-          cause: reason,
-        },
-      ),
-    );
-    strays.push({ reason, error });
-    emit({ type: 'log', level: 'warning', message: error.message });
-  };
-  process.on('unhandledRejection', onRejection);
-  return {
-    end: () => {
-      process.off('unhandledRejection', onRejection);
-      return strays.filter(({ reason }) => !isTold(reason)).map(({ error }) => error);
-    },
-  };
 }
 
 function interrupted(signal: string): RigError {

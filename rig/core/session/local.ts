@@ -8,10 +8,11 @@ import { DisposalStack } from '../../lifetime/disposal-stack.js';
 import { type OpenDevices, type OpenParts, openParts } from './assemble.js';
 import type { ConsoleHub } from './console-hub.js';
 import { type BoardPlaces, boardPlaces, type SessionRoots, sessionRoots } from './directory.js';
+import { busyError } from './holder.js';
 import { acquireBoard } from './lock.js';
 import { capabilityNames } from './merge.js';
 import type { SessionInfo } from './protocol.js';
-import { type ServedSession, SessionServer } from './server.js';
+import { type ServedSession, SessionServer, sessionAnswers } from './server.js';
 
 export interface LocalOptions extends Cancellable {
   readonly holder: Holder;
@@ -81,6 +82,8 @@ export class LocalSession implements ServedSession {
     let server: SessionServer | undefined;
     try {
       const lock = stack.use(await acquireBoard(board.name, options.holder, options));
+      // Before its work folder is touched: a session in another network namespace does not share our lock's name.
+      if (await sessionAnswers(places.socket)) throw busyError(board.name, undefined);
       cleanWork(places);
       stack.defer(() => rmSync(places.work, { recursive: true, force: true }));
       server = stack.use(

@@ -34,7 +34,11 @@ export function greetedSocket(
     };
     const onAbort = (): void => fail(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
-    socket.once('error', (error) => fail(noAnswer(endpoint, error.message, error)));
+    socket.once('error', (error: NodeJS.ErrnoException) =>
+      fail(
+        ownNetwork.has(error.code ?? '') ? noWay(endpoint, error) : noAnswer(endpoint, error.message, error),
+      ),
+    );
     socket.once('close', () => fail(noAnswer(endpoint, 'the connection was closed at once')));
     socket.once('data', (greeting) => {
       done();
@@ -45,6 +49,28 @@ export function greetedSocket(
       resolve(socket);
     });
   });
+}
+
+/** Errors of this host that no waiting mends (man 2 connect): no such network, no address or descriptor to use. */
+const ownNetwork: ReadonlySet<string> = new Set([
+  'ENETUNREACH',
+  'ENETDOWN',
+  'EADDRNOTAVAIL',
+  'EMFILE',
+  'ENFILE',
+  'EPERM',
+]);
+
+function noWay(endpoint: Endpoint, error: NodeJS.ErrnoException): RigError {
+  return new RigError(
+    `Cannot connect from this host to ${endpoint.host}:${endpoint.port}: ${error.message}`,
+    {
+      code: 'ssh.host-network',
+      blame: 'rig',
+      hint: 'The connection did not leave this host: is its network interface up (for a virtual board the loopback, `ip link set lo up`)?',
+      cause: error,
+    },
+  );
 }
 
 function noAnswer(endpoint: Endpoint, why: string, cause?: unknown): RigError {

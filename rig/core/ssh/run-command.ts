@@ -81,7 +81,7 @@ export function runCommand(
     };
     signal.addEventListener('abort', onAbort, { once: true });
     client.once('close', onLost);
-    client.exec(command, (error, opened) => {
+    const onOpened = (error: Error | undefined, opened: ClientChannel): void => {
       if (error) {
         onLost();
         return;
@@ -98,7 +98,13 @@ export function runCommand(
           code ?? 128 + (constants.signals[`SIG${signalName?.replace(/^SIG/, '')}` as NodeJS.Signals] ?? 0);
       });
       opened.on('close', onClose);
-    });
+    };
+    try {
+      client.exec(command, onOpened);
+    } catch {
+      // ssh2 throws when the other end has closed and that was not read yet.
+      onLost();
+    }
   });
 }
 

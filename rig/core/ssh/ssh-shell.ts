@@ -109,8 +109,7 @@ export class SshShell implements Shell, AsyncDisposable {
           timeoutMs: Math.max(1, Math.min(left, handshakeMs * this.#options.scale)),
           signal,
         });
-        this.#adopt(client);
-        return client;
+        return this.#adopt(client);
       } catch (error) {
         const again = error instanceof RigError && error.code === 'ssh.no-answer';
         if (!again || performance.now() + retryEveryMs >= end) throw withAttempts(error, attempts);
@@ -119,13 +118,19 @@ export class SshShell implements Shell, AsyncDisposable {
     }
   }
 
-  #adopt(client: Client): void {
+  /** Two commands that were asked at once may both have connected: the first connection serves both. */
+  #adopt(client: Client): Client {
+    if (this.#client) {
+      client.end();
+      return this.#client;
+    }
     this.#client = client;
     const forget = (): void => {
       if (this.#client === client) this.#client = undefined;
     };
     client.on('close', forget);
     client.on('error', forget);
+    return client;
   }
 }
 
