@@ -51,6 +51,7 @@ async function record(
     plans: [planBoard(board, [makeSuite(define)], { tier: 'nightly' })],
     jobs: 1,
     retries: 0,
+    seed: 1,
     keepOnFailure: false,
     signal: new AbortController().signal,
     emit: (event) => void recorder.emit(event),

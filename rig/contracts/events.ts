@@ -1,4 +1,4 @@
-import type { Stage } from './board.js';
+import type { Image, Stage } from './board.js';
 import type { LinkState, PowerState } from './capabilities.js';
 import type { ErrorRecord, Json } from './errors.js';
 import type { StartState } from './suite.js';
@@ -46,6 +46,10 @@ export interface RunStart {
   readonly seed: number;
 }
 
+/** What the log tells of an image; its file may be gone when the log is read. */
+export type ImageFacts = Pick<Image, 'path' | 'sha256' | 'version' | 'variant'> &
+  Partial<Pick<Image, 'sizeBytes' | 'arch'>>;
+
 export type EventBody =
   | RunStart
   | {
@@ -62,12 +66,7 @@ export type EventBody =
       readonly profile: string;
       readonly virtual: boolean;
       readonly drivers: readonly { readonly name: string; readonly version: string }[];
-      readonly image?: {
-        readonly path: string;
-        readonly sha256: string;
-        readonly version?: string;
-        readonly variant?: string;
-      };
+      readonly image?: ImageFacts;
     }
   | {
       readonly type: 'board.close';
@@ -128,6 +127,25 @@ export type EventBody =
       readonly call: number;
       readonly error?: ErrorRecord;
     } & BoardPlace)
+  /**
+   * What a suite read from the rig, or through it from this host, and what it got: a value (masked; absent: none) or an error.
+   * A value of more than 64 KiB is in `outputFile`, relative to the run folder.
+   */
+  | ({
+      readonly type: 'observation';
+      readonly what: string;
+      readonly value?: Json;
+      readonly outputFile?: string;
+      readonly error?: ErrorRecord;
+      readonly ms: number;
+    } & BoardPlace)
+  /** A server of the test was asked; `server` counts the servers of the attempt from 1. */
+  | ({
+      readonly type: 'host.request';
+      readonly server: number;
+      readonly path: string;
+      readonly from: string;
+    } & TestPlace)
   | {
       readonly type: 'suite.start';
       readonly suite: string;
@@ -143,8 +161,8 @@ export type EventBody =
       readonly deadlineMs: number;
       readonly from: StartState;
     } & TestPlace)
-  /** The start state is reached, and the body begins; or it is over, and what follows is the rig's own doing. */
-  | ({ readonly type: 'test.body'; readonly phase: 'begin' | 'end' } & TestPlace)
+  /** The start state is reached with `image` on the medium, and the body begins; or it is over, and what follows is the rig's own doing. */
+  | ({ readonly type: 'test.body'; readonly phase: 'begin' | 'end'; readonly image?: ImageFacts } & TestPlace)
   | ({
       readonly type: 'step.start';
       readonly step: number;

@@ -4,10 +4,10 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RigError } from '../contracts/errors.js';
 import { type EventBody, eventVersion, type RigEvent, type TestPlace } from '../contracts/events.js';
+import { keepOutput } from './kept-output.js';
 import { consoleFile, eventsFile, evidenceFolder, evidenceName, ownerFile, runName } from './layout.js';
 import { type JsonMask, maskEvent } from './mask-event.js';
 import { ownProcess } from './owner.js';
-import { keepOutput } from './shell-output.js';
 import { writeError } from './write-error.js';
 
 export interface RecorderOptions {

@@ -2,6 +2,7 @@ import type { BoardConfig, Image } from '../../rig/contracts/board.js';
 import type { MediumState, PowerState } from '../../rig/contracts/capabilities.js';
 import { RigError } from '../../rig/contracts/errors.js';
 import type { BootRecord, Console, Shell, ShellResult } from '../../rig/contracts/suite.js';
+import { recordedLooks } from '../../rig/core/board/observe.js';
 import type { ManagedBoard } from '../../rig/core/runner/managed-board.js';
 import { bareProfile } from './bare-profile.js';
 
@@ -113,6 +114,7 @@ export class ScriptedBoard implements ManagedBoard {
     this.diary.push(`provision ${image?.variant ?? 'nothing'}`);
     this.image = image;
   }
+  observe = recordedLooks(({ what }) => this.diary.push(`look at ${what}`));
   medium = (): MediumState => ({ kind: 'unknown' });
   answers = async (): Promise<boolean> => this.#state === 'on';
   consoleTail = (): string => 'last words on the console\n';

@@ -18,6 +18,7 @@ import { need } from './absent.js';
 import { type ConsoleCount, openBoardConsole } from './board-console.js';
 import { type Bootable, boot, bootId, reboot, shutdown } from './boot.js';
 import { Circuit } from './circuit.js';
+import { looks, type Observe } from './observe.js';
 import { boardPower } from './power.js';
 import { RecordedConsole } from './recorded-console.js';
 import { BoardShells, type Shells } from './shells.js';
@@ -36,6 +37,8 @@ export interface BoardControlOptions {
   readonly scale: number;
   /** Who answers commands instead of the board itself: a replay. */
   readonly shells?: (circuit: Circuit) => Shells;
+  /** Who answers looks instead of the rig: a replay. */
+  readonly observe?: (circuit: Circuit) => Observe;
 }
 
 /** A board in use, as suites see it and as the runner drives it. */
@@ -52,6 +55,8 @@ export class BoardControl implements ManagedBoard {
   image: Image | undefined;
 
   readonly #circuit: Circuit;
+  /** As the rig itself switches and asks it. */
+  readonly #power: Board['power'];
   readonly #shells: Shells;
   readonly #console: RecordedConsole | undefined;
   readonly #ends: DisposalStack;
@@ -64,7 +69,12 @@ export class BoardControl implements ManagedBoard {
     this.name = session.board.name;
     this.type = session.board.type;
     this.profile = session.board.profile;
-    this.power = boardPower(circuit);
+    circuit.observe = options.observe?.(circuit) ?? circuit.observe;
+    this.#power = boardPower(circuit);
+    this.power = {
+      ...this.#power,
+      state: (call) => circuit.observe(looks.powerState, () => this.#power.state(call)),
+    };
     this.link = boardLink(circuit);
     const { privateKey } = options;
     this.#shells =
@@ -145,15 +155,24 @@ export class BoardControl implements ManagedBoard {
   }
 
   async endpoint(port: number, options?: Cancellable): Promise<Endpoint> {
-    return this.#address().endpoint(port, this.#circuit.cancellable(options));
+    const { observe } = this.#circuit;
+    return observe(looks.endpoint(port), async () => {
+      const { host, port: mapped } = await this.#address().endpoint(port, this.#circuit.cancellable(options));
+      return { host, port: mapped };
+    });
   }
 
   async hostAddress(): Promise<string> {
-    return this.#address().hostAddress(this.#circuit.cancellable());
+    const { observe } = this.#circuit;
+    return observe(looks.hostAddress, () => this.#address().hostAddress(this.#circuit.cancellable()));
   }
 
   async sshAccepts(login: SshLogin, options?: WaitOptions): Promise<boolean> {
     return this.#shells.accepts(login, options);
+  }
+
+  get observe(): Observe {
+    return this.#circuit.observe;
   }
 
   async provision(image: Image | undefined): Promise<void> {
@@ -197,7 +216,7 @@ export class BoardControl implements ManagedBoard {
   }
 
   get #bootable(): Bootable {
-    return { circuit: this.#circuit, shells: this.#shells, power: this.power };
+    return { circuit: this.#circuit, shells: this.#shells, power: this.#power };
   }
 
   /** While the run still listens, so that its record ends with the board off; also where the session lives on. */
@@ -230,6 +249,7 @@ function boardLink(circuit: Circuit): Link {
   return {
     up: async (options) => device().up(circuit.cancellable(options)),
     down: async (options) => device().down(circuit.cancellable(options)),
-    state: async (options) => device().state(circuit.cancellable(options)),
+    state: (options) =>
+      circuit.observe(looks.linkState, async () => device().state(circuit.cancellable(options))),
   };
 }

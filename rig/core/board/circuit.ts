@@ -7,6 +7,7 @@ import type { EpochReason } from '../console/options.js';
 import type { BoardConsole } from './board-console.js';
 import { BoardLife } from './life.js';
 import { panicked, poweredOff } from './mishaps.js';
+import { type Observe, recordedLooks } from './observe.js';
 import { Trouble } from './trouble.js';
 
 type Placed = Extract<EventBody, BoardPlace>;
@@ -28,6 +29,8 @@ export class Circuit {
   /** Multiplies every time-out. */
   readonly scale: number;
   readonly emit: (event: EventBody) => void;
+  /** How a suite's looks are taken; a replay sets another way. */
+  observe: Observe = recordedLooks((seen) => this.tell({ type: 'observation', ...seen }));
   console: BoardConsole | undefined;
   /** Called when no connection to the board can stand any more. */
   onCut: () => void = () => {};

@@ -15,12 +15,14 @@ export interface Happening {
   /** Equal keys: the same happened. */
   readonly key: string;
   readonly shown: string;
+  readonly board: string;
   readonly offset: number;
   readonly matched?: boolean;
 }
 
 /** Where two attempts went apart. */
 export interface Difference {
+  readonly board: string;
   readonly offset: number;
   readonly recorded: string;
   readonly now: string;
@@ -28,14 +30,21 @@ export interface Difference {
   readonly matched?: boolean;
 }
 
-/** @returns undefined for what is neither done nor seen by a suite @param offset bytes of the console until then */
-export function happening(event: EventBody, offset: number): Happening | undefined {
+/**
+ * @param at the board that it happened on, and the bytes of its console until then
+ * @returns undefined for what is neither done nor seen by a suite
+ */
+export function happening(
+  event: EventBody,
+  at: { readonly board: string; readonly offset: number },
+): Happening | undefined {
   switch (event.type) {
     case 'console.wait': {
       const { patterns, start, end, code } = event;
       if (start === undefined || end === undefined)
-        return { key: `wait ${code}`, shown: `${patterns} ended in ${code}`, offset, matched: false };
+        return { ...at, key: `wait ${code}`, shown: `${patterns} ended in ${code}`, matched: false };
       return {
+        ...at,
         key: `wait ${start}-${end}`,
         shown: `${patterns} matched bytes ${start} to ${end}`,
         offset: start,
@@ -45,17 +54,19 @@ export function happening(event: EventBody, offset: number): Happening | undefin
     case 'shell': {
       const end = event.exitCode === null ? 'had no answer' : `ended with ${event.exitCode}`;
       const shown = `${event.via}: ${JSON.stringify(event.command)} ${end}`;
-      return { key: shown, shown, offset };
+      return { ...at, key: shown, shown };
     }
     case 'ssh.login': {
       const shown = `ssh login with ${event.method}: ${event.accepted === null ? 'no answer' : event.accepted ? 'let in' : 'refused'}`;
-      return { key: shown, shown, offset };
+      return { ...at, key: shown, shown };
     }
+    case 'observation':
+      return { ...at, key: `looked ${event.what}`, shown: `looked at ${event.what}` };
     case 'console.input':
-      return { key: `typed ${event.text}`, shown: `typed ${JSON.stringify(event.text)}`, offset };
+      return { ...at, key: `typed ${event.text}`, shown: `typed ${JSON.stringify(event.text)}` };
     case 'assert':
       // The name may hold the pattern, and a changed pattern that holds all the same is no other outcome.
-      return { key: `assert ${event.ok}`, shown: `${event.ok ? 'ok' : 'not ok'}: ${event.name}`, offset };
+      return { ...at, key: `assert ${event.ok}`, shown: `${event.ok ? 'ok' : 'not ok'}: ${event.name}` };
     default:
       return undefined;
   }
@@ -66,7 +77,7 @@ const nothing = 'nothing more';
 
 /**
  * The first place at which the suite did or saw something else. What was done comes before what was asserted of it: tap tells assertions a
- * little later, so their place among the rest is not certain.
+ * little later, so their place among the rest is not certain. Boards are compared each by itself: what a suite does on two at once has no order.
  */
 export function firstDifference(
   recorded: readonly Happening[],
@@ -81,19 +92,30 @@ function pair(
   now: readonly Happening[],
   which: (one: Happening) => boolean,
 ): Difference | undefined {
-  const before = recorded.filter(which);
-  const after = now.filter(which);
-  for (let index = 0; index < Math.max(before.length, after.length); index += 1) {
-    const [a, b] = [before[index], after[index]];
-    if (a && b && a.key === b.key) continue;
-    return {
-      offset: byteOf(a, b),
-      recorded: a?.shown ?? nothing,
-      now: b?.shown ?? nothing,
-      ...(b?.matched ? { matched: true } : {}),
-    };
-  }
-  return undefined;
+  const boards = new Set([...recorded, ...now].map(({ board }) => board));
+  const found = [...boards].flatMap((board) => {
+    const ofBoard = (one: Happening): boolean => one.board === board && which(one);
+    const [before, after] = [recorded.filter(ofBoard), now.filter(ofBoard)];
+    const end = Math.max(before.length, after.length);
+    for (let index = 0; index < end; index += 1) {
+      const [a, b] = [before[index], after[index]];
+      if (a?.key === b?.key) continue;
+      const order = b ? now.indexOf(b) : now.length;
+      return [{ order, difference: differenceOf(board, a, b) }];
+    }
+    return [];
+  });
+  return found.sort((a, b) => a.order - b.order)[0]?.difference;
+}
+
+function differenceOf(board: string, a: Happening | undefined, b: Happening | undefined): Difference {
+  return {
+    board,
+    offset: byteOf(a, b),
+    recorded: a?.shown ?? nothing,
+    now: b?.shown ?? nothing,
+    ...(b?.matched ? { matched: true } : {}),
+  };
 }
 
 /** A match stands at a byte; a wait that was in vain only ended at one. */

@@ -1,4 +1,5 @@
 import type { DeviceEvent } from '../../contracts/driver.js';
+import type { HostRequest } from '../runner/host-services.js';
 import type { Entry } from './timeline.js';
 
 type Ask = Extract<Entry, { kind: 'ask' }>;
@@ -11,6 +12,7 @@ export interface Stage {
   bytes(range: { readonly offset: number; readonly length: number }): void;
   device(event: DeviceEvent): void;
   shell(): void;
+  request(request: HostRequest): void;
 }
 
 /**
@@ -154,6 +156,11 @@ export class Playback {
         return;
       case 'shell':
         this.#stage.shell();
+        return;
+      case 'request':
+        this.#stage.request(entry.request);
+        return;
+      case 'restore':
         return;
       case 'ask':
         this.#waiting.get(entry)?.();

@@ -10,9 +10,12 @@ import type { ConsoleCount } from '../board/board-console.js';
 import { BoardControl } from '../board/board-control.js';
 import type { Circuit } from '../board/circuit.js';
 import { type AttemptOutcome, runAttempt } from '../runner/attempt.js';
+import { TestHostServices } from '../runner/host-services.js';
 import type { PlannedTest } from '../runner/plan.js';
 import { type Happening, happening } from './differences.js';
 import { drive, type Speed } from './drive.js';
+import { NoNetwork } from './no-network.js';
+import { looksIn, replayedLooks } from './replayed-looks.js';
 import { ReplayedSession } from './replayed-session.js';
 import { ReplayedShells } from './replayed-shells.js';
 import { askKey, type BodyWindow, type Entry } from './timeline.js';
@@ -25,6 +28,8 @@ export interface AttemptReplayOptions extends Cancellable {
   readonly boards: readonly { readonly config: BoardConfig; readonly timeline: readonly Entry[] }[];
   readonly image: Image | undefined;
   readonly attempt: number;
+  /** The run's. */
+  readonly seed: number;
   readonly window: BodyWindow;
   /** How the recorded attempt ended. */
   readonly error: ErrorRecord | undefined;
@@ -75,7 +80,8 @@ export async function replayAttempt(
   for (const [index, { config, timeline }] of options.boards.entries()) {
     const emit = (event: EventBody): void => {
       const one = replayed[index];
-      const seen = inBody && one ? happening(event, one.session.playback.offset) : undefined;
+      const offset = one?.session.playback.offset ?? 0;
+      const seen = inBody ? happening(event, { board: config.name, offset }) : undefined;
       if (seen) happenings.push(seen);
     };
     const one = await openReplayed(config, { timeline, startAt: starts[index] ?? 0, emit, diverge, options });
@@ -85,6 +91,15 @@ export async function replayAttempt(
   goToBody(replayed, { from: window.from, time });
   time.advanceTo(events[window.from]?.t ?? 0);
 
+  const [own] = replayed;
+  if (!own) throw new TypeError('a test needs at least one board');
+  using _network = new NoNetwork((address) => own.session.unrecorded(`connect to ${address}`));
+  const host = new TestHostServices({
+    bindAddress: '127.0.0.1',
+    observe: own.control.observe,
+    onRequest: () => {},
+  });
+  own.session.onRequest = (request) => host.requested(request);
   const signal = options.signal ? AbortSignal.any([over.signal, options.signal]) : over.signal;
   inBody = true;
   for (const { session } of replayed) {
@@ -92,18 +107,19 @@ export async function replayAttempt(
     session.playback.begin(window.to);
   }
   const body = runAttempt(planned, {
-    place: { id: planned.id, board: options.boards[0]?.config.name ?? '', attempt: options.attempt },
+    place: { id: planned.id, board: own.control.name, attempt: options.attempt },
     boards: replayed.map(({ control }) => control),
-    bindAddress: '127.0.0.1',
+    host,
+    seed: options.seed,
     scale,
     signal,
     emit: (event) => {
-      const own = replayed[0];
-      const seen = event.type === 'assert' && own ? happening(event, own.session.playback.offset) : undefined;
+      const place = { board: own.control.name, offset: own.session.playback.offset };
+      const seen = event.type === 'assert' ? happening(event, place) : undefined;
       if (seen) happenings.push(seen);
     },
-    useSignal: (own) => {
-      for (const { control } of replayed) control.useSignal(own);
+    useSignal: (ending) => {
+      for (const { control } of replayed) control.useSignal(ending);
     },
   });
   const outcome = await drive(time, body, {
@@ -126,7 +142,7 @@ async function openReplayed(
     options: AttemptReplayOptions;
   },
 ): Promise<Replayed> {
-  const { dir, events, scale, secrets, image } = how.options;
+  const { dir, events, scale, secrets, image, window } = how.options;
   const { name } = config;
   const vias = events.flatMap((event) => (event.type === 'shell' && event.board === name ? [event.via] : []));
   const mask = (text: string): string => secrets.maskText(text);
@@ -150,6 +166,8 @@ async function openReplayed(
     consoleLog: countingFrom(session.playback.offset),
     secrets,
     scale,
+    observe: (circuit) =>
+      replayedLooks(circuit, { session, dir, mask, seen: looksIn(events, { board: name, window }) }),
     shells: (circuit) => {
       kept.circuit = circuit;
       return new ReplayedShells(circuit, { session, dir, mask });
@@ -175,10 +193,12 @@ function countingFrom(offset: number): ConsoleCount {
   };
 }
 
-/** The power-on that the body's state goes back to: what was before it is gone from the board. */
+/** The power-on, or the state put back, that the body's own goes back to: what was before it is gone from the board. */
 function startOf(timeline: readonly Entry[], from: number): number {
   const found = timeline.findLastIndex(
-    (entry) => entry.seq <= from && entry.kind === 'ask' && entry.key === askKey.powerOn,
+    (entry) =>
+      entry.seq <= from &&
+      (entry.kind === 'restore' || (entry.kind === 'ask' && entry.key === askKey.powerOn)),
   );
   return Math.max(0, found);
 }
@@ -195,15 +215,16 @@ function goToBody(boards: readonly Replayed[], { from, time }: { from: number; t
     if (!next) break;
     const { session, circuit } = next.board;
     time.advanceTo(next.entry.t);
-    if (next.entry.kind === 'ask' && next.entry.key === askKey.powerOn) {
+    const { entry } = next;
+    if (entry.kind === 'restore' || (entry.kind === 'ask' && entry.key === askKey.powerOn)) {
       circuit.trouble.clear();
       circuit.console?.engine.recover();
-      circuit.life.boots += 1;
+      if (entry.kind === 'ask') circuit.life.boots += 1;
       circuit.openEpoch('power-on');
       session.powered('on');
     }
     session.playback.skip();
-    if (next.entry.kind === 'shell') circuit.life.note('shell');
+    if (entry.kind === 'shell') circuit.life.note('shell');
   }
   // The body began then, so whatever had happened before was over.
   for (const { circuit } of boards) {

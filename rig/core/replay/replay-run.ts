@@ -40,7 +40,7 @@ export interface ReplayedTest {
   readonly recorded: Ending;
   readonly now: Ending;
   /** Where it went another way, by a byte of the board's console file; absent: nowhere. */
-  readonly where?: Difference & { readonly board: string };
+  readonly where?: Difference;
   readonly notes: readonly string[];
 }
 
@@ -121,8 +121,9 @@ async function replayOne(one: One, options: ReplayOptions): Promise<ReplayedTest
       dir: run.dir,
       events,
       boards,
-      image: imageOf(openOf(run, test.board), definition.options.variant),
+      image: imageOf(one, openOf(run, test.board), definition.options.variant),
       attempt: attempt.attempt,
+      seed: run.seed,
       window,
       error: attempt.error,
       truncated: run.truncated && attempt.error?.code === 'run.truncated',
@@ -145,20 +146,14 @@ function judged(
   const told = then.waits ? happenings : happenings.filter(({ key }) => !/^(wait|typed) /.test(key));
   const difference = firstDifference(then.all, told);
   const outcome = outcomeOf(recorded, now, { difference, diverged: diverged !== undefined });
-  const where = diverged
-    ? asked(diverged, difference, test.board)
-    : difference && { ...difference, board: test.board };
+  const where = diverged ? asked(diverged, difference, test.board) : difference;
   return { outcome, now, notes: replay.notes, ...(where ? { where } : {}) };
 }
 
 /** A question that nobody recorded is where it went apart, unless a match did so before. */
-function asked(
-  diverged: RigError,
-  difference: Difference | undefined,
-  own: string,
-): Difference & { board: string } {
+function asked(diverged: RigError, difference: Difference | undefined, own: string): Difference {
   const { offset, what, board } = diverged.evidence;
-  if (difference?.matched) return { ...difference, board: own };
+  if (difference?.matched) return difference;
   const recorded = difference?.recorded ?? 'nothing more';
   return {
     offset: Number(offset ?? 0),
@@ -178,7 +173,8 @@ function recordedHappenings(
     if (event.seq < window.from || !('board' in event) || event.board === undefined) return [];
     if ('id' in event && (event.id !== id || event.attempt !== attempt)) return [];
     if (event.type === 'console.input' && event.by !== 'suite') return [];
-    const seen = happening(event, offsets.get(event.board) ?? 0);
+    const { board } = event;
+    const seen = happening(event, { board, offset: offsets.get(board) ?? 0 });
     return seen ? [seen] : [];
   });
   return { all, waits: !window.guessed };
@@ -208,18 +204,14 @@ function openOf(run: RunRecord, name: string): Open | undefined {
   return run.boards.find((board) => board.name === name)?.open;
 }
 
-/** What is known of the image; a test of another variant ran from an image that the log does not name. */
-function imageOf(open: Open | undefined, variant: 'dev' | 'prod' | undefined): Image | undefined {
-  const { image } = open ?? {};
-  if (!image) return undefined;
-  const kind = variant ?? image.variant;
-  return {
-    path: image.path,
-    sha256: image.sha256,
-    sizeBytes: 0,
-    ...(image.version === undefined ? {} : { version: image.version }),
-    ...(kind === 'dev' || kind === 'prod' ? { variant: kind } : {}),
-  };
+/** What was on the medium; older runs name the image of the board only, and a test of another variant had another. */
+function imageOf(
+  { window }: One,
+  open: Open | undefined,
+  variant: 'dev' | 'prod' | undefined,
+): Image | undefined {
+  const facts = window.image ?? (open?.image && { ...open.image, ...(variant ? { variant } : {}) });
+  return facts && { ...facts, sizeBytes: facts.sizeBytes ?? 0 };
 }
 
 function notThere(test: TestRecord): Ending {

@@ -4,6 +4,7 @@ import type { Capabilities, CapabilityName, LinkState, PowerState } from '../../
 import type { DeviceEvent } from '../../contracts/driver.js';
 import { RigError } from '../../contracts/errors.js';
 import type { BoardSession, ConsoleReader, SessionConsole } from '../../contracts/session.js';
+import type { HostRequest } from '../runner/host-services.js';
 import { Playback } from './playback.js';
 import { askKey, type Entry } from './timeline.js';
 
@@ -27,6 +28,8 @@ export class ReplayedSession implements BoardSession {
   readonly capabilities: BoardSession['capabilities'];
   readonly console?: SessionConsole;
   readonly playback: Playback;
+  /** Called for each request that a server of the test got then. */
+  onRequest: (request: HostRequest) => void = () => {};
   /** The console file is shorter than its events say: the record ends there. */
   missingBytes = 0;
   readonly #options: ReplayedSessionOptions;
@@ -53,6 +56,7 @@ export class ReplayedSession implements BoardSession {
       shell: () => {
         for (const listener of this.#onShell) listener();
       },
+      request: (request) => this.onRequest(request),
     });
   }
 
@@ -141,6 +145,7 @@ export class ReplayedSession implements BoardSession {
         state: async () => this.#link,
       },
       address: {
+        // Suites get theirs from the looks that were recorded.
         endpoint: (port) => nothing(`connect to its port ${port}`),
         hostAddress: () => nothing("this host's address as the board sees it"),
       },

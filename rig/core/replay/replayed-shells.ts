@@ -1,7 +1,7 @@
 import { RigError } from '../../contracts/errors.js';
 import type { Shell, ShellResult, SshLogin, WaitOptions } from '../../contracts/suite.js';
 import { abortable } from '../../lifetime/abortable.js';
-import { readOutput } from '../../record/shell-output.js';
+import { readOutput } from '../../record/kept-output.js';
 import type { Circuit } from '../board/circuit.js';
 import { AbsentShell } from '../board/recorded-shell.js';
 import type { Shells } from '../board/shells.js';

@@ -1,5 +1,6 @@
 import type { DeviceEvent } from '../../contracts/driver.js';
-import type { EventBody, RigEvent } from '../../contracts/events.js';
+import type { EventBody, ImageFacts, RigEvent } from '../../contracts/events.js';
+import type { HostRequest } from '../runner/host-services.js';
 
 type Answer = Extract<RigEvent, { type: 'shell' | 'ssh.login' }>;
 
@@ -12,6 +13,10 @@ export type Entry = { readonly seq: number; readonly t: number } & (
   | { readonly kind: 'device'; readonly event: DeviceEvent }
   /** A Shell answered for the first time in this epoch. */
   | { readonly kind: 'shell' }
+  /** The rig put it back into a state that was saved: only ever on the way to where a test begins. */
+  | { readonly kind: 'restore' }
+  /** Something, the board as a rule, asked a server of the test. */
+  | { readonly kind: 'request'; readonly request: HostRequest }
 );
 
 /** Console bytes are told at most this much late (`Progress`); runs that do not tell them early need the allowance. */
@@ -71,7 +76,7 @@ export function timelineOf(events: readonly RigEvent[], board: string): readonly
       case 'epoch':
         if (event.reason === 'reset') return [];
         poweredOn = true;
-        return [ask(askKey.powerOn)];
+        return event.reason === 'power-on' ? [ask(askKey.powerOn)] : [{ seq, t, kind: 'restore' }];
       case 'power': {
         const told = device({ kind: 'power', state: event.state, cause: event.cause });
         const known = poweredOn;
@@ -85,6 +90,10 @@ export function timelineOf(events: readonly RigEvent[], board: string): readonly
       }
       case 'link':
         return [ask(askKey.link(event.state)), device({ kind: 'link', state: event.state })];
+      case 'host.request': {
+        const { server, path, from } = event;
+        return [{ seq, t, kind: 'request', request: { server, path, from } }];
+      }
       case 'stage':
         return event.stage === 'shell' ? [{ seq, t, kind: 'shell' }] : [];
       case 'console.input':
@@ -118,6 +127,8 @@ export interface BodyWindow {
   readonly to: number;
   /** An old run does not tell where the body began. */
   readonly guessed: boolean;
+  /** What was on the medium then, where the run tells. */
+  readonly image?: ImageFacts;
 }
 
 type Start = Extract<EventBody, { type: 'test.start' }>;
@@ -134,7 +145,10 @@ export function bodyWindow(
   const phase = (name: 'begin' | 'end'): RigEvent | undefined =>
     own.find((event) => event.type === 'test.body' && event.phase === name);
   const begin = phase('begin');
-  if (begin) return { from: begin.seq, to: phase('end')?.seq ?? last, guessed: false };
+  if (begin?.type === 'test.body') {
+    const { seq, image } = begin;
+    return { from: seq, to: phase('end')?.seq ?? last, guessed: false, ...(image ? { image } : {}) };
+  }
   if (!isOldRun(events)) return undefined;
   // Of a failed test: then the rig gathered evidence, and asked the board for it.
   const to = own.find((event) => event.type === 'evidence')?.seq ?? last;

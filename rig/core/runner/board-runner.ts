@@ -4,6 +4,8 @@ import type { EventBody, TestPlace } from '../../contracts/events.js';
 import type { Verdict } from '../../contracts/verdict.js';
 import { type AttemptOutcome, runAttempt } from './attempt.js';
 import { gatherEvidence } from './evidence.js';
+import { TestHostServices } from './host-services.js';
+import { imageFacts } from './image-facts.js';
 import type { ManagedBoard } from './managed-board.js';
 import { finalVerdict, firstLine, type Outcome, outcomeOf, reasonOf } from './outcome.js';
 import type { BoardPlan, PlannedTest } from './plan.js';
@@ -23,6 +25,8 @@ export interface BoardRunnerOptions {
   readonly evidenceFile: (place: TestPlace, name: string) => Promise<{ path: string; relative: string }>;
   readonly mask: (text: string) => string;
   readonly retries: number;
+  /** Of everything random in the suites. */
+  readonly seed: number;
   readonly scale: (config: BoardConfig) => number;
   readonly keepOnFailure: boolean;
   readonly signal: AbortSignal;
@@ -154,13 +158,21 @@ export class BoardRunner {
   }
 
   async #body(planned: PlannedTest, place: TestPlace, opened: readonly Opened[]): Promise<AttemptOutcome> {
-    const { emit, scale, signal } = this.#options;
+    const { emit, scale, seed, signal } = this.#options;
+    const [own] = opened;
+    if (!own) throw new TypeError('a test without a board');
     const bootsBefore = opened.map((one) => one.board.boots);
-    emit({ type: 'test.body', ...place, phase: 'begin' });
+    const { image } = own.board;
+    emit({ type: 'test.body', ...place, phase: 'begin', ...(image ? { image: imageFacts(image) } : {}) });
     const outcome = await runAttempt(planned, {
       place,
       boards: opened.map((one) => one.board),
-      bindAddress: this.#plan.board.type.machine ? '127.0.0.1' : '0.0.0.0',
+      host: new TestHostServices({
+        bindAddress: this.#plan.board.type.machine ? '127.0.0.1' : '0.0.0.0',
+        observe: own.board.observe,
+        onRequest: (request) => emit({ type: 'host.request', ...place, ...request }),
+      }),
+      seed,
       scale: scale(this.#plan.board),
       signal,
       emit,

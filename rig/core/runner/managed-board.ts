@@ -1,6 +1,7 @@
 import type { BoardConfig, Image } from '../../contracts/board.js';
 import type { MediumState } from '../../contracts/capabilities.js';
 import type { Board } from '../../contracts/suite.js';
+import type { Observe } from '../board/observe.js';
 
 /** A board as the runner drives it: what suites see, and the levers that bring it to a start state. */
 export interface ManagedBoard extends Board, AsyncDisposable {
@@ -12,6 +13,8 @@ export interface ManagedBoard extends Board, AsyncDisposable {
   medium(): MediumState;
   /** Whether a Shell answers within a short time. Never rejects. */
   answers(): Promise<boolean>;
+  /** Looks at something for the suite, and records it in this board's place of the log. */
+  readonly observe: Observe;
   /** Power-ons and observed resets so far. */
   readonly epochs: number;
   /** Cold boots so far. */
