@@ -91,7 +91,10 @@ export type EventBody =
   | ({ readonly type: 'console'; readonly offset: number; readonly length: number } & BoardPlace)
   /** What the rig typed; secrets masked. `by` is absent where the rig itself typed: a login, a framed command. */
   | ({ readonly type: 'console.input'; readonly text: string; readonly by?: 'suite' } & BoardPlace)
-  /** A wait of the suite on the console ended: at bytes `start` to `end` of the log, or with the code of an error. */
+  /**
+   * A wait of the suite on the console ended: at bytes `start` to `end` of the log, or with the code of an error; with neither, the panic or
+   * reset came that was awaited.
+   */
   | ({
       readonly type: 'console.wait';
       readonly patterns: string;

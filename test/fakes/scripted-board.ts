@@ -114,6 +114,7 @@ export class ScriptedBoard implements ManagedBoard {
     this.diary.push(`provision ${image?.variant ?? 'nothing'}`);
     this.image = image;
   }
+  reportConsole = (): void => {};
   observe = recordedLooks(({ what }) => this.diary.push(`look at ${what}`));
   medium = (): MediumState => ({ kind: 'unknown' });
   answers = async (): Promise<boolean> => this.#state === 'on';

@@ -81,7 +81,10 @@ export class BoardControl implements ManagedBoard {
       options.shells?.(circuit) ?? new BoardShells(circuit, { image: () => this.image, privateKey });
     this.#console =
       circuit.console &&
-      new RecordedConsole(circuit.console.engine, (wait) => circuit.tell({ type: 'console.wait', ...wait }));
+      new RecordedConsole(circuit.console.engine, {
+        ended: (wait) => circuit.tell({ type: 'console.wait', ...wait }),
+        report: () => circuit.report(),
+      });
     this.ssh = this.#shells.ssh;
     this.consoleShell = this.#shells.console;
     this.shell = this.#shells.preferred;
@@ -169,6 +172,10 @@ export class BoardControl implements ManagedBoard {
 
   async sshAccepts(login: SshLogin, options?: WaitOptions): Promise<boolean> {
     return this.#shells.accepts(login, options);
+  }
+
+  reportConsole(): void {
+    this.#circuit.report();
   }
 
   get observe(): Observe {

@@ -52,9 +52,14 @@ export class Circuit {
     return AbortSignal.any([this.#scope, this.trouble.signal]);
   }
 
+  /** Records the console bytes that came until now; else they are told up to 20 ms later. */
+  report(): void {
+    this.console?.engine.report();
+  }
+
   /** Records what happened to the board, behind every console byte that came before it. */
   tell(what: OnBoard): void {
-    this.console?.engine.report();
+    this.report();
     this.emit({ ...what, ...this.life.place } as EventBody);
   }
 

@@ -1,10 +1,9 @@
 import type { Image } from '../../contracts/board.js';
-import { toErrorRecord } from '../../contracts/errors.js';
 import type { Shell, SshLogin, WaitOptions } from '../../contracts/suite.js';
 import { SshShell } from '../ssh/ssh-shell.js';
 import { need } from './absent.js';
 import type { Circuit } from './circuit.js';
-import { AbsentShell, RecordedShell } from './recorded-shell.js';
+import { AbsentShell, recordedLogin, recordedShell } from './recorded-shell.js';
 
 export interface ShellsOptions {
   /** What is on the medium now. */
@@ -86,26 +85,7 @@ export class BoardShells implements Shells {
 
   async accepts(login: SshLogin, options?: WaitOptions): Promise<boolean> {
     const ssh = need(this.#ssh, 'address', this.#circuit.name);
-    const { method } = login;
-    const call = this.#circuit.asked();
-    const began = performance.now();
-    const tell = (accepted: boolean | null, error?: unknown): void =>
-      this.#circuit.tell({
-        type: 'ssh.login',
-        method,
-        accepted,
-        call,
-        ms: Math.round(performance.now() - began),
-        ...(error === undefined ? {} : { error: toErrorRecord(error) }),
-      });
-    try {
-      const accepted = await ssh.accepts(login, options);
-      tell(accepted);
-      return accepted;
-    } catch (error) {
-      tell(null, error);
-      throw error;
-    }
+    return recordedLogin(this.#circuit, login.method, () => ssh.accepts(login, options));
   }
 
   /** The board was powered off, reset or lost: no connection to it stands. */
@@ -137,10 +117,6 @@ export class BoardShells implements Shells {
   }
 
   #recorded(shell: Shell, via: 'ssh' | 'console'): Shell {
-    const circuit = this.#circuit;
-    return new RecordedShell(shell, {
-      asked: () => circuit.asked(),
-      answered: (call) => circuit.tell({ type: 'shell', via, ...call }),
-    });
+    return recordedShell(this.#circuit, { via, shell, withOutput: true });
   }
 }

@@ -41,8 +41,9 @@ export function happening(
   switch (event.type) {
     case 'console.wait': {
       const { patterns, start, end, code } = event;
-      if (start === undefined || end === undefined)
+      if (code !== undefined)
         return { ...at, key: `wait ${code}`, shown: `${patterns} ended in ${code}`, matched: false };
+      if (start === undefined) return { ...at, key: `wait ${patterns}`, shown: `${patterns} came` };
       return {
         ...at,
         key: `wait ${start}-${end}`,

@@ -3,7 +3,7 @@ import type { Shell, ShellResult, SshLogin, WaitOptions } from '../../contracts/
 import { abortable } from '../../lifetime/abortable.js';
 import { readOutput } from '../../record/kept-output.js';
 import type { Circuit } from '../board/circuit.js';
-import { AbsentShell } from '../board/recorded-shell.js';
+import { AbsentShell, recordedLogin, recordedShell } from '../board/recorded-shell.js';
 import type { Shells } from '../board/shells.js';
 import { textOf } from '../shell-text.js';
 import type { ReplayedSession } from './replayed-session.js';
@@ -77,36 +77,34 @@ export class ReplayedShells implements Shells {
     }
   }
 
-  async accepts({ method }: SshLogin, options: WaitOptions = {}): Promise<boolean> {
-    const answer = await this.#asked(askKey.login(method), options);
-    if (answer?.type !== 'ssh.login') throw this.#session.unrecorded(askKey.login(method));
-    const { accepted, call, ms } = answer;
-    this.#circuit.tell({ type: 'ssh.login', method, accepted, call, ms });
-    if (accepted === null) throw failed(answer, 'The board was not reached over ssh');
-    return accepted;
+  accepts({ method }: SshLogin, options: WaitOptions = {}): Promise<boolean> {
+    return recordedLogin(this.#circuit, method, async () => {
+      const key = askKey.login(method);
+      const answer = await this.#asked(key, options);
+      if (answer?.type !== 'ssh.login') throw this.#session.unrecorded(key);
+      if (answer.accepted === null) throw failed(answer, 'The board was not reached over ssh');
+      return answer.accepted;
+    });
   }
 
   disconnect(): void {}
 
   #shell(via: 'ssh' | 'console'): Shell {
     const run = (command: string, options: WaitOptions = {}): Promise<ShellResult> =>
-      this.#run(via, { command, options });
-    return { run, text: async (command, options) => textOf(command, await run(command, options)) };
+      this.#run(askKey.shell(via, this.#mask(command)), options);
+    const text = async (command: string, options?: WaitOptions): Promise<string> =>
+      textOf(command, await run(command, options));
+    return recordedShell(this.#circuit, { via, shell: { run, text }, withOutput: false });
   }
 
-  async #run(
-    via: 'ssh' | 'console',
-    { command, options }: { command: string; options: WaitOptions },
-  ): Promise<ShellResult> {
-    const key = askKey.shell(via, this.#mask(command));
+  async #run(key: string, options: WaitOptions): Promise<ShellResult> {
     const answer = await this.#asked(key, options);
     if (answer?.type !== 'shell') throw this.#session.unrecorded(key);
-    const { exitCode, ms } = answer;
-    this.#circuit.tell({ type: 'shell', via, command, exitCode, ms });
+    const { exitCode } = answer;
     if (exitCode === null) {
       if (answer.error === undefined)
         throw this.#session.unrecorded(`${key} (it was not recorded why it had no answer)`);
-      throw failed(answer, `Command ${JSON.stringify(command)} had no answer`);
+      throw failed(answer, `No answer: ${key}`);
     }
     const output = readOutput(answer, this.#dir);
     return output

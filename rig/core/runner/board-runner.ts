@@ -2,10 +2,9 @@ import type { BoardConfig, Image } from '../../contracts/board.js';
 import { type ErrorRecord, RigError, toErrorRecord } from '../../contracts/errors.js';
 import type { EventBody, TestPlace } from '../../contracts/events.js';
 import type { Verdict } from '../../contracts/verdict.js';
-import { type AttemptOutcome, runAttempt } from './attempt.js';
+import type { AttemptOutcome } from './attempt.js';
+import { runBody } from './body.js';
 import { gatherEvidence } from './evidence.js';
-import { TestHostServices } from './host-services.js';
-import { imageFacts } from './image-facts.js';
 import type { ManagedBoard } from './managed-board.js';
 import { finalVerdict, firstLine, type Outcome, outcomeOf, reasonOf } from './outcome.js';
 import type { BoardPlan, PlannedTest } from './plan.js';
@@ -159,31 +158,18 @@ export class BoardRunner {
 
   async #body(planned: PlannedTest, place: TestPlace, opened: readonly Opened[]): Promise<AttemptOutcome> {
     const { emit, scale, seed, signal } = this.#options;
-    const [own] = opened;
-    if (!own) throw new TypeError('a test without a board');
-    const bootsBefore = opened.map((one) => one.board.boots);
-    const { image } = own.board;
-    emit({ type: 'test.body', ...place, phase: 'begin', ...(image ? { image: imageFacts(image) } : {}) });
-    const outcome = await runAttempt(planned, {
+    const boards = opened.map((one) => one.board);
+    const bootsBefore = boards.map(({ boots }) => boots);
+    const outcome = await runBody(planned, {
       place,
-      boards: opened.map((one) => one.board),
-      host: new TestHostServices({
-        bindAddress: this.#plan.board.type.machine ? '127.0.0.1' : '0.0.0.0',
-        observe: own.board.observe,
-        onRequest: (request) => emit({ type: 'host.request', ...place, ...request }),
-      }),
+      boards,
       seed,
       scale: scale(this.#plan.board),
       signal,
       emit,
-      useSignal: (own) => {
-        for (const one of opened) one.board.useSignal(own);
-      },
     });
-    emit({ type: 'test.body', ...place, phase: 'end' });
     const passed = outcome.verdict === 'passed' || outcome.verdict === 'skipped';
     for (const [index, one] of opened.entries()) {
-      one.board.useSignal(signal);
       leave(one.state, planned.test.options, { passed, booted: one.board.boots !== bootsBefore[index] });
     }
     return outcome;

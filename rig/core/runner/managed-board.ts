@@ -13,6 +13,8 @@ export interface ManagedBoard extends Board, AsyncDisposable {
   medium(): MediumState;
   /** Whether a Shell answers within a short time. Never rejects. */
   answers(): Promise<boolean>;
+  /** Records the console bytes that came until now, so that they stand in the log before what is told next. */
+  reportConsole(): void;
   /** Looks at something for the suite, and records it in this board's place of the log. */
   readonly observe: Observe;
   /** Power-ons and observed resets so far. */
