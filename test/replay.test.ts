@@ -208,7 +208,10 @@ t.test('a changed command, question or order is not answered', async (t) => {
     (await replay(recorded, (test) => test('asks', {}, body), { only: new Set(['b1/s/asks']) }))[0];
   const changed = await asks(async (t) => void t.ok(await t.board.shell.text('uname -r')));
   t.equal(changed?.outcome, 'diverged');
-  t.match(changed?.where, { now: /asked: run "uname -r" over console/, recorded: /"uname" ended with 0/ });
+  t.match(changed?.where, {
+    now: /run "uname -r" over console, which was not recorded/,
+    recorded: /run "uname" over console: exit code 0/,
+  });
   const polled = await asks(async (t) => {
     await t.board.shell.text('uname');
     await t.eventually('never', async () => (await t.board.shell.text('poll')) === 'x', { everyMs: 1 });
@@ -219,7 +222,7 @@ t.test('a changed command, question or order is not answered', async (t) => {
     'also where the suite catches the error: a fourth poll was not recorded',
   );
   const typed = await asks(async (t) => t.board.console.send('other\n'));
-  t.equal(typed?.where?.now, 'asked: type "other\\n"');
+  t.equal(typed?.where?.now, 'type "other\\n", which was not recorded');
   const fewer = await asks(async (t) => void t.equal(await t.board.shell.text('poll'), 'ran poll'));
   t.equal(fewer?.outcome, 'same', 'what is left out is told');
   t.match(fewer?.notes.join(), /was asked "run "uname" over console" then, and not now/);

@@ -101,6 +101,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
         profile: board.profile.name,
         virtual: board.type.machine !== undefined,
         drivers: session.drivers,
+        capabilities: [...session.has],
         ...(typeof image === 'object' ? { image: imageFacts(image) } : {}),
       });
       return BoardControl.open({

@@ -1,5 +1,5 @@
 import type { Image, Stage } from './board.js';
-import type { LinkState, PowerState } from './capabilities.js';
+import type { CapabilityName, LinkState, PowerState } from './capabilities.js';
 import type { ErrorRecord, Json } from './errors.js';
 import type { StartState } from './suite.js';
 import type { Verdict, VerdictCounts } from './verdict.js';
@@ -66,6 +66,8 @@ export type EventBody =
       readonly profile: string;
       readonly virtual: boolean;
       readonly drivers: readonly { readonly name: string; readonly version: string }[];
+      /** What it can be asked to do; older runs do not tell. */
+      readonly capabilities?: readonly CapabilityName[];
       readonly image?: ImageFacts;
     }
   | {

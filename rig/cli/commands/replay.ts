@@ -5,12 +5,12 @@ import type { BoardConfig } from '../../contracts/board.js';
 import { RigError } from '../../contracts/errors.js';
 import type { SuiteDefinition } from '../../contracts/suite.js';
 import { exitCodes } from '../../contracts/verdict.js';
-import type { ReplayedTest, RunReplay } from '../../core/replay/replay-run.js';
 import type { RunRecord } from '../../record/model.js';
 import { readRun } from '../../record/reader.js';
 import { SecretMask } from '../../record/secrets.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { openLab } from '../open-lab.js';
+import { describeReplayed, summarizeReplay } from '../replay-text.js';
 import { builtInSuites, loadSuites } from '../suite-loader.js';
 import { findRun } from './report.js';
 
@@ -40,12 +40,12 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
     secrets,
     signal: io.signal,
     onReplayed: (test) => {
-      if (!json) io.out(secrets.maskText(described(test)));
+      if (!json) io.out(secrets.maskText(describeReplayed(test)));
     },
   });
   io.signal.throwIfAborted();
   if (json) io.out(`${JSON.stringify(replay, null, 2)}\n`);
-  else io.out(summary(replay, record));
+  else io.out(summarizeReplay(replay, record));
   return replay.tests.every((test) => test.outcome === 'same') ? exitCodes.passed : exitCodes.failed;
 }
 
@@ -103,35 +103,6 @@ function boardOf(lab: Lab, { board, type }: { board: string; type: string }): Bo
     blame: 'config',
     hint: 'Its signatures are needed: give the lab file that has such a board with --lab.',
   });
-}
-
-function described(test: ReplayedTest): string {
-  const { outcome, id, attempt, where, recorded, now, notes } = test;
-  const lines = [`${outcome.padEnd(10)}  ${id}${attempt > 1 ? ` (attempt ${attempt})` : ''}`];
-  if (outcome !== 'same') {
-    lines.push(`  then: ${recorded.verdict}${because(recorded.error?.message)}`);
-    if (outcome !== 'diverged') lines.push(`  now:  ${now.verdict}${because(now.error?.message)}`);
-    if (where)
-      lines.push(
-        `  at byte ${where.offset} of the console of ${where.board}: then ${where.recorded}; now ${where.now}`,
-      );
-  }
-  for (const note of notes) lines.push(`  note: ${note}`);
-  return `${lines.join('\n')}\n`;
-}
-
-function because(message: string | undefined): string {
-  return message === undefined ? '' : `: ${message.split('\n')[0]}`;
-}
-
-function summary(replay: RunReplay, record: RunRecord): string {
-  const count = (outcome: string): number => replay.tests.filter((test) => test.outcome === outcome).length;
-  const counts = ['same', 'now passes', 'now fails', 'diverged']
-    .filter((outcome) => count(outcome) > 0)
-    .map((outcome) => `${count(outcome)} ${outcome}`);
-  const left = replay.left.map(({ id, why }) => `left out    ${id}: ${why}\n`).join('');
-  const cut = record.truncated ? 'The run was cut short: it is replayed as far as it goes.\n' : '';
-  return `${left}${cut}${replay.tests.length} replayed of ${replay.run}: ${counts.join(', ')}\n`;
 }
 
 function badSpeed(speed: unknown): RigError {

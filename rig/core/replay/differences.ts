@@ -1,6 +1,7 @@
 import type { ErrorRecord } from '../../contracts/errors.js';
 import type { EventBody } from '../../contracts/events.js';
 import type { Verdict } from '../../contracts/verdict.js';
+import { askKey } from './timeline.js';
 
 export type ReplayOutcome = 'same' | 'now passes' | 'now fails' | 'diverged';
 
@@ -53,18 +54,23 @@ export function happening(
       };
     }
     case 'shell': {
-      const end = event.exitCode === null ? 'had no answer' : `ended with ${event.exitCode}`;
-      const shown = `${event.via}: ${JSON.stringify(event.command)} ${end}`;
+      const end = event.exitCode === null ? 'no answer' : `exit code ${event.exitCode}`;
+      const shown = `${askKey.shell(event.via, event.command)}: ${end}`;
       return { ...at, key: shown, shown };
     }
     case 'ssh.login': {
-      const shown = `ssh login with ${event.method}: ${event.accepted === null ? 'no answer' : event.accepted ? 'let in' : 'refused'}`;
+      const end = event.accepted === null ? 'no answer' : event.accepted ? 'let in' : 'refused';
+      const shown = `${askKey.login(event.method)}: ${end}`;
       return { ...at, key: shown, shown };
     }
-    case 'observation':
-      return { ...at, key: `looked ${event.what}`, shown: `looked at ${event.what}` };
-    case 'console.input':
-      return { ...at, key: `typed ${event.text}`, shown: `typed ${JSON.stringify(event.text)}` };
+    case 'observation': {
+      const shown = askKey.look(event.what);
+      return { ...at, key: shown, shown };
+    }
+    case 'console.input': {
+      const shown = askKey.type(event.text);
+      return { ...at, key: shown, shown };
+    }
     case 'assert':
       // The name may hold the pattern, and a changed pattern that holds all the same is no other outcome.
       return { ...at, key: `assert ${event.ok}`, shown: `${event.ok ? 'ok' : 'not ok'}: ${event.name}` };

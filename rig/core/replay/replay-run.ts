@@ -1,5 +1,5 @@
 import type { BoardConfig, Image } from '../../contracts/board.js';
-import type { Cancellable } from '../../contracts/capabilities.js';
+import type { Cancellable, CapabilityName } from '../../contracts/capabilities.js';
 import { RigError } from '../../contracts/errors.js';
 import type { EventBody, RigEvent } from '../../contracts/events.js';
 import type { SuiteDefinition } from '../../contracts/suite.js';
@@ -110,10 +110,10 @@ async function replayOne(one: One, options: ReplayOptions): Promise<ReplayedTest
   if (!suite || !definition)
     return { ...head, outcome: 'diverged', now: notThere(test), notes: ['the suite has no such test now'] };
   const names = boardsOf(run, test.board, definition.options.boards);
-  const boards = names.map((name) => ({
-    config: options.board(name, openOf(run, name)?.boardType ?? ''),
-    timeline: timelineFor(one, name),
-  }));
+  const boards = names.map((name) => {
+    const config = options.board(name, openOf(run, name)?.boardType ?? '');
+    return { config, timeline: timelineFor(one, name), has: capabilitiesOf(one, config) };
+  });
   const virtual = openOf(run, test.board)?.virtual === true;
   const replay = await replayAttempt(
     { id: test.id, suite, test: definition },
@@ -143,7 +143,7 @@ function judged(
   const { outcome: now, diverged, happenings } = replay;
   const then = recordedHappenings(events, { window, id: test.id, attempt: attempt.attempt });
   // An old run tells neither how waits ended nor what the suite typed.
-  const told = then.waits ? happenings : happenings.filter(({ key }) => !/^(wait|typed) /.test(key));
+  const told = then.waits ? happenings : happenings.filter(({ key }) => !/^(wait|type) /.test(key));
   const difference = firstDifference(then.all, told);
   const outcome = outcomeOf(recorded, now, { difference, diverged: diverged !== undefined });
   const where = diverged ? asked(diverged, difference, test.board) : difference;
@@ -158,7 +158,7 @@ function asked(diverged: RigError, difference: Difference | undefined, own: stri
   return {
     offset: Number(offset ?? 0),
     recorded,
-    now: `asked: ${String(what ?? diverged.message)}`,
+    now: `${String(what ?? diverged.message)}, which was not recorded`,
     board: String(board ?? own),
   };
 }
@@ -196,6 +196,15 @@ function boardsOf(run: RunRecord, own: string, count: number): readonly string[]
     .map(({ name }) => name)
     .sort((a, b) => Number(b.startsWith(`${own}~`)) - Number(a.startsWith(`${own}~`)));
   return [own, ...others].slice(0, count);
+}
+
+/** Older runs do not tell: then a board without an address is one that was never asked over ssh. */
+function capabilitiesOf({ run, events }: One, { name, type }: BoardConfig): ReadonlySet<CapabilityName> {
+  const { capabilities } = openOf(run, name) ?? {};
+  if (capabilities) return new Set(capabilities);
+  const vias = events.flatMap((event) => (event.type === 'shell' && event.board === name ? [event.via] : []));
+  const lacksAddress = vias.length > 0 && !vias.includes('ssh');
+  return new Set(type.capabilities.filter((capability) => capability !== 'address' || !lacksAddress));
 }
 
 type Open = Extract<EventBody, { type: 'board.open' }>;

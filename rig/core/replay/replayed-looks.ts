@@ -5,7 +5,7 @@ import { readValue } from '../../record/kept-output.js';
 import type { Circuit } from '../board/circuit.js';
 import type { Observe } from '../board/observe.js';
 import type { ReplayedSession } from './replayed-session.js';
-import type { BodyWindow } from './timeline.js';
+import { askKey, type BodyWindow } from './timeline.js';
 
 type Seen = Extract<RigEvent, { type: 'observation' }>;
 
@@ -44,7 +44,7 @@ export function replayedLooks(
   // The record's word for the type: it was written by the same call.
   const observe = async (what: string): Promise<unknown> => {
     const next = left.get(mask(what))?.shift();
-    if (!next) throw session.unrecorded(`look at ${what}`);
+    if (!next) throw session.unrecorded(askKey.look(what));
     const { value, outputFile, error, ms } = next;
     if (ms > 0) await pause(ms, { signal: circuit.signal });
     circuit.tell({
@@ -57,7 +57,7 @@ export function replayedLooks(
     });
     if (error) throw fromErrorRecord(error);
     const kept = readValue(next, dir);
-    if (!kept) throw session.unrecorded(`what was seen by a look at ${what}`);
+    if (!kept) throw session.unrecorded(`the answer to: ${askKey.look(what)}`);
     return kept.value;
   };
   return observe as Observe;

@@ -13,8 +13,7 @@ export interface ReplayedSessionOptions {
   readonly entries: readonly Entry[];
   /** The console's bytes as they were recorded; absent: the board had none. */
   readonly consolePath?: string;
-  /** What a shell command reaches the board by: without an address there is no ssh. */
-  readonly hasAddress: boolean;
+  readonly has: ReadonlySet<CapabilityName>;
   readonly mask: (text: string) => string;
   /** Called with everything that the suite asked and that was not recorded. */
   readonly onUnrecorded: (error: RigError) => void;
@@ -43,8 +42,7 @@ export class ReplayedSession implements BoardSession {
   constructor(options: ReplayedSessionOptions) {
     this.#options = options;
     this.board = options.board;
-    const { capabilities } = options.board.type;
-    this.has = new Set(capabilities.filter((name) => name !== 'address' || options.hasAddress));
+    this.has = options.has;
     this.capabilities = this.#makeCapabilities();
     if (options.consolePath !== undefined) {
       this.#file = openConsole(options.consolePath);

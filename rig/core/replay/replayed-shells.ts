@@ -24,7 +24,7 @@ export class ReplayedShells implements Shells {
   readonly ssh: Shell;
   readonly console: Shell;
   readonly preferred: Shell;
-  readonly any = true;
+  readonly any: boolean;
   readonly #circuit: Circuit;
   readonly #session: ReplayedSession;
   readonly #dir: string;
@@ -43,6 +43,7 @@ export class ReplayedShells implements Shells {
       circuit.console && session.board.type.signatures.prompt
         ? this.#shell('console')
         : new AbsentShell(`Board ${name} had no shell on its console`);
+    this.any = session.capabilities.address !== undefined || !(this.console instanceof AbsentShell);
     this.preferred = session.capabilities.address ? this.ssh : this.console;
   }
 

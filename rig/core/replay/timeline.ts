@@ -30,6 +30,7 @@ export const askKey = {
   link: (state: string): string => `link ${state}`,
   type: (text: string): string => `type ${JSON.stringify(text)}`,
   shell: (via: string, command: string): string => `run ${JSON.stringify(command)} over ${via}`,
+  look: (what: string): string => `look at ${what}`,
   login: (method: string): string => `log in over ssh with method ${method}`,
 } as const;
 
