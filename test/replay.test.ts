@@ -1,114 +1,31 @@
 // test: light
 // Long because each kind of run is recorded and replayed by the same real runner, which is set up once.
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { packageRoot } from '../rig/config/package.js';
-import type { BoardConfig } from '../rig/contracts/board.js';
 import type { RigEvent } from '../rig/contracts/events.js';
 import type { TestBody } from '../rig/contracts/suite.js';
-import { BoardControl } from '../rig/core/board/board-control.js';
-import { type ReplayedTest, type ReplayOptions, replayRun } from '../rig/core/replay/replay-run.js';
+import type { ReplayedTest } from '../rig/core/replay/replay-run.js';
 import { VirtualTime } from '../rig/core/replay/virtual-time.js';
-import { type AddTest, suite } from '../rig/core/runner/define.js';
-import { planBoard } from '../rig/core/runner/plan.js';
-import { run } from '../rig/core/runner/run.js';
-import { RunRecorder } from '../rig/record/recorder.js';
 import { SecretMask } from '../rig/record/secrets.js';
-import { consoleBoard, type DeviceScript, ScriptedSession } from './fakes/scripted-session.js';
+import { consoleBoard, type DeviceScript } from './fakes/scripted-session.js';
+import {
+  consoleOf,
+  type Define,
+  eventsOf,
+  outcomes,
+  record,
+  replay,
+  rewrite,
+  root,
+} from './replay/support.js';
 
 const hostTimeout = globalThis.setTimeout;
-const root = mkdtempSync(join(tmpdir(), 'replay-test-'));
-t.teardown(() => rmSync(root, { recursive: true, force: true }));
-
-type Define = (test: AddTest) => void;
-const makeSuite = (define: Define) => suite('s', { summary: 'scripted' }, define);
-
-/** Runs a suite on a scripted device by the real runner and recorder. @returns the run's folder */
-async function record(
-  define: Define,
-  script: DeviceScript,
-  {
-    board = consoleBoard('b1'),
-    secrets = new SecretMask(),
-  }: { board?: BoardConfig; secrets?: SecretMask } = {},
-): Promise<string> {
-  await using recorder = await RunRecorder.create({ runsDir: root, mask: secrets });
-  recorder.emit({
-    type: 'run.start',
-    run: recorder.run,
-    argv: [],
-    rig: { version: '0', revision: null },
-    host: { name: 'h', cpus: 1, node: process.version, speedFactor: 1 },
-    seed: 1,
-  });
-  await run({
-    plans: [planBoard(board, [makeSuite(define)], { tier: 'nightly' })],
-    jobs: 1,
-    retries: 0,
-    seed: 1,
-    keepOnFailure: false,
-    signal: new AbortController().signal,
-    emit: (event) => void recorder.emit(event),
-    mask: (text) => secrets.maskText(text),
-    evidenceFile: (place, name) => recorder.evidenceFile(place, name),
-    scale: () => 1,
-    siblings: () => [],
-    image: async () => undefined,
-    openBoard: async (config) => {
-      const session = new ScriptedSession(config, script);
-      const { name, type } = config;
-      const { drivers } = session;
-      recorder.emit({
-        type: 'board.open',
-        board: name,
-        boardType: type.name,
-        profile: 'test',
-        virtual: false,
-        drivers,
-      });
-      return BoardControl.open({
-        session,
-        privateKey: () => undefined,
-        emit: (event) => void recorder.emit(event),
-        consolePath: recorder.consolePath(name),
-        secrets,
-        scale: 1,
-      });
-    },
-  });
-  return recorder.dir;
-}
-
-async function replay(
-  dir: string,
-  define: Define,
-  more: Partial<ReplayOptions> = {},
-): Promise<readonly ReplayedTest[]> {
-  const { tests } = await replayRun(dir, {
-    suites: [makeSuite(define)],
-    board: (name) => consoleBoard(name),
-    speed: 'fast',
-    secrets: new SecretMask(),
-    ...more,
-  });
-  return tests;
-}
-
-const outcomes = (tests: readonly ReplayedTest[]): string[] =>
-  tests.map(({ id, outcome }) => `${id.slice(3)}: ${outcome}`);
-const eventsOf = (dir: string): RigEvent[] =>
-  readFileSync(join(dir, 'events.ndjson'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as RigEvent);
-const consoleOf = (dir: string): Buffer => readFileSync(join(dir, 'console/b1.raw'));
-
 const bigOutput = 'x'.repeat(100_000);
 const script: DeviceScript = {
   boot: ['U-Boot\r\n', 'Linux version 6\r\n', 'eth0: link up\r\n', 'Started: \xc3\xa4pp 1.5\r\n', '# '],
@@ -310,13 +227,7 @@ t.test('a run that was cut short is replayed as far as it goes', async (t) => {
   const dir = await record(define, script);
   const events = eventsOf(dir);
   const cut = events.findIndex((event) => event.type === 'console.wait') + 1;
-  writeFileSync(
-    join(dir, 'events.ndjson'),
-    events
-      .slice(0, cut)
-      .map((event) => `${JSON.stringify(event)}\n`)
-      .join(''),
-  );
+  rewrite(dir, events.slice(0, cut));
   const [test] = await replay(dir, define);
   t.equal(test?.outcome, 'diverged');
   t.equal(test?.recorded.error?.code, 'run.truncated');
@@ -339,11 +250,11 @@ t.test('a run of an older rig', async (t) => {
   const dir = await record(whole, script);
   const old = eventsOf(dir)
     .filter((event) => !['test.body', 'ask', 'console.wait'].includes(event.type))
-    .map((event, seq) => {
+    .map((event) => {
       const { stdout, stderr, outputFile, call, by, ...rest } = event as RigEvent & Record<string, unknown>;
-      return `${JSON.stringify({ ...rest, seq })}\n`;
+      return rest as unknown as RigEvent;
     });
-  writeFileSync(join(dir, 'events.ndjson'), old.join(''));
+  rewrite(dir, old);
   const tests = await replay(dir, whole);
   t.strictSame(outcomes(tests), [
     's/asks: diverged',
@@ -406,10 +317,7 @@ t.test('a long run takes little time and CPU', async (t) => {
     file,
     Buffer.concat([raw.subarray(0, from), Buffer.from(line.repeat(count)), raw.subarray(from)]),
   );
-  writeFileSync(
-    join(dir, 'events.ndjson'),
-    [...head, ...lines, ...rest].map((event, seq) => `${JSON.stringify({ ...event, seq })}\n`).join(''),
-  );
+  rewrite(dir, [...head, ...lines, ...rest]);
   const before = process.cpuUsage();
   const [test] = await replay(dir, (test) =>
     test('long', { from: 'off', deadlineMs: 4_000_000 }, async (t) => {

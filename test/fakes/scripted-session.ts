@@ -1,5 +1,5 @@
 import type { BoardConfig } from '../../rig/contracts/board.js';
-import type { PowerState } from '../../rig/contracts/capabilities.js';
+import type { LinkState, PowerState } from '../../rig/contracts/capabilities.js';
 import type { DeviceEvent } from '../../rig/contracts/driver.js';
 import type { BoardSession, ConsoleReader, SessionConsole } from '../../rig/contracts/session.js';
 import type { ShellResult } from '../../rig/contracts/suite.js';
@@ -14,17 +14,27 @@ export interface DeviceScript {
   readonly answer?: (command: string) => string | 'cut';
   /** What the board prints for a line that somebody types and that is no framed command. */
   readonly reply?: (line: string) => string;
+  /** It has a network: what its link says of itself after it was switched, and where its ports are reached. */
+  readonly network?: {
+    readonly linkState: (wanted: LinkState) => LinkState;
+    readonly endpoint: (port: number) => { readonly host: string; readonly port: number };
+  };
 }
 
 /** A board type with a shell on its console, or without when `prompt` is missing. */
-export function consoleBoard(name: string, { prompt = true } = {}): BoardConfig {
+export function consoleBoard(name: string, { prompt = true, network = false } = {}): BoardConfig {
   return {
     name,
     type: {
       name: 'scripted',
       summary: 'a device for tests of replays',
       arch: 'arm64',
-      capabilities: prompt ? ['power', 'console', 'shell'] : ['power', 'console'],
+      capabilities: [
+        'power',
+        'console',
+        ...(prompt ? (['shell'] as const) : []),
+        ...(network ? (['link', 'address'] as const) : []),
+      ],
       signatures: { kernel: { literal: 'Linux version' }, ...(prompt ? { prompt: { regexp: '^# $' } } : {}) },
       profile: 'test',
       flash: 'none',
@@ -49,12 +59,27 @@ export class ScriptedSession implements BoardSession {
   readonly #listeners = new Set<(event: DeviceEvent) => void>();
   readonly #timers = new Set<NodeJS.Timeout>();
   #power: PowerState = 'off';
+  #link: LinkState = 'up';
 
   constructor(board: BoardConfig, script: DeviceScript) {
     this.board = board;
     this.#script = script;
     this.has = new Set(board.type.capabilities);
+    const { network } = script;
     this.capabilities = {
+      ...(network
+        ? {
+            link: {
+              up: async () => this.#setLink('up'),
+              down: async () => this.#setLink('down'),
+              state: async () => network.linkState(this.#link),
+            },
+            address: {
+              endpoint: async (port: number) => network.endpoint(port),
+              hostAddress: async () => '127.0.0.1',
+            },
+          }
+        : {}),
       power: {
         on: async () => this.#switch('on'),
         off: async () => this.#switch('off'),
@@ -81,6 +106,12 @@ export class ScriptedSession implements BoardSession {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#switch('off');
+  }
+
+  #setLink(state: LinkState): void {
+    if (this.#link === state) return;
+    this.#link = state;
+    for (const listener of this.#listeners) listener({ kind: 'link', state });
   }
 
   #switch(state: 'on' | 'off'): void {

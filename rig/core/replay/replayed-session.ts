@@ -102,15 +102,17 @@ export class ReplayedSession implements BoardSession {
     throw this.unrecorded(key);
   }
 
+  /** Ends the test as diverged. @returns what the suite gets to know of it */
   unrecorded(what: string): RigError {
     const { name } = this.board;
+    const { offset } = this.playback;
     const error = new RigError(
-      `The suite asked ${name} something that was not recorded: ${what}, at byte ${this.playback.offset} of its console`,
+      `The suite asked ${name} something that was not recorded: ${what}, at byte ${offset} of its console`,
       {
         code: 'replay.not-recorded',
         blame: 'suite',
         hint: 'A replay can only answer what was asked in the run; from here on it takes a board.',
-        evidence: { board: name, offset: this.playback.offset, what },
+        evidence: { board: name, offset, what },
       },
     );
     this.#options.onUnrecorded(error);

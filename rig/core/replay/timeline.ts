@@ -1,4 +1,5 @@
 import type { DeviceEvent } from '../../contracts/driver.js';
+import { RigError } from '../../contracts/errors.js';
 import type { EventBody, ImageFacts, RigEvent } from '../../contracts/events.js';
 import type { HostRequest } from '../runner/host-services.js';
 
@@ -40,10 +41,11 @@ export function isOldRun(events: readonly RigEvent[]): boolean {
   return ran && !events.some((event) => event.type === 'test.body');
 }
 
-/** The timeline of one board from the events of a whole run. */
+/** The timeline of one board from the events of a whole run. @throws RigError `replay.gap` */
 export function timelineOf(events: readonly RigEvent[], board: string): readonly Entry[] {
   const old = isOldRun(events);
   const own = events.filter((event) => 'board' in event && event.board === board);
+  refuseGaps(own, board);
   const answers = new Map<number, Answer>();
   for (const event of own)
     if ((event.type === 'shell' || event.type === 'ssh.login') && event.call !== undefined)
@@ -115,6 +117,24 @@ export function timelineOf(events: readonly RigEvent[], board: string): readonly
   });
   // Stable: among equals the order recorded stays.
   return old ? entries.sort((a, b) => a.t - b.t) : entries;
+}
+
+/** No rig leaves a gap, and nobody knows what a matcher would have made of the bytes in it. */
+function refuseGaps(own: readonly RigEvent[], board: string): void {
+  let end = 0;
+  for (const event of own) {
+    if (event.type !== 'console') continue;
+    if (event.offset !== end)
+      throw new RigError(
+        `Cannot replay ${board}: event ${event.seq} tells of byte ${event.offset} of its console, and byte ${end} is next`,
+        {
+          code: 'replay.gap',
+          blame: 'config',
+          hint: 'Something else has written into the event log. Restore the folder from where it came.',
+        },
+      );
+    end += event.length;
+  }
 }
 
 function keyOf(answer: Answer): string {
