@@ -1,9 +1,8 @@
 import type { Cancellable } from '../../contracts/capabilities.js';
 import type { DeviceEvent } from '../../contracts/driver.js';
 import type { RigError } from '../../contracts/errors.js';
-import type { BoardPlace, EventBody } from '../../contracts/events.js';
+import type { BoardPlace, EpochReason, EventBody } from '../../contracts/events.js';
 import type { BoardSession } from '../../contracts/session.js';
-import type { EpochReason } from '../console/options.js';
 import type { BoardConsole } from './board-console.js';
 import { BoardLife } from './life.js';
 import { panicked, poweredOff } from './mishaps.js';
@@ -78,9 +77,9 @@ export class Circuit {
     return options?.signal ? options : { signal: this.signal };
   }
 
-  openEpoch(reason: EpochReason): void {
+  openEpoch(reason: EpochReason, options: { readonly running?: boolean } = {}): void {
     // The console tells back by `epochBegan`, also of resets that only it saw.
-    if (this.console) this.console.engine.openEpoch(reason);
+    if (this.console) this.console.engine.openEpoch(reason, options);
     else this.epochBegan(reason);
   }
 

@@ -161,6 +161,7 @@ export class Playback {
         this.#stage.request(entry.request);
         return;
       case 'restore':
+      case 'stage':
         return;
       case 'ask':
         this.#waiting.get(entry)?.();

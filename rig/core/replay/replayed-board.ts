@@ -114,11 +114,12 @@ export function goToBody(
       circuit.trouble.clear();
       circuit.console?.engine.recover();
       if (entry.kind === 'ask') circuit.life.boots += 1;
-      circuit.openEpoch('power-on');
+      circuit.openEpoch(entry.kind === 'restore' ? 'restore' : 'power-on');
       session.powered('on');
     }
     session.playback.skip();
     if (entry.kind === 'shell') circuit.life.note('shell');
+    if (entry.kind === 'stage') circuit.life.note(entry.stage);
   }
   // The body began then, so whatever had happened before was over.
   for (const { circuit } of boards) {

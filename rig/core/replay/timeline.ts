@@ -1,3 +1,4 @@
+import type { Stage } from '../../contracts/board.js';
 import type { DeviceEvent } from '../../contracts/driver.js';
 import { RigError } from '../../contracts/errors.js';
 import type { EventBody, ImageFacts, RigEvent } from '../../contracts/events.js';
@@ -14,6 +15,8 @@ export type Entry = { readonly seq: number; readonly t: number } & (
   | { readonly kind: 'device'; readonly event: DeviceEvent }
   /** A Shell answered for the first time in this epoch. */
   | { readonly kind: 'shell' }
+  /** The rig knew of a stage otherwise than from the console. */
+  | { readonly kind: 'stage'; readonly stage: Stage }
   /** The rig put it back into a state that was saved: only ever on the way to where a test begins. */
   | { readonly kind: 'restore' }
   /** Something, the board as a rule, asked a server of the test. */
@@ -98,7 +101,8 @@ export function timelineOf(events: readonly RigEvent[], board: string): readonly
         return [{ seq, t, kind: 'request', request: { server, path, from } }];
       }
       case 'stage':
-        return event.stage === 'shell' ? [{ seq, t, kind: 'shell' }] : [];
+        if (event.stage === 'shell') return [{ seq, t, kind: 'shell' }];
+        return event.offset === undefined ? [{ seq, t, kind: 'stage', stage: event.stage }] : [];
       case 'console.input':
         if (!old && event.by !== 'suite') return [];
         return [ask(askKey.type(event.text), { soft: old })];
