@@ -185,6 +185,8 @@ t.test('an awaited panic, and a command that the deadline cut off', async (t) =>
   const tests = await replay(dir, define);
   t.strictSame(outcomes(tests), ['s/hangs: same', 's/crashes: same']);
   t.equal(tests[0]?.recorded.error?.code, 'test.deadline');
+  const cut = eventsOf(dir).find((event) => event.type === 'shell' && event.command === 'hang');
+  t.match(cut, { exitCode: null, error: { code: 'test.deadline' } });
   const calm: Define = (test) =>
     test('crashes', { dirties: 'memory' }, async (t) => {
       await t.board.console.send('crash\n');
@@ -195,20 +197,32 @@ t.test('an awaited panic, and a command that the deadline cut off', async (t) =>
 });
 
 t.test('a board that was put back into a saved state', async (t) => {
-  const define = one(async (t) => {
-    t.equal(await t.board.shell.text('uname'), 'ran uname');
-    t.equal(t.board.console.epoch, 1, 'its epochs count from where it was put back');
-  });
+  const epochs: number[] = [];
+  const define: Define = (test) => {
+    test('before', { dirties: 'memory' }, async (t) => void (await t.board.shell.run('touch')));
+    test('restored', { dirties: 'memory' }, async (t) => {
+      t.equal(await t.board.shell.text('uname'), 'ran uname');
+      epochs.push(t.board.console.epoch);
+    });
+  };
   const dir = await record(define, script);
-  const events = eventsOf(dir);
-  t.ok(events.some((event) => event.type === 'epoch'));
   rewrite(
     dir,
-    events.map((event) =>
-      event.type === 'epoch' ? ({ ...event, reason: 'restore' } as unknown as RigEvent) : event,
+    eventsOf(dir).map((event) =>
+      event.type === 'epoch' && event.epoch === 2 ? { ...event, reason: 'restore' } : event,
     ),
   );
+  t.strictSame(outcomes(await replay(dir, define)), ['s/before: same', 's/restored: same']);
+  t.strictSame(epochs, [2, 1], 'what was before it is not read');
+});
+
+t.test('what the board had said as the body began is there', async (t) => {
+  const texts: string[] = [];
+  const define = one(async (t) => void texts.push(t.board.console.text()));
+  const dir = await record(define, script);
   t.strictSame(outcomes(await replay(dir, define)), ['s/one: same']);
+  t.match(texts[0], /<\w+>\n# $/, 'the shell has just answered');
+  t.equal(texts[1], texts[0]);
 });
 
 const hostile = Buffer.from('1b5d303b6576696c07ff fe 00 1b5b324a c29b 0d'.replaceAll(' ', ''), 'hex');

@@ -269,7 +269,10 @@ t.test('a run of an older rig', async (t) => {
 t.test('secrets are not in the record', async (t) => {
   const secrets = new SecretMask(['hunter22']);
   const define: Define = (test) =>
-    test('secret', async (t) => void t.ok((await t.board.shell.text('reads secret')).length === 8));
+    test('secret', async (t) => {
+      t.ok((await t.board.shell.text('reads secret')).length === 8);
+      t.same(Object.keys(await t.host.observe('a login', async () => ({ state: 'hunter22' }))), ['state']);
+    });
   const dir = await record(define, script, { secrets });
   t.notMatch(readFileSync(join(dir, 'events.ndjson'), 'utf8'), 'hunter22');
   t.match(
