@@ -54,6 +54,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
   const suites = new Set(request.plans.flatMap((plan) => plan.tests.map((test) => test.suite.name)));
   const purpose = `rig run ${[...suites].join(' ')}`;
   const runsDir = join(io.cwd, 'runs');
+  const saved = snapshotCache(io.env);
   const { reportDir } = request;
   await using recorder = await RunRecorder.create({
     runsDir,
@@ -71,9 +72,10 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
     retries: request.retries,
     seed: request.seed,
     keepOnFailure: request.keepOnFailure,
-    warm: request.cold
-      ? undefined
-      : new WarmStates(snapshotCache(io.env), (event) => void recorder.emit(event)),
+    warm:
+      request.cold || saved.maxBytes === 0
+        ? undefined
+        : new WarmStates(saved, (event) => void recorder.emit(event)),
     signal: io.signal,
     emit: (event) => void recorder.emit(event),
     mask: (text) => secrets.maskText(text),
