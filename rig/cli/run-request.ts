@@ -6,6 +6,7 @@ import type { BoardConfig, Image } from '../contracts/board.js';
 import { RigError } from '../contracts/errors.js';
 import { exitCodes } from '../contracts/verdict.js';
 import { BoardControl } from '../core/board/board-control.js';
+import { imageFacts } from '../core/runner/image-facts.js';
 import type { BoardPlan } from '../core/runner/plan.js';
 import { run } from '../core/runner/run.js';
 import { describeHolder } from '../core/session/holder.js';
@@ -69,6 +70,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
     jobs: request.jobs,
     ...(request.deadlineMs === undefined ? {} : { deadlineMs: request.deadlineMs }),
     retries: request.retries,
+    seed: request.seed,
     keepOnFailure: request.keepOnFailure,
     warm:
       request.cold || saved.maxBytes === 0
@@ -108,6 +110,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
         profile: board.profile.name,
         virtual: board.type.machine !== undefined,
         drivers: session.drivers,
+        capabilities: [...session.has],
         ...(typeof image === 'object' ? { image: imageFacts(image) } : {}),
       });
       return BoardControl.open({
@@ -195,15 +198,6 @@ function siblings(
   return free.length >= count
     ? free.slice(0, count)
     : `it needs ${count + 1} boards of type ${board.type.name}; the lab has ${free.length + 1} that this run may use`;
-}
-
-function imageFacts(image: Image): { path: string; sha256: string; version?: string; variant?: string } {
-  return {
-    path: image.path,
-    sha256: image.sha256,
-    ...(image.version === undefined ? {} : { version: image.version }),
-    ...(image.variant === undefined ? {} : { variant: image.variant }),
-  };
 }
 
 function privateKeyOf(image: Image | undefined, board: BoardConfig): string | undefined {
