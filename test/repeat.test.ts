@@ -50,6 +50,13 @@ t.test('each repetition has a seed that repeats it alone', async (t) => {
   t.equal(first[0], 7, 'the first has that of the run');
   t.same(await seeds(7, 5), first, 'the same every time');
   t.equal((await seeds(first[3] ?? 0, 1))[0], first[3]);
+
+  const drawn: string[] = [];
+  const draw = (test: AddTest): void => test('one', (t) => void t.ok(drawn.push(t.random.uuid())));
+  await repeated(draw, { seed: 7, repeat: { times: 4, untilFailure: false } });
+  await repeated(draw, { seed: first[3] ?? 0 });
+  t.equal(drawn[4], drawn[3], 'a run with the seed of the fourth draws what that one drew');
+  t.equal(new Set(drawn).size, 4);
 });
 
 t.test('each repetition starts from a saved state of its own', async (t) => {

@@ -597,6 +597,7 @@ t.test('what a suite leaves behind ends no run', async (t) => {
       evidenceFile: async () => { throw new Error('no evidence here'); },
       mask: (text) => text,
       retries: 0,
+      seed: 1,
       scale: () => 1,
       keepOnFailure: false,
     });

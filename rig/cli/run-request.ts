@@ -6,6 +6,7 @@ import type { BoardConfig, Image } from '../contracts/board.js';
 import { RigError } from '../contracts/errors.js';
 import { exitCodes } from '../contracts/verdict.js';
 import { BoardControl } from '../core/board/board-control.js';
+import { imageFacts } from '../core/runner/image-facts.js';
 import { forks, type Repeat } from '../core/runner/lanes.js';
 import type { BoardPlan } from '../core/runner/plan.js';
 import { run } from '../core/runner/run.js';
@@ -73,9 +74,9 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
     plans: request.plans,
     jobs: request.jobs,
     ...(request.deadlineMs === undefined ? {} : { deadlineMs: request.deadlineMs }),
-    seed: request.seed,
     repeat: request.repeat,
     retries: request.retries,
+    seed: request.seed,
     keepOnFailure: request.keepOnFailure,
     warm:
       request.cold || saved.maxBytes === 0
@@ -115,6 +116,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
         profile: board.profile.name,
         virtual: board.type.machine !== undefined,
         drivers: session.drivers,
+        capabilities: [...session.has],
         ...(typeof image === 'object' ? { image: imageFacts(image) } : {}),
       });
       return BoardControl.open({
@@ -185,15 +187,6 @@ class Images {
     }
     return image;
   }
-}
-
-function imageFacts(image: Image): { path: string; sha256: string; version?: string; variant?: string } {
-  return {
-    path: image.path,
-    sha256: image.sha256,
-    ...(image.version === undefined ? {} : { version: image.version }),
-    ...(image.variant === undefined ? {} : { variant: image.variant }),
-  };
 }
 
 function privateKeyOf(image: Image | undefined, board: BoardConfig): string | undefined {

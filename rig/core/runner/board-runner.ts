@@ -3,7 +3,8 @@ import { type ErrorRecord, RigError, toErrorRecord } from '../../contracts/error
 import type { EventBody, TestPlace } from '../../contracts/events.js';
 import type { Verdict } from '../../contracts/verdict.js';
 import { isGuestUntold, type WarmStates } from '../warm/warm-states.js';
-import { type AttemptOutcome, runAttempt } from './attempt.js';
+import type { AttemptOutcome } from './attempt.js';
+import { runBody } from './body.js';
 import { gatherEvidence } from './evidence.js';
 import { isStopped, type Lane } from './lanes.js';
 import type { ManagedBoard } from './managed-board.js';
@@ -25,6 +26,8 @@ export interface BoardRunnerOptions {
   readonly evidenceFile: (place: TestPlace, name: string) => Promise<{ path: string; relative: string }>;
   readonly mask: (text: string) => string;
   readonly retries: number;
+  /** Of everything random in the suites. */
+  readonly seed: number;
   readonly scale: (config: BoardConfig) => number;
   readonly keepOnFailure: boolean;
   /** Saved states of boards that have them; absent: every board boots. */
@@ -142,22 +145,19 @@ export class BoardRunner {
   }
 
   async #body(planned: PlannedTest, place: TestPlace, opened: readonly Opened[]): Promise<AttemptOutcome> {
-    const { emit, scale, signal } = this.#options;
-    const bootsBefore = opened.map((one) => one.board.boots);
-    const outcome = await runAttempt(planned, {
+    const { emit, scale, seed, signal } = this.#options;
+    const boards = opened.map((one) => one.board);
+    const bootsBefore = boards.map(({ boots }) => boots);
+    const outcome = await runBody(planned, {
       place,
-      boards: opened.map((one) => one.board),
-      bindAddress: this.#lane.board.type.machine ? '127.0.0.1' : '0.0.0.0',
+      boards,
+      seed,
       scale: scale(this.#lane.board),
       signal,
       emit,
-      useSignal: (own) => {
-        for (const one of opened) one.board.useSignal(own);
-      },
     });
     const passed = outcome.verdict === 'passed' || outcome.verdict === 'skipped';
     for (const [index, one] of opened.entries()) {
-      one.board.useSignal(signal);
       leave(one.state, planned.test.options, { passed, booted: one.board.boots !== bootsBefore[index] });
     }
     return outcome;

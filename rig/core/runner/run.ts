@@ -16,8 +16,6 @@ export interface RunOptions extends Omit<BoardRunnerOptions, 'signal'> {
   readonly plans: readonly BoardPlan[];
   /** How many boards at a time. */
   readonly jobs: number;
-  /** Of everything random. */
-  readonly seed: number;
   /** Runs every plan so often, a virtual board's on forks of it beside each other. */
   readonly repeat?: Repeat | undefined;
   /** Time for the whole run; what is not done by then is blocked. It is how long a run may go on that waits for a failure. */
