@@ -260,6 +260,26 @@ t.test('a board that cannot be saved is tested all the same', async (t) => {
   t.same(await cache.list(), []);
 });
 
+t.test('a save that costs the board costs a boot, and no test its verdict', async (t) => {
+  const snapshots = (): Error =>
+    new RigError('QEMU was killed', { code: 'snapshot.not-saved', blame: 'rig', hint: 'h' });
+  const define = (test: AddTest): void => {
+    test('early', { from: 'bootloader' }, async (t) => void t.equal(await t.board.power.state(), 'on'));
+    test('late', async (t) => void t.equal(await t.board.power.state(), 'on'));
+  };
+  const script = { snapshots, savesCut: true };
+  const { diary, verdicts } = await runWarm(define, { cache: newCache(), script });
+  t.same(verdicts, ['early passed', 'late passed']);
+  t.same(
+    diary.filter((entry) => entry !== 'off'),
+    [
+      ...['provision nothing', 'bootloader', 'save bootloader', 'provision nothing', 'bootloader'],
+      ...['provision nothing', 'boot', 'save shell', 'boot', 'dispose'],
+    ],
+    'a bootloader, which cannot be asked, is had from a new medium',
+  );
+});
+
 t.test('twins are saved apart, and the bootloader is a state of its own', async (t) => {
   const cache = newCache();
   const define = (test: AddTest): void => {
