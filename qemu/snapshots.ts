@@ -148,7 +148,7 @@ export class VirtualSnapshots implements Snapshots {
     await this.#board.powerOff({ signal });
     try {
       if (base)
-        await disk.fork(join(dir, mediumFile), { image: base, mediumBytes: medium.mediumBytes, signal });
+        await disk.fork(join(dir, medium.file), { image: base, mediumBytes: medium.mediumBytes, signal });
       if (variables) await replaceUefiVariables(stateDir, join(dir, variables.file));
       const load = (machine: Machine): Promise<void> =>
         loadState(machine, join(dir, state.file), { compression: state.compression, signal });

@@ -101,9 +101,10 @@ t.test('prune removes what is old, what is damaged, and what a killed process le
   const left = [`.x-shell-1.part-4194305-ab`, `.trash-4194305-cd`, `.y-shell-1.part-${process.pid}-ef`];
   for (const name of left) mkdirSync(join(cache.dir, name));
   mkdirSync(join(cache.dir, 'somebody-elses'));
+  writeFileSync(join(cache.dir, `${'0'.repeat(24)}-shell-1`), 'a file in the place of a snapshot');
   t.equal((await cache.list()).find(({ dir }) => dir === damaged)?.saved, undefined);
   const gone = await cache.prune({ unusedForMs: 24 * hourMs });
-  t.equal(gone.length, 2);
+  t.equal(gone.length, 3);
   t.match(await cache.list(), [{ ...twin, saved: { key: { image: 'new' } } }]);
   t.same(
     readdirSync(cache.dir).filter((name) => !/^[0-9a-f]{24}-/.test(name)),
