@@ -1,6 +1,7 @@
 import type { ErrorRecord } from '../../rig/contracts/errors.js';
 import type { RigEvent } from '../../rig/contracts/events.js';
 import type { Verdict } from '../../rig/contracts/verdict.js';
+import { isFrozen } from '../../rig/record/frozen.js';
 
 /** What one board is doing. */
 export interface BoardStatus {
@@ -23,6 +24,8 @@ export interface FinishedTest {
   readonly error?: ErrorRecord;
   /** Where the board's console file ended when the test did. */
   readonly consoleEnd: number;
+  /** A board of it was kept where it failed. */
+  readonly frozen: boolean;
 }
 
 type Draft = { -readonly [Key in keyof BoardStatus]: BoardStatus[Key] } & { steps: [number, string][] };
@@ -32,6 +35,7 @@ export class RunStatus {
   readonly finished: FinishedTest[] = [];
   readonly #boards = new Map<string, Draft>();
   readonly #consoleEnds = new Map<string, number>();
+  readonly #frozen = new Set<string>();
 
   get boards(): readonly BoardStatus[] {
     return [...this.#boards.values()];
@@ -73,6 +77,9 @@ export class RunStatus {
           (board) => (board.steps = board.steps.filter(([step]) => step !== event.step)),
         );
         return undefined;
+      case 'evidence':
+        if (isFrozen({ evidence: [event] })) this.#frozen.add(event.id);
+        return undefined;
       case 'test.end':
         return this.#end(event);
       default:
@@ -97,6 +104,7 @@ export class RunStatus {
       ms,
       attempts: attempt,
       consoleEnd: this.#consoleEnds.get(board) ?? 0,
+      frozen: this.#frozen.has(id),
       ...(reason === undefined ? {} : { reason }),
       ...(error === undefined ? {} : { error }),
     };

@@ -4,6 +4,7 @@ import type { Lab } from '../config/lab.js';
 import type { BoardConfig, Image } from '../contracts/board.js';
 import { RigError } from '../contracts/errors.js';
 import type { AttachedSession } from '../core/session/attached.js';
+import { isBoardName } from '../core/session/directory.js';
 import { attachSession, noSession, openBackground, waitingLine } from '../core/session/open.js';
 import { parseDurationMs } from '../schema/units.js';
 import type { CommandInput, CommandIo } from './command.js';
@@ -18,6 +19,8 @@ export interface BoardRequest {
 }
 
 const defaultIdle = '30m';
+/** What a background session runs. */
+export const sessionHost = fileURLToPath(new URL('./session-host.js', import.meta.url));
 
 /** @throws RigError (blame: config) for a lab file or a board that cannot be right */
 export async function boardRequest(
@@ -25,7 +28,20 @@ export async function boardRequest(
   { io, purpose }: { io: CommandIo; purpose: string },
 ): Promise<BoardRequest> {
   const lab = await openLab(input, io);
-  return { lab, purpose, board: findBoard(lab, String(input.args[0])) };
+  const name = String(input.args[0]);
+  const isKnown = lab.boards.some((board) => board.name === name);
+  const board = isKnown ? undefined : await boardOfSession(name, { purpose, io });
+  return { lab, purpose, board: board ?? findBoard(lab, name) };
+}
+
+/** The board of a session that no lab file tells of: one that `rig resume` brought back to life, a twin that a run made. */
+async function boardOfSession(
+  name: string,
+  { purpose, io }: { purpose: string; io: CommandIo },
+): Promise<BoardConfig | undefined> {
+  if (!isBoardName(name)) return undefined;
+  await using session = await attachSession(name, { purpose, signal: io.signal });
+  return session?.board;
 }
 
 /** The session that the board has now; undefined when it has none. */
@@ -52,7 +68,7 @@ export function backgroundSession(
   return openBackground(board, {
     purpose,
     exclusive,
-    entry: fileURLToPath(new URL('./session-host.js', import.meta.url)),
+    entry: sessionHost,
     idleMs: idleMs(input),
     wait: input.options.wait === true,
     onWait: (holder) => io.err(`${waitingLine(board.name, holder)}\n`),
@@ -61,7 +77,7 @@ export function backgroundSession(
   });
 }
 
-function idleMs(input: CommandInput): number {
+export function idleMs(input: CommandInput): number {
   const text = String(input.options.idle ?? defaultIdle);
   const ms = parseDurationMs(text);
   if (ms !== undefined && ms > 0) return ms;

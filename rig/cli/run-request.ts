@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { terminalReporter } from '../../reports/terminal.js';
 import type { Lab } from '../config/lab.js';
 import type { BoardConfig, Image } from '../contracts/board.js';
-import { RigError } from '../contracts/errors.js';
+import type { EventBody } from '../contracts/events.js';
 import { exitCodes } from '../contracts/verdict.js';
 import { BoardControl } from '../core/board/board-control.js';
+import { Freezer } from '../core/runner/freeze.js';
 import type { BoardPlan } from '../core/runner/plan.js';
 import { run } from '../core/runner/run.js';
 import { describeHolder } from '../core/session/holder.js';
@@ -18,6 +18,7 @@ import { SecretMask } from '../record/secrets.js';
 import type { CommandIo } from './command.js';
 import { resolveImage } from './image-ref.js';
 import { reportError } from './print-error.js';
+import { privateKeyOf } from './private-key.js';
 import { openDevices } from './registry.js';
 import { runStart } from './run-start.js';
 import { snapshotCache } from './snapshot-cache.js';
@@ -35,7 +36,8 @@ export interface RunRequest {
   /** No board is restored, and none is saved. */
   readonly cold: boolean;
   readonly deadlineMs: number | undefined;
-  readonly keepOnFailure: boolean;
+  /** Boards that fail are kept as they stand. */
+  readonly keep: { readonly maxBytes: number; readonly steps: boolean } | undefined;
   readonly wait: boolean;
 }
 
@@ -63,17 +65,18 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
   recorder.emit(runStart({ run: recorder.run, seed: request.seed, speedFactor }));
   for (const note of request.lab.notes) recorder.emit({ type: 'log', level: 'info', message: note });
 
+  const emit = (event: EventBody): void => void recorder.emit(event);
   const result = await run({
     plans: request.plans,
     jobs: request.jobs,
     ...(request.deadlineMs === undefined ? {} : { deadlineMs: request.deadlineMs }),
     retries: request.retries,
-    keepOnFailure: request.keepOnFailure,
-    warm: request.cold
-      ? undefined
-      : new WarmStates(snapshotCache(io.env), (event) => void recorder.emit(event)),
+    freezer:
+      request.keep &&
+      new Freezer({ ...request.keep, folder: (place, frozen) => recorder.frozenFolder(place, frozen), emit }),
+    warm: request.cold ? undefined : new WarmStates(snapshotCache(io.env), emit),
     signal: io.signal,
-    emit: (event) => void recorder.emit(event),
+    emit,
     mask: (text) => secrets.maskText(text),
     evidenceFile: (place, name) => recorder.evidenceFile(place, name),
     scale,
@@ -98,6 +101,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
           'warning',
           `Who had it before died without ending its session, and what was left is cleaned up: ${describeHolder(session.recovered)}`,
         );
+      if (request.keep && session.capabilities.snapshots) await recorder.keepDefinition(board);
       const image = await images.of(board);
       recorder.emit({
         type: 'board.open',
@@ -111,7 +115,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
       return BoardControl.open({
         session,
         privateKey: (current) => privateKeyOf(current, board),
-        emit: (event) => void recorder.emit(event),
+        emit,
         consolePath: recorder.consolePath(board.name),
         secrets,
         scale: scale(board),
@@ -202,21 +206,6 @@ function imageFacts(image: Image): { path: string; sha256: string; version?: str
     ...(image.version === undefined ? {} : { version: image.version }),
     ...(image.variant === undefined ? {} : { variant: image.variant }),
   };
-}
-
-function privateKeyOf(image: Image | undefined, board: BoardConfig): string | undefined {
-  const file = board.ssh?.keyFile ?? image?.sshKeyFile;
-  if (file === undefined) return undefined;
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new RigError(`Cannot read the ssh key ${file}`, {
-      code: 'ssh.key-unreadable',
-      blame: 'config',
-      hint: 'Give a private key file that this user may read.',
-      cause: error,
-    });
-  }
 }
 
 function countTests(request: RunRequest): number {

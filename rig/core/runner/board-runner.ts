@@ -4,9 +4,10 @@ import type { EventBody, TestPlace } from '../../contracts/events.js';
 import type { Verdict } from '../../contracts/verdict.js';
 import { isGuestUntold, type WarmStates } from '../warm/warm-states.js';
 import { type AttemptOutcome, runAttempt } from './attempt.js';
-import { gatherEvidence } from './evidence.js';
+import { examine } from './examine.js';
+import type { Freezer } from './freeze.js';
 import type { ManagedBoard } from './managed-board.js';
-import { finalVerdict, firstLine, type Outcome, outcomeOf, reasonOf } from './outcome.js';
+import { finalVerdict, firstLine, isBad, type Outcome, outcomeOf, reasonOf } from './outcome.js';
 import type { BoardPlan, PlannedTest } from './plan.js';
 import { type BoardState, leave, reach, recover, unknownState, type Wanted } from './start-state.js';
 
@@ -25,7 +26,8 @@ export interface BoardRunnerOptions {
   readonly mask: (text: string) => string;
   readonly retries: number;
   readonly scale: (config: BoardConfig) => number;
-  readonly keepOnFailure: boolean;
+  /** Keeps the boards of a test that failed; absent: nothing of them but the other evidence. */
+  readonly freezer?: Freezer | undefined;
   /** Saved states of boards that have them; absent: every board boots. */
   readonly warm?: WarmStates | undefined;
   readonly signal: AbortSignal;
@@ -100,9 +102,8 @@ export class BoardRunner {
       const outcome = await this.#attempt(planned, place).catch((error: unknown) =>
         outcomeOf(toErrorRecord(error)),
       );
-      const bad = outcome.verdict === 'failed' || outcome.verdict === 'errored';
       const again =
-        bad &&
+        isBad(outcome) &&
         attempt <= this.#options.retries &&
         !this.#options.signal.aborted &&
         !this.#brokenBy(planned.test.options.boards);
@@ -145,31 +146,33 @@ export class BoardRunner {
     for (const one of opened as Opened[]) {
       const error = await this.#bring(one, { from: planned.test.options.from, image: image.image });
       if (error) {
-        if (!signal.aborted) await this.#gather(one, place);
+        if (!signal.aborted) await this.#examine([one], place);
         return outcomeOf(error);
       }
     }
     const outcome = await this.#body(planned, place, opened as Opened[]);
-    if ((outcome.verdict === 'failed' || outcome.verdict === 'errored') && !signal.aborted) {
-      for (const one of opened as Opened[]) await this.#gather(one, place);
-    }
+    if (isBad(outcome) && !signal.aborted) await this.#examine(opened as Opened[], place);
     return outcome;
   }
 
   async #body(planned: PlannedTest, place: TestPlace, opened: readonly Opened[]): Promise<AttemptOutcome> {
-    const { emit, scale, signal } = this.#options;
+    const { emit, scale, signal, freezer } = this.#options;
     const bootsBefore = opened.map((one) => one.board.boots);
+    const boards = opened.map((one) => one.board);
+    const steps = freezer?.steps(boards, { place, signal });
     const outcome = await runAttempt(planned, {
       place,
-      boards: opened.map((one) => one.board),
+      boards,
       bindAddress: this.#plan.board.type.machine ? '127.0.0.1' : '0.0.0.0',
       scale: scale(this.#plan.board),
       signal,
       emit,
       useSignal: (own) => {
-        for (const one of opened) one.board.useSignal(own);
+        for (const board of boards) board.useSignal(own);
       },
+      stepBegins: steps?.begins,
     });
+    await steps?.end({ failed: isBad(outcome) });
     const passed = outcome.verdict === 'passed' || outcome.verdict === 'skipped';
     for (const [index, one] of opened.entries()) {
       one.board.useSignal(signal);
@@ -254,17 +257,10 @@ export class BoardRunner {
     return this.#opened.slice(0, count);
   }
 
-  async #gather(one: Opened, place: TestPlace): Promise<void> {
-    await gatherEvidence(one.board, {
-      place,
-      emit: this.#options.emit,
-      file: (name) =>
-        this.#options.evidenceFile(place, one === this.#opened[0] ? name : `${one.board.name}-${name}`),
-      mask: this.#options.mask,
-      keepMedium: this.#options.keepOnFailure,
-      signal: this.#options.signal,
-    });
-    one.state.running = 'doubtful';
+  async #examine(opened: readonly Opened[], place: TestPlace): Promise<void> {
+    const boards = opened.map(({ board }) => board);
+    await examine(boards, { ...this.#options, place });
+    for (const { state } of opened) state.running = 'doubtful';
   }
 
   /** @returns what went wrong with it */
