@@ -1,21 +1,27 @@
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { findBoard } from '../config/find-boards.js';
 import type { Lab } from '../config/lab.js';
 import type { BoardConfig, Image } from '../contracts/board.js';
 import { RigError } from '../contracts/errors.js';
 import type { AttachedSession } from '../core/session/attached.js';
-import { isBoardName } from '../core/session/directory.js';
+import { boardPlaces, isBoardName, sessionRoots } from '../core/session/directory.js';
 import { attachSession, noSession, openBackground, waitingLine } from '../core/session/open.js';
 import { parseDurationMs } from '../schema/units.js';
 import type { CommandInput, CommandIo } from './command.js';
 import { openLab } from './open-lab.js';
 
-/** A command about one board: its first word is the board's name. */
-export interface BoardRequest {
-  readonly board: BoardConfig;
-  readonly lab: Lab;
+/** A command about a board's session. */
+export interface SessionRequest {
+  readonly board: Pick<BoardConfig, 'name'>;
   /** As others are told: `rig console`. */
   readonly purpose: string;
+}
+
+/** A command about one board: its first word is the board's name. */
+export interface BoardRequest extends SessionRequest {
+  readonly board: BoardConfig;
+  readonly lab: Lab;
 }
 
 const defaultIdle = '30m';
@@ -34,6 +40,18 @@ export async function boardRequest(
   return { lab, purpose, board: board ?? findBoard(lab, name) };
 }
 
+/** For what needs a board's name alone: also one that no lab file tells of and whose session has ended. */
+export async function sessionRequest(
+  input: CommandInput,
+  { io, purpose }: { io: CommandIo; purpose: string },
+): Promise<SessionRequest> {
+  const name = String(input.args[0]);
+  const isLeft = isBoardName(name) && existsSync(boardPlaces(name, sessionRoots(io.env)).state);
+  if (!isLeft) return boardRequest(input, { io, purpose });
+  await openLab(input, io);
+  return { board: { name }, purpose };
+}
+
 /** The board of a session that no lab file tells of: one that `rig resume` brought back to life, a twin that a run made. */
 async function boardOfSession(
   name: string,
@@ -46,7 +64,7 @@ async function boardOfSession(
 
 /** The session that the board has now; undefined when it has none. */
 export function existingSession(
-  { board, purpose }: BoardRequest,
+  { board, purpose }: SessionRequest,
   io: CommandIo,
 ): Promise<AttachedSession | undefined> {
   return attachSession(board.name, { purpose, signal: io.signal });

@@ -1,4 +1,5 @@
-import { rm } from 'node:fs/promises';
+import { rm, rmdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { RigError } from '../../contracts/errors.js';
 import type { EventBody, TestPlace } from '../../contracts/events.js';
 import { Deadline } from '../../lifetime/deadline.js';
@@ -124,6 +125,7 @@ export class Freezer {
   async #remove({ path, sizeBytes, board }: Frozen): Promise<void> {
     try {
       await rm(path, { recursive: true, force: true });
+      await removeEmpty(dirname(path));
       this.#keptBytes -= sizeBytes;
     } catch (error) {
       this.#warn(`Cannot remove ${path}: ${(error as Error).message}`, board);
@@ -154,6 +156,18 @@ export class Freezer {
 export interface StepFreezer {
   begins(step: number): Promise<void>;
   end(attempt: { readonly failed: boolean }): Promise<void>;
+}
+
+/** A folder in which nothing is left, and then the ones that it was the last of: `evidence/TEST/steps/3`. */
+async function removeEmpty(folder: string): Promise<void> {
+  for (let empty = folder; ; empty = dirname(empty)) {
+    try {
+      await rmdir(empty);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOTEMPTY') return;
+      throw error;
+    }
+  }
 }
 
 function mebibytes(bytes: number): string {
