@@ -10,6 +10,7 @@ import type { CommandInput, CommandIo } from '../command.js';
 import { findRun, shortest } from '../find-run.js';
 import { packContents } from '../pack/contents.js';
 import { type TarEntry, tarBytes } from '../pack/tar-writer.js';
+import { assertZstd } from '../pack/zstd.js';
 
 /** `rig pack RUN`: one file with all that `rig resume` needs of it on another machine. */
 export async function run(input: CommandInput, io: CommandIo): Promise<number> {
@@ -47,6 +48,7 @@ async function write(
   entries: readonly TarEntry[],
   { output, signal }: { output: string } & Cancellable,
 ): Promise<void> {
+  assertZstd();
   const partial = join(dirname(output), `.${basename(output)}.part-${process.pid}`);
   const zstd = await startChild('/bin/sh', {
     // Nobody else may read what it makes.
@@ -76,7 +78,7 @@ function notWritten(output: string, why: string): RigError {
   return new RigError(`Cannot write ${output}: ${why || 'zstd failed'}`, {
     code: 'pack.not-written',
     blame: 'rig',
-    hint: 'Is zstd there (rig doctor), and room enough, and may you write there? -o names another file.',
+    hint: 'Is there room enough, and may you write there? -o names another file.',
   });
 }
 

@@ -47,7 +47,7 @@ export async function packContents(
   }
   const text = `${JSON.stringify({ version: packVersion, run, images } satisfies PackManifest, null, 2)}\n`;
   const sizeBytes = entries.reduce((sum, { from }) => sum + ('file' in from ? from.sizeBytes : 0), 0);
-  const head: TarEntry = { path: packFile, from: { text }, modified: new Date() };
+  const head: TarEntry = { path: packFile, from: { bytes: Buffer.from(text) }, modified: new Date() };
   return { entries: [head, ...entries], boards, images: images.length, sizeBytes };
 }
 

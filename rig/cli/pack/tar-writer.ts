@@ -8,22 +8,21 @@ const chunkBytes = 1024 * 1024;
 export interface TarEntry {
   /** Relative, with slashes. */
   readonly path: string;
-  readonly from: { readonly file: string; readonly sizeBytes: number } | { readonly text: string };
+  readonly from: { readonly file: string; readonly sizeBytes: number } | { readonly bytes: Uint8Array };
   readonly modified: Date;
 }
 
 /** The bytes of a tar archive (POSIX.1-2001, pax) of plain files. @throws RigError `pack.changed` */
 export async function* tarBytes(entries: Iterable<TarEntry>): AsyncGenerator<Buffer> {
   for (const { path, from, modified } of entries) {
-    const text = 'text' in from ? Buffer.from(from.text) : undefined;
-    const size = 'text' in from ? Buffer.byteLength(from.text) : from.sizeBytes;
+    const size = 'bytes' in from ? from.bytes.length : from.sizeBytes;
     const facts = { path, mode: 0o600, uid: 0, gid: 0, size, mtime: modified, type: 'File' as const };
     const header = new Header(facts);
     // A name or a size that the old header has no room for goes into one of its own before it.
     if (header.encode()) yield new Pax({ path, size }).encode();
     yield header.block ?? Buffer.alloc(blockBytes);
-    if (text) yield text;
-    else if ('file' in from) yield* fileBytes(from.file, size);
+    if ('bytes' in from) yield Buffer.from(from.bytes);
+    else yield* fileBytes(from.file, size);
     const beyond = size % blockBytes;
     if (beyond > 0) yield Buffer.alloc(blockBytes - beyond);
   }

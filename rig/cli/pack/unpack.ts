@@ -10,6 +10,7 @@ import { startChild } from '../../lifetime/child-process.js';
 import { assertHarmlessMedia } from './check-media.js';
 import { type PackManifest, packFile, parsePackManifest } from './format.js';
 import { damaged, type Limits, readTar } from './tar-reader.js';
+import { assertZstd } from './zstd.js';
 
 export interface UnpackOptions extends Cancellable {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -64,6 +65,7 @@ async function extract(
   path: string,
   { folder, limits, signal }: { folder: string; limits: Limits | undefined } & Cancellable,
 ): Promise<ReadonlyMap<string, string>> {
+  assertZstd();
   const zstd = await startChild('/bin/sh', {
     args: ['-c', 'exec zstd -dcq -- "$0" >&3', path],
     sockets: 1,
