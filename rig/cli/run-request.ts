@@ -55,6 +55,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
   const suites = new Set(request.plans.flatMap((plan) => plan.tests.map((test) => test.suite.name)));
   const purpose = `rig run ${[...suites].join(' ')}`;
   const runsDir = join(io.cwd, 'runs');
+  const saved = snapshotCache(io.env);
   const { reportDir } = request;
   await using recorder = await RunRecorder.create({
     runsDir,
@@ -74,7 +75,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
     freezer:
       request.keep &&
       new Freezer({ ...request.keep, folder: (place, frozen) => recorder.frozenFolder(place, frozen), emit }),
-    warm: request.cold ? undefined : new WarmStates(snapshotCache(io.env), emit),
+    warm: request.cold || saved.maxBytes === 0 ? undefined : new WarmStates(saved, emit),
     signal: io.signal,
     emit,
     mask: (text) => secrets.maskText(text),
