@@ -236,12 +236,12 @@ tap.test('a board of a pack is what QEMU plays, and names nothing of this machin
     type: { ...own.type, machine: { ...machine, ...change } },
   });
   t.same(await read(own), own, 'a plain one is taken as it is');
-  const withKey = { ...own, ssh: { keyFile: '/home/me/.ssh/id_rsa' } };
+  const withKey = { ...own, ssh: { keyFile: '/somebody/.ssh/id_rsa' } };
   t.equal((await read(withKey)).ssh, undefined, 'no key of this machine');
   t.same((await read(withKey, false)).ssh, withKey.ssh, 'but of an own run');
   for (const bad of [
     { ...own, drivers: { power: { driver: 'power-command', options: { on: ['rm'] } } } },
-    withMachine({ model: 'virt,dumpdtb=/home/me/.bashrc' }),
+    withMachine({ model: 'virt,dumpdtb=/somebody/.bashrc' }),
     withMachine({ model: 'virt,dumpdtb=on' }),
     withMachine({ model: 'virt -snapshot' }),
     withMachine({ cpu: 'max,file=/etc/passwd' }),
