@@ -158,7 +158,7 @@ tap.test('every board of a failed test is kept before the first is asked anythin
 });
 
 tap.test('the limit holds for the whole run, and is said once', async (t) => {
-  const { dir, warnings, verdicts } = await tell(
+  const { dir, warnings, verdicts, diary } = await tell(
     (test) => {
       for (const name of ['a', 'b', 'c', 'd']) fails(name)(test);
     },
@@ -166,6 +166,7 @@ tap.test('the limit holds for the whole run, and is said once', async (t) => {
   );
   t.same(verdicts, ['failed', 'failed', 'failed', 'failed']);
   t.same(kept(dir), ['evidence/b1-s-a-1/frozen/b1', 'evidence/b1-s-b-1/frozen/b1']);
+  t.equal(diary.filter((line) => line.includes('saved')).length, 2, 'none is saved in vain');
   t.equal(warnings.length, 1);
   t.match(warnings[0], /keeps 2 MiB, one takes about 1 MiB, and --keep-limit is 3 MiB/);
 
@@ -219,10 +220,23 @@ tap.test('steps stay of a failed attempt alone', async (t) => {
           await t.step('two', () => void t.ok(true));
         });
     },
-    { steps: true, maxBytes: 2.1 * mebibyte },
+    { steps: true, maxBytes: 3.1 * mebibyte },
   );
   t.equal(diary.filter((line) => line.includes('step')).length, 6, 'room is given back');
   t.same(warnings, []);
+  const small = await tell(
+    (test) =>
+      test('fails', async (t) => {
+        for (const name of ['one', 'two', 'three']) await t.step(name, () => {});
+        t.ok(false);
+      }),
+    { steps: true, maxBytes: 3.1 * mebibyte },
+  );
+  t.same(
+    kept(small.dir).map((path) => path.replace('evidence/b1-s-fails-1/', '')),
+    ['frozen/b1', 'steps/1/b1', 'steps/2/b1'],
+    'the last room is for the failure itself',
+  );
 });
 
 tap.test('a person finds the failure by a part of its name', async (t) => {

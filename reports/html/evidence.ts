@@ -31,11 +31,16 @@ function evidenceItem(
   return html`<li><details><summary>${link}</summary><pre>${tail(join(dir, file), sizeBytes)}</pre></details></li>`;
 }
 
-/** Of a file, or of what lies in a folder. */
+/** Of a file, or of what lies in a folder that may be looked into. */
 function sizeOf(path: string): number | undefined {
   const found = statSync(path, { throwIfNoEntry: false });
   if (!found?.isDirectory()) return found?.size;
-  return readdirSync(path).reduce((sum, name) => sum + statSync(join(path, name)).size, 0);
+  try {
+    return readdirSync(path).reduce((sum, name) => sum + statSync(join(path, name)).size, 0);
+  } catch {
+    // A kept board is for its owner's eyes alone.
+    return found.size;
+  }
 }
 
 function tail(path: string, sizeBytes: number): Markup {

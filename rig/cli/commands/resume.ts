@@ -62,7 +62,7 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
   const [first] = awake;
   const line = first?.life.session.console;
   if (first && line && io.terminal && options.detach !== true) {
-    const note = 'it says nothing of what was before: rig logs and the report have that';
+    const note = 'press Enter for its prompt; what it said before is in the report';
     await interactiveConsole(first.life.session, { line, note, signal: io.signal });
   }
   return exitCodes.passed;

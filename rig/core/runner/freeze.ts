@@ -47,7 +47,11 @@ export class Freezer {
 
   /** Whether the run may keep anything more. */
   get hasRoom(): boolean {
-    return this.#keptBytes + this.#lastBytes < this.#options.maxBytes;
+    return this.#hasRoomFor(1);
+  }
+
+  #hasRoomFor(boards: number): boolean {
+    return this.#keptBytes + boards * this.#lastBytes < this.#options.maxBytes;
   }
 
   /** What was kept by somebody else counts too: a copy of a medium. */
@@ -90,7 +94,8 @@ export class Freezer {
   ): Promise<Frozen | Exclude<Freeze, 'kept'>> {
     const { snapshots } = board;
     if (!snapshots) return 'cannot';
-    if (!this.hasRoom) return this.#full();
+    // The last room is for where the test fails: that is worth more than any of its steps.
+    if (at === 'failure' ? !this.hasRoom : !this.#hasRoomFor(2)) return this.#full();
     const folder = this.#options.folder(place, { at, board: board.name });
     try {
       using deadline = new Deadline({ timeoutMs: saveMs, signal, what: `${board.name} to be saved` });
