@@ -35,7 +35,7 @@ t.test('a snapshot is found under its key, state and twin, and nowhere else', as
   const cache = newCache();
   t.equal(await cache.find(key, shell), undefined, 'the folder need not be there');
   t.same(await cache.list(), []);
-  t.same(await cache.explain(key, shell), ['the cache has no snapshot of the state "shell"']);
+  t.same(await cache.explain(key, shell), ['none was saved of such a board yet']);
   t.ok(await cache.keep(key, shell, (dir) => writeSnapshot(dir, key)));
   const found = await cache.find({ machine: 'm', image: 'a' }, shell);
   t.ok(found !== undefined && existsSync(found), 'whatever the order of the facts');
@@ -188,8 +188,7 @@ t.test('the first run boots once and saves; a later one restores, and only what 
   const boot = ['off', 'provision nothing', 'boot', 'save shell'];
   const later = ['restore shell', 'restore shell', 'off', 'provision nothing', 'boot', 'dispose'];
   t.same(cold.diary, ['off', ...boot.slice(1), ...later]);
-  const found =
-    'info: Boots cold, no saved state "shell" fits: the cache has no snapshot of the state "shell"';
+  const found = 'info: Boots cold, no saved state "shell" fits: none was saved of such a board yet';
   t.same(cold.logs, [found], 'why it is cold is said once');
   const warm = await runWarm(tests, { cache });
   t.same(warm.diary, ['restore shell', ...later]);

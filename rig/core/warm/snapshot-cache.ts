@@ -138,7 +138,9 @@ export class SnapshotCache {
     );
     const misses = entries.flatMap(({ saved }) => (saved ? [snapshotMiss(saved.key, key)] : []));
     const [nearest] = misses.sort((a, b) => a.length - b.length);
-    return nearest ?? [`the cache has no snapshot of the state "${slot.state}"`];
+    // One that has less than half in common is of another kind of board.
+    const isNear = nearest !== undefined && nearest.length <= Object.keys(key).length / 2;
+    return isNear ? nearest : ['none was saved of such a board yet'];
   }
 
   async #names(): Promise<string[]> {
