@@ -110,6 +110,7 @@ async function tell(
     evidenceFile: (place, name) => recorder.evidenceFile(place, name),
     mask: (text) => text,
     retries,
+    seed: 1,
     scale: () => 1,
     freezer: new Freezer({
       maxBytes,

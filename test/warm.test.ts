@@ -159,6 +159,7 @@ async function runWarm(
     evidenceFile: async (_place, name) => ({ path: join(folder, name), relative: name }),
     mask: (text) => text,
     retries: 0,
+    seed: 1,
     scale: () => 1,
     warm: new WarmStates(cache, (event) => events.push(event)),
   });

@@ -171,6 +171,17 @@ export const grammar: readonly CommandEntry[] = [
     load: () => import('./commands/pack.js'),
   },
   {
+    usage: 'replay <run> [tests...]',
+    summary: "tries today's suites on the boards of a recorded run, without a board",
+    options: [
+      ['--suite <path>', 'suite to use for the one of its name; give it again for more', 'repeatable'],
+      ['--speed <speed>', 'fast, or real: as time passed then', 'fast'],
+      json,
+      lab,
+    ],
+    load: () => import('./commands/replay.js'),
+  },
+  {
     usage: 'schema',
     summary: 'prints the JSON Schema of lab.yaml, for editors',
     load: () => import('./commands/schema.js'),

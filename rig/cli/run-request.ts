@@ -6,6 +6,7 @@ import type { EventBody } from '../contracts/events.js';
 import { exitCodes } from '../contracts/verdict.js';
 import { BoardControl } from '../core/board/board-control.js';
 import { Freezer } from '../core/runner/freeze.js';
+import { imageFacts } from '../core/runner/image-facts.js';
 import type { BoardPlan } from '../core/runner/plan.js';
 import { run } from '../core/runner/run.js';
 import { describeHolder } from '../core/session/holder.js';
@@ -76,6 +77,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
       request.keep &&
       new Freezer({ ...request.keep, folder: (place, frozen) => recorder.frozenFolder(place, frozen), emit }),
     warm: request.cold || saved.maxBytes === 0 ? undefined : new WarmStates(saved, emit),
+    seed: request.seed,
     signal: io.signal,
     emit,
     mask: (text) => secrets.maskText(text),
@@ -111,6 +113,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
         profile: board.profile.name,
         virtual: board.type.machine !== undefined,
         drivers: session.drivers,
+        capabilities: [...session.has],
         ...(typeof image === 'object' ? { image: imageFacts(image) } : {}),
       });
       return BoardControl.open({
@@ -198,15 +201,6 @@ function siblings(
   return free.length >= count
     ? free.slice(0, count)
     : `it needs ${count + 1} boards of type ${board.type.name}; the lab has ${free.length + 1} that this run may use`;
-}
-
-function imageFacts(image: Image): { path: string; sha256: string; version?: string; variant?: string } {
-  return {
-    path: image.path,
-    sha256: image.sha256,
-    ...(image.version === undefined ? {} : { version: image.version }),
-    ...(image.variant === undefined ? {} : { variant: image.variant }),
-  };
 }
 
 function countTests(request: RunRequest): number {

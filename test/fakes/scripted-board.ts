@@ -2,6 +2,7 @@ import type { BoardConfig, Image } from '../../rig/contracts/board.js';
 import type { MediumState, PowerState } from '../../rig/contracts/capabilities.js';
 import { RigError } from '../../rig/contracts/errors.js';
 import type { BootRecord, Console, Shell, ShellResult } from '../../rig/contracts/suite.js';
+import { recordedLooks } from '../../rig/core/board/observe.js';
 import type { BoardSnapshots, ManagedBoard } from '../../rig/core/runner/managed-board.js';
 import { bareProfile } from './bare-profile.js';
 import { writeSnapshot } from './snapshot-folder.js';
@@ -123,6 +124,8 @@ export class ScriptedBoard implements ManagedBoard {
     this.diary.push(`provision ${image?.variant ?? 'nothing'}`);
     this.image = image;
   }
+  reportConsole = (): void => {};
+  observe = recordedLooks(({ what }) => this.diary.push(`look at ${what}`));
   medium = (): MediumState => ({ kind: 'unknown' });
   answers = async (): Promise<boolean> => this.#state === 'on';
   consoleTail = (): string => 'last words on the console\n';

@@ -3,7 +3,8 @@ import { type ErrorRecord, RigError, toErrorRecord } from '../../contracts/error
 import type { EventBody, TestPlace } from '../../contracts/events.js';
 import type { Verdict } from '../../contracts/verdict.js';
 import { isGuestUntold, type WarmStates } from '../warm/warm-states.js';
-import { type AttemptOutcome, runAttempt } from './attempt.js';
+import type { AttemptOutcome } from './attempt.js';
+import { runBody } from './body.js';
 import { examine } from './examine.js';
 import type { Freezer } from './freeze.js';
 import type { ManagedBoard } from './managed-board.js';
@@ -25,6 +26,8 @@ export interface BoardRunnerOptions {
   readonly evidenceFile: (place: TestPlace, name: string) => Promise<{ path: string; relative: string }>;
   readonly mask: (text: string) => string;
   readonly retries: number;
+  /** Of everything random in the suites. */
+  readonly seed: number;
   readonly scale: (config: BoardConfig) => number;
   /** Keeps the boards of a test that failed; absent: nothing of them but the other evidence. */
   readonly freezer?: Freezer | undefined;
@@ -156,26 +159,22 @@ export class BoardRunner {
   }
 
   async #body(planned: PlannedTest, place: TestPlace, opened: readonly Opened[]): Promise<AttemptOutcome> {
-    const { emit, scale, signal, freezer } = this.#options;
-    const bootsBefore = opened.map((one) => one.board.boots);
+    const { emit, scale, seed, signal, freezer } = this.#options;
     const boards = opened.map((one) => one.board);
+    const bootsBefore = boards.map(({ boots }) => boots);
     const steps = freezer?.steps(boards, { place, signal });
-    const outcome = await runAttempt(planned, {
+    const outcome = await runBody(planned, {
       place,
       boards,
-      bindAddress: this.#plan.board.type.machine ? '127.0.0.1' : '0.0.0.0',
+      seed,
       scale: scale(this.#plan.board),
       signal,
       emit,
-      useSignal: (own) => {
-        for (const board of boards) board.useSignal(own);
-      },
       stepBegins: steps?.begins,
     });
     await steps?.end({ failed: isBad(outcome) });
     const passed = outcome.verdict === 'passed' || outcome.verdict === 'skipped';
     for (const [index, one] of opened.entries()) {
-      one.board.useSignal(signal);
       leave(one.state, planned.test.options, { passed, booted: one.board.boots !== bootsBefore[index] });
     }
     return outcome;
