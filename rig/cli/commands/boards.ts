@@ -7,6 +7,7 @@ import { isBoardName, sessionRoots } from '../../core/session/directory.js';
 import { attachSession } from '../../core/session/open.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { openLab } from '../open-lab.js';
+import { table } from '../table.js';
 import { boardState } from './board-state.js';
 
 const answerMs = 2_000;
@@ -72,17 +73,4 @@ async function sessionBoards(lab: Lab, io: CommandIo): Promise<(BoardConfig & { 
 function isVirtual(board: BoardConfig): boolean {
   const configs = Object.values(board.drivers);
   return configs.length === 0 || configs.some(({ driver }) => driver === 'qemu');
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .map((line) => `${line}\n`)
-    .join('');
 }

@@ -41,7 +41,7 @@ export async function definitionOf(name: string, options: DefinitionOptions): Pr
   }
   if (whole) return board;
   // A twin is its first board under another name.
-  const known = lab.boards.find((other) => other.name === name.replace(/~\d+$/, ''));
+  const known = lab.boards.find((other) => other.name === name.replace(/(~\d+)+$/, ''));
   if (known) return { ...known, name };
   throw new RigError(`The definition of board "${name}" has secrets, which a run does not keep`, {
     code: 'resume.secret-definition',
