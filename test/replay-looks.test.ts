@@ -294,7 +294,11 @@ t.test('a record that was tampered with, or that another version wrote', async (
   rewrite(dir, claims(-5));
   await t.rejects(replay(dir, boots('Started')), { code: 'replay.gap' });
   rewrite(dir, claims(1e13));
-  t.match((await replay(dir, boots('Started')))[0]?.notes.join(), /lacks \d+ bytes/, 'and no memory for them');
+  t.match(
+    (await replay(dir, boots('Started')))[0]?.notes.join(),
+    /lacks \d+ bytes/,
+    'and no memory for them',
+  );
 
   rewrite(
     dir,

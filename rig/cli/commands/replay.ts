@@ -76,7 +76,9 @@ async function suitesOf(
   const builtIn = missing.filter((name) => builtInSuites().includes(name));
   suites.push(...(await loadSuites(builtIn, cwd)));
   if (paths.length === 0 && builtIn.length < missing.length) {
-    const files = record.argv.filter((word) => /\.[cm]?[jt]s$/.test(word) && isOfHost(resolve(cwd, word), record));
+    const files = record.argv.filter(
+      (word) => /\.[cm]?[jt]s$/.test(word) && isOfHost(resolve(cwd, word), record),
+    );
     suites.push(...(await loadSuites(files, cwd)).filter((suite) => missing.includes(suite.name)));
   }
   const lost = [...needed].filter((name) => !suites.some((suite) => suite.name === name));
