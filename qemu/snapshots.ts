@@ -13,6 +13,7 @@ import {
   snapshotVersion,
   type UntoldFact,
 } from '../rig/contracts/snapshot.js';
+import { withTimeout } from '../rig/lifetime/deadline.js';
 import { findExecutable } from '../rig/lifetime/find-executable.js';
 import { type Disk, mediumSize } from './disk.js';
 import { replaceUefiVariables, uefiVariables } from './firmware.js';
@@ -36,10 +37,14 @@ export interface SnapshotBoard {
   running(toDoWhat: string): Machine;
   link(): LinkState;
   powerOff(options: Cancellable): Promise<void>;
+  /** Ends a machine that can no longer be used, which nobody wanted: every call on the board is told. */
+  lose(machine: Machine, error: unknown): Promise<void>;
   /** Starts a stopped machine with the link as it was, has it filled by `load`, and lets it go on. */
   wake(link: LinkState, options: Cancellable & { load(machine: Machine): Promise<void> }): Promise<void>;
 }
 
+/** A QEMU that does not obey in this time hangs. */
+const goOnMs = 10_000;
 const mediumFile = 'medium.qcow2';
 const variablesFile = 'uefi-variables.fd';
 
@@ -107,7 +112,7 @@ export class VirtualSnapshots implements Snapshots {
     };
   }
 
-  /** Whatever `act` comes to, the guest goes on; one that cannot would stand still for ever, and is cut. */
+  /** Whatever `act` comes to, the guest goes on; one that cannot would stand still for ever, and is lost. */
   async #whileStopped(machine: Machine, signal: AbortSignal, act: () => Promise<void>): Promise<void> {
     try {
       await machine.stop({ signal });
@@ -121,9 +126,10 @@ export class VirtualSnapshots implements Snapshots {
 
   async #goOn(machine: Machine): Promise<void> {
     try {
-      await machine.cont();
+      const what = 'QEMU to let the saved board go on';
+      await withTimeout((signal) => machine.cont({ signal }), { timeoutMs: goOnMs, what });
     } catch (error) {
-      await this.#board.powerOff({});
+      await this.#board.lose(machine, error);
       throw error;
     }
   }
