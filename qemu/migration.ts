@@ -2,8 +2,8 @@ import { access } from 'node:fs/promises';
 import type { Cancellable } from '../rig/contracts/capabilities.js';
 import { type Json, RigError } from '../rig/contracts/errors.js';
 import type { SnapshotManifest } from '../rig/contracts/snapshot.js';
-import { findExecutable } from '../rig/lifetime/find-executable.js';
 import { withTimeout } from '../rig/lifetime/deadline.js';
+import { findExecutable } from '../rig/lifetime/find-executable.js';
 import { pollUntil } from '../rig/lifetime/poll.js';
 import type { Machine } from './machine.js';
 

@@ -37,8 +37,6 @@ export interface SnapshotBoard {
   running(toDoWhat: string): Machine;
   link(): LinkState;
   powerOff(options: Cancellable): Promise<void>;
-  /** Ends a machine that can no longer be used, which nobody wanted: every call on the board is told. */
-  lose(machine: Machine, error: unknown): Promise<void>;
   /** Starts a stopped machine with the link as it was, has it filled by `load`, and lets it go on. */
   wake(link: LinkState, options: Cancellable & { load(machine: Machine): Promise<void> }): Promise<void>;
 }
@@ -129,7 +127,7 @@ export class VirtualSnapshots implements Snapshots {
       const what = 'QEMU to let the saved board go on';
       await withTimeout((signal) => machine.cont({ signal }), { timeoutMs: goOnMs, what });
     } catch (error) {
-      await this.#board.lose(machine, error);
+      await machine.lose(error as RigError);
       throw error;
     }
   }

@@ -100,10 +100,6 @@ export class VirtualBoard implements Device {
       running: (toDoWhat) => this.#running(toDoWhat),
       link: () => this.#link,
       powerOff: ({ signal }) => this.#powerOff({ cause: 'rig', signal }),
-      lose: async (machine, error) => {
-        await machine.kill();
-        this.#onLost(machine, error as RigError);
-      },
       wake: async (link, { load, signal }) => {
         if (this.#link !== link) context.emit({ kind: 'link', state: link });
         this.#link = link;
@@ -266,7 +262,6 @@ export class VirtualBoard implements Device {
   }
 
   #onLost(machine: Machine, error: RigError): void {
-    if (this.#machine !== machine) return;
     this.#forget(machine);
     const { emit } = this.#options.context;
     emit({ kind: 'lost', error });

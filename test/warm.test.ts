@@ -1,4 +1,5 @@
 // test: light
+// Long because the cache and the runner's use of it are tried against each other.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
