@@ -134,6 +134,27 @@ export const grammar: readonly CommandEntry[] = [
     load: () => import('./commands/image.js').then(({ inspect }) => ({ run: inspect })),
   },
   {
+    usage: 'configure <image>',
+    summary:
+      'changes the configuration on the boot partition of an image: asks on a terminal, or takes options',
+    options: [
+      ['--hostname <name>', 'host name'],
+      ['--ssid <name>', 'wifi network to join'],
+      ['--network-key <key>', 'its key, which other users of this machine can see here'],
+      ['--network-key-file <file>', 'its key from a file, or from standard input with -'],
+      ['--persistent-logging', 'keep logs over reboots'],
+      ['--no-persistent-logging', 'keep logs in memory alone'],
+      ['--ssh-key <key>', 'public ssh key, or a file of them, to add; give it again for more', 'repeatable'],
+      ['--connection <file>', 'NetworkManager connection file to add; give it again for more', 'repeatable'],
+      ['--set <path=value>', 'any key of config.json: os.network.country=DE', 'repeatable'],
+      ['--unset <path>', 'remove a key of config.json', 'repeatable'],
+      ['--partition <which>', 'boot partition by number or label, where the image leaves a choice'],
+      ['--output <file>', 'write a changed copy there and leave the image alone'],
+      json,
+    ],
+    load: () => import('./commands/configure.js'),
+  },
+  {
     usage: 'report <run>',
     summary: 'makes the reports of a run again: its folder, its name in ./runs, or latest',
     options: [json],
