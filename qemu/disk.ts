@@ -1,6 +1,12 @@
 import { constants, copyFile, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import type { Cancellable, ImageFile, MediumState, ProvisionOptions } from '../rig/contracts/capabilities.js';
+import type {
+  Cancellable,
+  Drive,
+  ImageFile,
+  MediumState,
+  ProvisionOptions,
+} from '../rig/contracts/capabilities.js';
 import { RigError } from '../rig/contracts/errors.js';
 import { runProgram } from '../rig/lifetime/run-program.js';
 import { escapeOption } from './command-line.js';
@@ -13,19 +19,23 @@ const sectorBytes = 512;
 export class Disk {
   readonly #folder: string;
   readonly #overlay: string;
+  readonly #raw: string;
   #sizeBytes = 0;
   #state: MediumState = { kind: 'unknown' };
   /** The overlay lies on a snapshot's, and that one on the image. */
   #forked = false;
+  /** `overlay`: it can be put into a machine. `rig`: a raw file is what the medium holds now. */
+  #at: 'nowhere' | 'overlay' | 'rig' = 'nowhere';
 
   constructor(folder: string) {
     this.#folder = folder;
     this.#overlay = join(folder, 'medium.qcow2');
+    this.#raw = join(folder, 'medium.raw');
   }
 
-  /** The overlay's file; undefined before the first `provision`. */
+  /** The overlay's file; undefined before the first `provision`, and while the medium is at the rig. */
   get file(): string | undefined {
-    return this.#state.kind === 'unknown' ? undefined : this.#overlay;
+    return this.#at === 'overlay' ? this.#overlay : undefined;
   }
 
   state(): MediumState {
@@ -91,6 +101,35 @@ export class Disk {
     this.#state = { kind: 'dirty', sha256: image.sha256, path };
   }
 
+  /** A medium that holds nothing. @throws as `provision` */
+  async blank(sizeBytes: number, { signal }: Cancellable = {}): Promise<void> {
+    await this.#create([], sizeBytes, { signal });
+    this.#forked = false;
+  }
+
+  /**
+   * What the medium holds as a raw file, to be written by others until `putBack`; a medium that was never provisioned is blank.
+   *
+   * @throws RigError `qemu.host-disk-full`, `process.failed`
+   */
+  async takeOut({ blankBytes, signal }: Cancellable & { blankBytes: number }): Promise<Drive> {
+    if (this.#at !== 'rig') {
+      if (this.#at === 'nowhere') await this.blank(blankBytes, { signal });
+      await this.keep(this.#raw, { signal });
+      this.#state = { kind: 'unknown' };
+      this.#at = 'rig';
+    }
+    return { path: this.#raw, sizeBytes: this.#sizeBytes };
+  }
+
+  /** An overlay on the raw file of `takeOut`: what the board writes stays out of it. @throws as `takeOut` */
+  async putBack({ signal }: Cancellable = {}): Promise<void> {
+    if (this.#at !== 'rig') return;
+    const { size } = await stat(this.#raw);
+    await this.#create(['-F', 'raw', '-b', this.#raw], roundUp(size, sectorBytes), { signal });
+    this.#forked = false;
+  }
+
   /** @throws RigError `storage.no-medium`, `storage.out-of-range`, `process.failed` */
   async read(offset: number, length: number, { signal }: Cancellable = {}): Promise<Uint8Array> {
     this.#assertMedium();
@@ -125,16 +164,20 @@ export class Disk {
 
   async remove(): Promise<void> {
     this.#state = { kind: 'unknown' };
+    this.#at = 'nowhere';
     await rm(this.#overlay, { force: true });
+    await rm(this.#raw, { force: true });
   }
 
   async #create(backing: readonly string[], sizeBytes: number, { signal }: Cancellable): Promise<void> {
     this.#state = { kind: 'unknown' };
+    this.#at = 'nowhere';
     await rm(this.#overlay, { force: true });
     await this.#img(['create', '-q', '-f', 'qcow2', ...backing, this.#overlay, String(sizeBytes)], {
       signal,
     });
     this.#sizeBytes = sizeBytes;
+    this.#at = 'overlay';
   }
 
   async #img(args: readonly string[], { signal }: Cancellable): Promise<void> {
@@ -151,14 +194,15 @@ export class Disk {
   }
 
   #assertMedium(): void {
-    if (this.#state.kind === 'unknown') this.#noMedium();
+    if (this.#at !== 'overlay') this.#noMedium();
   }
 
   #noMedium(): never {
-    throw new RigError('The board has no medium to read: no image was put on it in this session', {
+    const why = this.#at === 'rig' ? 'it is at the rig' : 'no image was put on it in this session';
+    throw new RigError(`The board has no medium to read: ${why}`, {
       code: 'storage.no-medium',
       blame: 'suite',
-      hint: 'Provision it first.',
+      hint: this.#at === 'rig' ? 'Switch it back to the board first.' : 'Provision it first.',
     });
   }
 }

@@ -1,5 +1,5 @@
 import type { Stage } from './board.js';
-import type { LinkState, PowerState } from './capabilities.js';
+import type { GpioEdge, LinkState, MuxSide, PowerState } from './capabilities.js';
 import type { ErrorRecord, Json } from './errors.js';
 import type { StartState } from './suite.js';
 import type { Verdict, VerdictCounts } from './verdict.js';
@@ -79,6 +79,20 @@ export type EventBody =
   | ({ readonly type: 'power'; readonly state: PowerState; readonly cause: 'rig' | 'board' } & BoardPlace)
   | ({ readonly type: 'reset'; readonly cause: 'rig' | 'board' } & BoardPlace)
   | ({ readonly type: 'link'; readonly state: LinkState } & BoardPlace)
+  | ({ readonly type: 'mux'; readonly side: MuxSide } & BoardPlace)
+  /** A watched line of the board changed. */
+  | ({ readonly type: 'edge'; readonly line: string } & GpioEdge & BoardPlace)
+  /** One step of putting an image on the board: `step` of `steps`, from 1. An end without `error` is a good one. */
+  | ({
+      readonly type: 'provision';
+      readonly method: string;
+      readonly step: number;
+      readonly steps: number;
+      readonly what: string;
+      readonly phase: 'start' | 'end';
+      readonly ms?: number;
+      readonly error?: ErrorRecord;
+    } & BoardPlace)
   /** A new epoch begins at byte `offset` of `console/<board>.raw`. */
   | ({ readonly type: 'epoch'; readonly reason: 'power-on' | 'reset'; readonly offset: number } & BoardPlace)
   /** A stage was reached; `ms` since the epoch began; `offset` is that of the console text which showed it. */

@@ -62,7 +62,19 @@ export interface ConsoleChunk {
 export type BoardEvent = Extract<
   RigEvent,
   {
-    type: 'power' | 'reset' | 'link' | 'epoch' | 'stage' | 'console.input' | 'shell' | 'board.broken' | 'log';
+    type:
+      | 'power'
+      | 'reset'
+      | 'link'
+      | 'mux'
+      | 'edge'
+      | 'provision'
+      | 'epoch'
+      | 'stage'
+      | 'console.input'
+      | 'shell'
+      | 'board.broken'
+      | 'log';
   }
 >;
 

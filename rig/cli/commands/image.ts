@@ -21,6 +21,7 @@ export async function build({ args, options }: CommandInput, io: CommandIo): Pro
     cacheDir: cacheDir(io.env),
     noCache: options.cache === false,
     refresh: options.refresh === true,
+    flasher: options.flasher === true,
     signal: io.signal,
     progress: (line) => io.err(`${line}\n`),
   });

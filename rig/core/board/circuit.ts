@@ -1,4 +1,4 @@
-import type { Cancellable } from '../../contracts/capabilities.js';
+import type { Cancellable, GpioEdge } from '../../contracts/capabilities.js';
 import type { DeviceEvent } from '../../contracts/driver.js';
 import type { RigError } from '../../contracts/errors.js';
 import type { EventBody } from '../../contracts/events.js';
@@ -21,6 +21,8 @@ export class Circuit {
   readonly scale: number;
   readonly emit: (event: EventBody) => void;
   console: BoardConsole | undefined;
+  /** Called with every change of a line that somebody watches. */
+  readonly edgeListeners = new Set<(line: string, edge: GpioEdge) => void>();
   /** Called when no connection to the board can stand any more. */
   onCut: () => void = () => {};
   #scope: AbortSignal = new AbortController().signal;
@@ -79,6 +81,15 @@ export class Circuit {
       case 'link':
         this.emit({ type: 'link', ...place, state: event.state });
         return;
+      case 'mux':
+        this.emit({ type: 'mux', ...place, side: event.side });
+        return;
+      case 'edge': {
+        const { line, level, atNs } = event;
+        this.emit({ type: 'edge', ...place, line, level, atNs });
+        for (const listener of [...this.edgeListeners]) listener(line, { level, atNs });
+        return;
+      }
       case 'panicked':
         this.raise(panicked(this.name));
         return;
