@@ -14,7 +14,10 @@ export interface ChildOptions {
   readonly sockets?: number;
   /** What is kept of each output, from its end; default 64 KiB. */
   readonly captureBytes?: number;
-  readonly stdin?: 'ignore' | 'pipe';
+  /** A number is a file descriptor of ours, which the program reads from where it stands. */
+  readonly stdin?: 'ignore' | 'pipe' | number;
+  /** `stream`: as `output`, to be read to its end by the caller; default is to capture it. */
+  readonly stdout?: 'capture' | 'stream';
 }
 
 /** How a process ended: an exit code, or the signal that ended it. */
@@ -29,6 +32,8 @@ export interface Child {
   readonly identity: ProcessIdentity;
   readonly sockets: readonly Duplex[];
   readonly stdin: Writable | null;
+  /** With `stdout: 'stream'` only. It may hold bytes still after the process has ended. */
+  readonly output: Readable | null;
   readonly stdout: BoundedText;
   readonly stderr: BoundedText;
   /** Resolves when the process has ended; never rejects. Its outputs are complete then. */
@@ -99,7 +104,10 @@ function follow(child: ChildProcess, options: ChildOptions): Child {
   const sockets = child.stdio.slice(3) as Duplex[];
   // A process that ends resets its sockets; `ended` tells that, and an unheard 'error' would end this process.
   for (const socket of sockets) socket.on('error', () => {});
-  read(child.stdout, stdout);
+  const streams = options.stdout === 'stream';
+  // At the exit Node lets a stream flow that nobody listens to, and its last bytes would be lost (child_process: flushStdio).
+  if (streams) child.stdout?.on('readable', () => {});
+  else read(child.stdout, stdout);
   read(child.stderr, stderr);
   let end: ChildEnd | undefined;
   const ended = new Promise<ChildEnd>((resolve) => {
@@ -108,7 +116,7 @@ function follow(child: ChildProcess, options: ChildOptions): Child {
       // A grandchild may hold the outputs open for ever: `close` is not waited for, what is there now is read.
       setImmediate(() =>
         setImmediate(() => {
-          child.stdout?.destroy();
+          if (!streams) child.stdout?.destroy();
           child.stderr?.destroy();
           resolve({ code, signal });
         }),
@@ -120,6 +128,7 @@ function follow(child: ChildProcess, options: ChildOptions): Child {
     identity: { pid, startTicks: readProcessStat(pid)?.startTicks ?? 0 },
     sockets,
     stdin: child.stdin,
+    output: streams ? child.stdout : null,
     stdout,
     stderr,
     ended,

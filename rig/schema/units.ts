@@ -40,3 +40,10 @@ export function parseSizeBytes(text: string): number | undefined {
   const bytes = Number(found[1]) * (unitBytes[found[2] ?? 'B'] ?? 1);
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
+
+/** `512 B`, `1.5 GiB`: for people. */
+export function sizeText(bytes: number): string {
+  const steps = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const step = Math.min(Math.max(0, Math.floor(Math.log2(Math.max(1, bytes)) / 10)), steps.length - 1);
+  return `${(bytes / 2 ** (10 * step)).toFixed(step === 0 ? 0 : 1)} ${steps[step]}`;
+}
