@@ -6,6 +6,7 @@ import type {
   ImageFile,
   MediumState,
   ProvisionOptions,
+  ToBoardOptions,
 } from '../rig/contracts/capabilities.js';
 import { RigError } from '../rig/contracts/errors.js';
 import { runProgram } from '../rig/lifetime/run-program.js';
@@ -123,11 +124,12 @@ export class Disk {
   }
 
   /** An overlay on the raw file of `takeOut`: what the board writes stays out of it. @throws as `takeOut` */
-  async putBack({ signal }: Cancellable = {}): Promise<void> {
+  async putBack({ holds, signal }: ToBoardOptions = {}): Promise<void> {
     if (this.#at !== 'rig') return;
     const { size } = await stat(this.#raw);
     await this.#create(['-F', 'raw', '-b', this.#raw], roundUp(size, sectorBytes), { signal });
     this.#forked = false;
+    if (holds) this.#state = { kind: 'image', sha256: holds.sha256, path: this.#raw };
   }
 
   /** @throws RigError `storage.no-medium`, `storage.out-of-range`, `process.failed` */

@@ -84,7 +84,7 @@ export class Media {
       toBoard: (options) =>
         whileOff(async (signal) => {
           if (this.#side === 'board') return;
-          if (!this.#card) await this.disk.putBack({ signal });
+          if (!this.#card) await this.disk.putBack({ holds: options?.holds, signal });
           this.#moved('board');
         }, options),
     };

@@ -118,7 +118,12 @@ export interface Mux {
   side(options?: Cancellable): Promise<MuxSide>;
   /** Resolves when the drive can be opened; nobody else may write to it until `toBoard`. */
   toRig(options?: Cancellable): Promise<Drive>;
-  toBoard(options?: Cancellable): Promise<void>;
+  /** @param options `holds`: what was written and read back meanwhile; absent: the medium's content is unknown. */
+  toBoard(options?: ToBoardOptions): Promise<void>;
+}
+
+export interface ToBoardOptions extends Cancellable {
+  readonly holds?: ImageFile | undefined;
 }
 
 export type LineLevel = 0 | 1;

@@ -17,7 +17,7 @@ import { verifyExtents } from './transfer/verify.js';
 import { writePieces } from './transfer/write.js';
 
 /** What bounds the memory of a flash, whatever the image's size: 8 MiB, and 4 more where it compares. */
-const pool = { count: 8, bufferBytes: 1024 * 1024 } as const;
+export const pool = { count: 8, bufferBytes: 1024 * 1024 } as const;
 const comparePool = { count: 4, bufferBytes: pool.bufferBytes } as const;
 
 export interface FlashOptions extends Cancellable {
@@ -118,7 +118,7 @@ export async function flash(source: PackedSource, medium: Medium, options: Flash
 }
 
 /** @throws RigError `flash.bmap-other-image` before anything is written, where that can be told */
-async function mapOf(raw: FileSource | undefined, { map, everything, signal }: FlashOptions): Promise<BlockMap> {
+export async function mapOf(raw: FileSource | undefined, { map, everything, signal }: FlashOptions): Promise<BlockMap> {
   const imageBytes = raw?.sizeBytes;
   if (map) {
     if (raw && map.imageBytes !== undefined && map.imageBytes !== raw.sizeBytes)

@@ -109,10 +109,12 @@ function remoteCapabilities(
   const power = { on, off: does('power.off'), state: asks<PowerState>('power.state') };
   const link = { up: does('link.up'), down: does('link.down'), state: asks<LinkState>('link.state') };
   // Both ends see the same files, so the drive's path is true here too.
-  const mux = {
+  const mux: NonNullable<Capabilities['mux']> = {
     side: asks<MuxSide>('mux.side'),
     toRig: asks<Drive>('mux.toRig'),
-    toBoard: does('mux.toBoard'),
+    async toBoard({ holds, signal } = {}) {
+      await client.request('mux.toBoard', holds ? { holds: { ...holds } } : {}, { signal });
+    },
   };
   const address: NonNullable<Capabilities['address']> = {
     endpoint: async (port, options) =>

@@ -53,7 +53,14 @@ export const operations: Readonly<Record<string, Operation>> = {
     exclusive: true,
     run: async (session, _, signal) => ({ ...(await need(session, 'mux').toRig({ signal })) }),
   },
-  'mux.toBoard': change((session, signal) => need(session, 'mux').toBoard({ signal })),
+  'mux.toBoard': {
+    exclusive: true,
+    run: async (session, params, signal) => {
+      const holds = params.holds === undefined ? undefined : imageFile(params.holds);
+      await need(session, 'mux').toBoard({ holds, signal });
+      return undefined;
+    },
+  },
   'gpio.lines': look(async (session) => need(session, 'gpio').lines()),
   'gpio.read': look((session, params, signal) =>
     need(session, 'gpio').read(text(params, 'line'), { signal }),

@@ -125,13 +125,15 @@ export class Medium implements MediumName, AsyncDisposable {
     }
   }
 
-  /** Where reads cannot go past the page cache: makes the kernel forget what it holds, so that they meet the medium. */
+  /** After `sync`: makes the kernel forget what direct reads would still meet instead of the medium. */
   async dropCache({ signal }: Cancellable): Promise<void> {
-    if (this.direct) return;
-    if (this.kind === 'block') await runProgram('blockdev', ['--flushbufs', this.path], { signal });
-    // posix_fadvise(POSIX_FADV_DONTNEED) for the whole file, and nothing else (info dd, nocache).
-    else
-      await runProgram('dd', [`if=${this.path}`, 'iflag=nocache', 'count=0', 'status=none'], { signal });
+    // A loop device reads its file through the page cache, unless it was told otherwise (losetup --direct-io).
+    const below = this.kind === 'block' ? loopFile(this.identity) : this.path;
+    if (below !== undefined && (this.kind === 'block' || !this.direct))
+      // posix_fadvise(POSIX_FADV_DONTNEED) for the whole file, and nothing else (info dd, nocache).
+      await runProgram('dd', [`if=${below}`, 'iflag=nocache', 'count=0', 'status=none'], { signal });
+    if (this.kind === 'block' && !this.direct)
+      await runProgram('blockdev', ['--flushbufs', this.path], { signal });
   }
 
   /** Cuts or grows a file that was made now. */
@@ -149,8 +151,8 @@ export class Medium implements MediumName, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#buffered?.close();
-    await this.#handle.close();
+    // `sync` told, and reading back proves, whether all is there: an error of a close would only hide the first one.
+    await Promise.allSettled([this.#buffered?.close(), this.#handle.close()]);
     if (this.blank && !this.#keep) await rm(this.path, { force: true });
   }
 
@@ -196,6 +198,15 @@ function sysfsNumber(identity: string, ...files: readonly string[]): number {
     }
   }
   throw Object.assign(new Error(`sysfs does not know the block device ${identity}`), { code: 'ENXIO' });
+}
+
+/** The file that a loop device is made of. */
+function loopFile(identity: string): string | undefined {
+  try {
+    return readFileSync(`/sys/dev/block/${identity}/loop/backing_file`, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
 }
 
 function notADrive(path: string): RigError {
