@@ -16,6 +16,7 @@ import { prune } from '../record/retention.js';
 import { SecretMask } from '../record/secrets.js';
 import type { CommandIo } from './command.js';
 import { resolveImage } from './image-ref.js';
+import { mediumWriter } from './medium-writer.js';
 import { reportError } from './print-error.js';
 import { openDevices } from './registry.js';
 import { runStart } from './run-start.js';
@@ -72,6 +73,11 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
     scale,
     siblings: (board, count) => siblings(request, { board, count }),
     image: (board, wanted) => images.of(board, wanted),
+    derive: async (from, wanted, options) => {
+      const { deriveImage } = await import('./derive-image.js');
+      const progress = (line: string): void => io.err(`${line}\n`);
+      return deriveImage(wanted, { from, env: io.env, progress, ...options });
+    },
     openBoard: async (board, { signal }) => {
       const say = (level: 'info' | 'warning', message: string): void =>
         void recorder.emit({ type: 'log', level, board: board.name, message });
@@ -108,6 +114,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
         consolePath: recorder.consolePath(board.name),
         secrets,
         scale: scale(board),
+        writer: mediumWriter,
       });
     },
   });

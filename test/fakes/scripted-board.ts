@@ -1,5 +1,5 @@
 import type { BoardConfig, Image } from '../../rig/contracts/board.js';
-import type { MediumState, PowerState } from '../../rig/contracts/capabilities.js';
+import type { PowerState } from '../../rig/contracts/capabilities.js';
 import { RigError } from '../../rig/contracts/errors.js';
 import type { BootRecord, Console, Shell, ShellResult } from '../../rig/contracts/suite.js';
 import type { ManagedBoard } from '../../rig/core/runner/managed-board.js';
@@ -113,7 +113,14 @@ export class ScriptedBoard implements ManagedBoard {
     this.diary.push(`provision ${image?.variant ?? 'nothing'}`);
     this.image = image;
   }
-  medium = (): MediumState => ({ kind: 'unknown' });
+  get gpio(): ManagedBoard['gpio'] {
+    throw new Error('a scripted board has no lines');
+  }
+
+  get medium(): ManagedBoard['medium'] {
+    throw new Error('the medium of a scripted board cannot be taken out');
+  }
+
   answers = async (): Promise<boolean> => this.#state === 'on';
   consoleTail = (): string => 'last words on the console\n';
   async keepMedium(): Promise<void> {

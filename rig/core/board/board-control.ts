@@ -1,21 +1,17 @@
 import type { BoardConfig, BoardType, DeviceProfile, Image } from '../../contracts/board.js';
-import type {
-  Address,
-  Cancellable,
-  CapabilityName,
-  Endpoint,
-  Link,
-  MediumState,
-  Storage,
-} from '../../contracts/capabilities.js';
+import type { Address, Cancellable, CapabilityName, Endpoint, Link } from '../../contracts/capabilities.js';
 import type { EventBody } from '../../contracts/events.js';
+import type { MediumWriter } from '../../contracts/medium-writer.js';
 import type { BoardSession } from '../../contracts/session.js';
-import type { Board, BootRecord, Shell, SshLogin, WaitOptions } from '../../contracts/suite.js';
+import type { Board, BoardGpio, BootRecord, Shell, SshLogin, WaitOptions } from '../../contracts/suite.js';
 import { DisposalStack } from '../../lifetime/disposal-stack.js';
 import type { SecretMask } from '../../record/secrets.js';
+import { provision } from '../provision/carry-out.js';
 import type { ManagedBoard } from '../runner/managed-board.js';
 import { need } from './absent.js';
 import { openBoardConsole } from './board-console.js';
+import { boardGpio } from './board-gpio.js';
+import { MediumControl } from './board-medium.js';
 import { type Bootable, boot, bootId, reboot, shutdown } from './boot.js';
 import { Circuit } from './circuit.js';
 import { boardPower } from './power.js';
@@ -31,6 +27,8 @@ export interface BoardControlOptions {
   readonly secrets: SecretMask;
   /** Multiplies every time-out. */
   readonly scale: number;
+  /** Writes media that are at the rig. */
+  readonly writer: MediumWriter;
 }
 
 /** A board in use, as suites see it and as the runner drives it. */
@@ -44,10 +42,13 @@ export class BoardControl implements ManagedBoard {
   readonly ssh: Shell;
   readonly consoleShell: Shell;
   readonly shell: Shell;
+  readonly gpio: BoardGpio;
+  readonly medium: MediumControl;
   image: Image | undefined;
 
   readonly #circuit: Circuit;
   readonly #shells: BoardShells;
+  readonly #writer: MediumWriter;
   readonly #ends: DisposalStack;
 
   private constructor(circuit: Circuit, options: BoardControlOptions, ends: DisposalStack) {
@@ -60,6 +61,9 @@ export class BoardControl implements ManagedBoard {
     this.profile = session.board.profile;
     this.power = boardPower(circuit);
     this.link = boardLink(circuit);
+    this.gpio = boardGpio(circuit);
+    this.#writer = options.writer;
+    this.medium = new MediumControl(circuit, { power: this.power, writer: options.writer });
     this.#shells = new BoardShells(circuit, {
       image: () => this.image,
       privateKey: options.privateKey,
@@ -150,18 +154,21 @@ export class BoardControl implements ManagedBoard {
 
   async provision(image: Image | undefined): Promise<void> {
     const { capabilities } = this.#circuit.session;
-    if (capabilities.power) await this.power.off();
-    if (image && capabilities.storage) {
-      // A board that is in trouble gets its new medium all the same.
-      const { mediumMiB = 0 } = this.type.machine ?? {};
-      const mediumBytes = Math.max(mediumMiB * 1024 * 1024, image.sizeBytes);
-      await capabilities.storage.provision({ path: image.path, sha256: image.sha256 }, { mediumBytes });
+    const { flash } = this.type;
+    // A board that boots a given kernel, or a real one whose medium is left as it is.
+    const method = flash === 'none' && capabilities.storage ? 'direct' : flash;
+    const lacksMedium = method === 'none' || (method === 'direct' && !capabilities.storage);
+    if (!image || lacksMedium) {
+      if (capabilities.power) await this.power.off();
+    } else {
+      await provision(method, {
+        circuit: this.#circuit,
+        power: this.power,
+        writer: this.#writer,
+        image,
+      });
     }
     this.image = image;
-  }
-
-  medium(): MediumState {
-    return this.#circuit.session.capabilities.storage?.state() ?? { kind: 'unknown' };
   }
 
   answers(): Promise<boolean> {
@@ -173,11 +180,11 @@ export class BoardControl implements ManagedBoard {
   }
 
   async keepMedium(path: string): Promise<void> {
-    await this.#storage().keep(path);
+    await this.medium.keep(path);
   }
 
   async readMedium(offset: number, length: number): Promise<Uint8Array> {
-    return this.#storage().read(offset, length);
+    return this.medium.read(offset, length);
   }
 
   cpuSeconds(): Promise<number | undefined> {
@@ -206,10 +213,6 @@ export class BoardControl implements ManagedBoard {
 
   #address(): Address {
     return need(this.#circuit.session.capabilities.address, 'address', this.name);
-  }
-
-  #storage(): Storage {
-    return need(this.#circuit.session.capabilities.storage, 'storage', this.name);
   }
 
   #bootMs(options: WaitOptions): number {

@@ -21,6 +21,8 @@ export class Circuit {
   readonly scale: number;
   readonly emit: (event: EventBody) => void;
   console: BoardConsole | undefined;
+  /** How many watch each line. */
+  readonly lineWatchers = new Map<string, number>();
   /** Called with every change of a line that somebody watches. */
   readonly edgeListeners = new Set<(line: string, edge: GpioEdge) => void>();
   /** Called when no connection to the board can stand any more. */

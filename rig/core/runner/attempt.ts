@@ -8,7 +8,7 @@ import { longestTimerMs } from '../../lifetime/deadline.js';
 import { type Compared, RequirementFailed, tapAssertions } from './assertions.js';
 import { eventually } from './eventually.js';
 import { Guard } from './guard.js';
-import { TestHostServices } from './host-services.js';
+import { type DeriveImage, TestHostServices } from './host-services.js';
 import type { PlannedTest } from './plan.js';
 import { markTold } from './told.js';
 
@@ -21,6 +21,7 @@ export interface AttemptOptions {
   readonly place: TestPlace;
   readonly boards: readonly Board[];
   readonly bindAddress: string;
+  readonly derive: DeriveImage;
   /** Multiplies the deadline. */
   readonly scale: number;
   /** Ends the test from outside: a signal, the run's deadline, a lost board. */
@@ -45,7 +46,7 @@ export async function runAttempt(planned: PlannedTest, options: AttemptOptions):
   const over = new AbortController();
   const signal = AbortSignal.any([over.signal, options.signal]);
   options.useSignal(signal);
-  await using host = new TestHostServices(options.bindAddress);
+  await using host = new TestHostServices(options.bindAddress, { derive: options.derive, signal });
 
   const failed: string[] = [];
   let assertions = 0;

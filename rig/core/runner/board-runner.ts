@@ -4,6 +4,7 @@ import type { EventBody, TestPlace } from '../../contracts/events.js';
 import type { Verdict } from '../../contracts/verdict.js';
 import { type AttemptOutcome, runAttempt } from './attempt.js';
 import { gatherEvidence } from './evidence.js';
+import type { DeriveImage } from './host-services.js';
 import type { ManagedBoard } from './managed-board.js';
 import { finalVerdict, firstLine, type Outcome, outcomeOf, reasonOf } from './outcome.js';
 import type { BoardPlan, PlannedTest } from './plan.js';
@@ -19,6 +20,8 @@ export interface BoardRunnerOptions {
     config: BoardConfig,
     wanted: { variant: 'dev' | 'prod' | undefined; signal: AbortSignal },
   ) => Promise<Image | undefined | string>;
+  /** Another image made from the run's; undefined where it cannot be made. */
+  readonly derive: (from: Image, ...wanted: Parameters<DeriveImage>) => ReturnType<DeriveImage>;
   readonly emit: (event: EventBody) => void;
   readonly evidenceFile: (place: TestPlace, name: string) => Promise<{ path: string; relative: string }>;
   readonly mask: (text: string) => string;
@@ -146,20 +149,24 @@ export class BoardRunner {
         return outcomeOf(error);
       }
     }
-    const outcome = await this.#body(planned, place, opened as Opened[]);
+    const outcome = await this.#body(planned, { place, opened: opened as Opened[], image: image.image });
     if ((outcome.verdict === 'failed' || outcome.verdict === 'errored') && !signal.aborted) {
       for (const one of opened as Opened[]) await this.#gather(one, place);
     }
     return outcome;
   }
 
-  async #body(planned: PlannedTest, place: TestPlace, opened: readonly Opened[]): Promise<AttemptOutcome> {
+  async #body(
+    planned: PlannedTest,
+    { place, opened, image }: { place: TestPlace; opened: readonly Opened[]; image: Image | undefined },
+  ): Promise<AttemptOutcome> {
     const { emit, scale, signal } = this.#options;
     const bootsBefore = opened.map((one) => one.board.boots);
     const outcome = await runAttempt(planned, {
       place,
       boards: opened.map((one) => one.board),
       bindAddress: this.#plan.board.type.machine ? '127.0.0.1' : '0.0.0.0',
+      derive: async (wanted, options) => image && this.#options.derive(image, wanted, options),
       scale: scale(this.#plan.board),
       signal,
       emit,

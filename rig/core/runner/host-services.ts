@@ -1,15 +1,39 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import type { HostServices } from '../../contracts/suite.js';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Image } from '../../contracts/board.js';
+import type { Cancellable } from '../../contracts/capabilities.js';
+import type { DerivedImage, HostServices } from '../../contracts/suite.js';
 import { DisposalStack } from '../../lifetime/disposal-stack.js';
+
+/** Makes another image from the run's, in `folder` where it is for one test alone. */
+export type DeriveImage = (
+  wanted: DerivedImage,
+  options: Cancellable & { readonly folder: string },
+) => Promise<Image | undefined>;
 
 /** Host services of one test; what it opened is closed with it. */
 export class TestHostServices implements HostServices, AsyncDisposable {
   readonly #open = new DisposalStack();
   readonly #bindAddress: string;
+  readonly #derive: DeriveImage;
+  readonly #signal: AbortSignal;
 
   /** @param bindAddress loopback for boards on a user-mode network, every interface for those on a wire */
-  constructor(bindAddress: string) {
+  constructor(
+    bindAddress: string,
+    { derive, signal }: { readonly derive: DeriveImage; readonly signal: AbortSignal },
+  ) {
     this.#bindAddress = bindAddress;
+    this.#derive = derive;
+    this.#signal = signal;
+  }
+
+  async image(wanted: DerivedImage): Promise<Image | undefined> {
+    const folder = await mkdtemp(join(tmpdir(), 'boardrig-derived-'));
+    this.#open.defer(() => rm(folder, { recursive: true, force: true }));
+    return this.#derive(wanted, { folder, signal: this.#signal });
   }
 
   async serveHttp(body: string): ReturnType<HostServices['serveHttp']> {

@@ -1,5 +1,4 @@
 import type { BoardConfig, Image } from '../../contracts/board.js';
-import type { MediumState } from '../../contracts/capabilities.js';
 import type { Board } from '../../contracts/suite.js';
 
 /** A board as the runner drives it: what suites see, and the levers that bring it to a start state. */
@@ -9,7 +8,6 @@ export interface ManagedBoard extends Board, AsyncDisposable {
   useSignal(signal: AbortSignal): void;
   /** Powers off and puts `image` on the medium; without one (a board that boots a given kernel) only powers off. */
   provision(image: Image | undefined): Promise<void>;
-  medium(): MediumState;
   /** Whether a Shell answers within a short time. Never rejects. */
   answers(): Promise<boolean>;
   /** Power-ons and observed resets so far. */

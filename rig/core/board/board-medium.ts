@@ -1,0 +1,61 @@
+import { open } from 'node:fs/promises';
+import type { Image } from '../../contracts/board.js';
+import type { Drive, MediumState, Mux } from '../../contracts/capabilities.js';
+import type { MediumWriter } from '../../contracts/medium-writer.js';
+import type { Board, BoardMedium } from '../../contracts/suite.js';
+import { need } from './absent.js';
+import type { Circuit } from './circuit.js';
+
+/** The medium of a board in use: taken to the rig and back for suites, read for evidence. */
+export class MediumControl implements BoardMedium {
+  readonly #circuit: Circuit;
+  readonly #power: Board['power'];
+  readonly #writer: MediumWriter;
+
+  constructor(circuit: Circuit, { power, writer }: { power: Board['power']; writer: MediumWriter }) {
+    this.#circuit = circuit;
+    this.#power = power;
+    this.#writer = writer;
+  }
+
+  async atRig<T>(body: (drive: Drive) => Promise<T>): Promise<T> {
+    const { capabilities } = this.#circuit.session;
+    const mux: Mux = need(capabilities.mux, 'mux', this.#circuit.name);
+    if (capabilities.power) await this.#power.off();
+    const drive = await mux.toRig(this.#circuit.cancellable());
+    try {
+      return await body(drive);
+    } finally {
+      // Also when the test is over: the board of the next one has its medium.
+      await mux.toBoard();
+    }
+  }
+
+  write: BoardMedium['write'] = async (image, drive, options = {}) =>
+    this.#writer.write(fileOf(image), drive, { ...this.#circuit.cancellable(options), ...options });
+
+  verify: BoardMedium['verify'] = async (image, drive, options) =>
+    this.#writer.verify(fileOf(image), drive, this.#circuit.cancellable(options));
+
+  state(): MediumState {
+    return this.#circuit.session.capabilities.storage?.state() ?? { kind: 'unknown' };
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    const { storage } = this.#circuit.session.capabilities;
+    if (storage) return storage.read(offset, length);
+    return this.atRig(async ({ path }) => {
+      await using file = await open(path, 'r');
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, offset);
+      return buffer.subarray(0, bytesRead);
+    });
+  }
+
+  async keep(path: string): Promise<void> {
+    await need(this.#circuit.session.capabilities.storage, 'storage', this.#circuit.name).keep(path);
+  }
+}
+
+function fileOf({ path, sha256 }: Image): { path: string; sha256: string } {
+  return { path, sha256 };
+}
