@@ -5,16 +5,22 @@
  */
 
 export type { BoardType, DeviceProfile, Image, Stage } from './contracts/board.js';
+export type { Drive, GpioEdge, LineLevel } from './contracts/capabilities.js';
 export { RigError } from './contracts/errors.js';
+export type { WriteMediumOptions, WrittenMedium } from './contracts/medium-writer.js';
 export type {
   Assertions,
   Board,
+  BoardGpio,
+  BoardMedium,
   BootRecord,
   Console,
   ConsoleMark,
   ConsoleMatch,
+  DerivedImage,
   Dirt,
   HostServices,
+  LineWatch,
   Shell,
   ShellResult,
   SshLogin,

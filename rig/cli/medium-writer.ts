@@ -1,9 +1,22 @@
+import type { Cancellable } from '../contracts/capabilities.js';
 import type { MediumWriter } from '../contracts/medium-writer.js';
-
-const engine = async (): Promise<MediumWriter> => (await import('../flash/medium-writer.js')).mediumWriter;
 
 /** The flash engine, loaded with the first medium that is written: a run on a virtual board may write none. */
 export const mediumWriter: MediumWriter = {
-  write: async (...args) => (await engine()).write(...args),
-  verify: async (...args) => (await engine()).verify(...args),
+  write: (image, drive, options) => engine(options, (writer) => writer.write(image, drive, options)),
+  verify: (image, drive, options) => engine(options, (writer) => writer.verify(image, drive, options)),
 };
+
+/** Node's own calls reject with an AbortError; who aborted is in the signal. */
+async function engine<T>(
+  { signal }: Cancellable = {},
+  use: (writer: MediumWriter) => Promise<T>,
+): Promise<T> {
+  const { mediumWriter: writer } = await import('../flash/medium-writer.js');
+  try {
+    return await use(writer);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import type { Image } from '../../contracts/board.js';
-import type { Drive, MediumState, Mux } from '../../contracts/capabilities.js';
+import type { Cancellable, Drive, Mux } from '../../contracts/capabilities.js';
 import type { MediumWriter } from '../../contracts/medium-writer.js';
 import type { Board, BoardMedium } from '../../contracts/suite.js';
 import { need } from './absent.js';
@@ -31,15 +31,11 @@ export class MediumControl implements BoardMedium {
     }
   }
 
-  write: BoardMedium['write'] = async (image, drive, options = {}) =>
-    this.#writer.write(fileOf(image), drive, { ...this.#circuit.cancellable(options), ...options });
+  write: BoardMedium['write'] = (image, drive, options = {}) =>
+    this.#writer.write(fileOf(image), drive, { ...options, signal: this.#signal(options) });
 
-  verify: BoardMedium['verify'] = async (image, drive, options) =>
-    this.#writer.verify(fileOf(image), drive, this.#circuit.cancellable(options));
-
-  state(): MediumState {
-    return this.#circuit.session.capabilities.storage?.state() ?? { kind: 'unknown' };
-  }
+  verify: BoardMedium['verify'] = (image, drive, options = {}) =>
+    this.#writer.verify(fileOf(image), drive, { signal: this.#signal(options) });
 
   async read(offset: number, length: number): Promise<Uint8Array> {
     const { storage } = this.#circuit.session.capabilities;
@@ -53,6 +49,11 @@ export class MediumControl implements BoardMedium {
 
   async keep(path: string): Promise<void> {
     await need(this.#circuit.session.capabilities.storage, 'storage', this.#circuit.name).keep(path);
+  }
+
+  /** The caller's, and the end of the test. */
+  #signal({ signal }: Cancellable): AbortSignal {
+    return signal ? AbortSignal.any([signal, this.#circuit.signal]) : this.#circuit.signal;
   }
 }
 
