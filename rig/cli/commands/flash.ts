@@ -21,12 +21,12 @@ export type FlashMedium = (
 export async function run(input: CommandInput, io: CommandIo): Promise<number> {
   const { options } = input;
   const ref = String(input.args[0]);
-  if (options.board !== undefined && options.drive !== undefined)
-    throw badOption('--board and --drive name two places: give one of them');
   if (options.verify === false)
     io.err('WARNING: --no-verify: nobody will know whether the medium holds the image\n');
   using display = new FlashDisplay(io, { json: options.json === true });
   try {
+    if (options.board !== undefined && options.drive !== undefined)
+      throw badOption('--board and --drive name two places: give one of them');
     const flashMedium: FlashMedium = async (medium, source, extra = {}) => {
       const map = await mapFor(source, ref, { input, io });
       return await flash(source, medium, {

@@ -2,6 +2,11 @@ import type { Cancellable } from '../../contracts/capabilities.js';
 import { RigError } from '../../contracts/errors.js';
 import { runProgram } from '../../lifetime/run-program.js';
 
+/** Debian leaves these folders out of a normal user's PATH, and that user may still write a card. */
+export function administratorEnv(): NodeJS.ProcessEnv {
+  return { ...process.env, PATH: `${process.env.PATH ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`, LC_ALL: 'C.UTF-8' };
+}
+
 const listMs = 30_000;
 const columns =
   'PATH,KNAME,MAJ:MIN,SIZE,TYPE,RM,HOTPLUG,RO,MODEL,VENDOR,SERIAL,WWN,TRAN,FSTYPE,LABEL,MOUNTPOINTS';
@@ -65,6 +70,7 @@ async function signatureOf(path: string, { signal }: Cancellable): Promise<strin
     signal,
     timeoutMs: listMs,
     allowedCodes: [0, 2, 8],
+    env: administratorEnv(),
   });
   return stdout.trim() || null;
 }

@@ -4,6 +4,7 @@ import type { Cancellable } from '../../contracts/capabilities.js';
 import { RigError } from '../../contracts/errors.js';
 import { runProgram } from '../../lifetime/run-program.js';
 import { roundDown } from '../byte-range.js';
+import { administratorEnv } from '../drive/block-devices.js';
 import { fileIdentity, type MediumAct, type MediumName, mediumFault } from './faults.js';
 
 const { O_RDWR, O_DIRECT, O_EXCL, O_CREAT } = constants;
@@ -133,7 +134,7 @@ export class Medium implements MediumName, AsyncDisposable {
       // posix_fadvise(POSIX_FADV_DONTNEED) for the whole file, and nothing else (info dd, nocache).
       await runProgram('dd', [`if=${below}`, 'iflag=nocache', 'count=0', 'status=none'], { signal });
     if (this.kind === 'block' && !this.direct)
-      await runProgram('blockdev', ['--flushbufs', this.path], { signal });
+      await runProgram('blockdev', ['--flushbufs', this.path], { signal, env: administratorEnv() });
   }
 
   /** Cuts or grows a file that was made now. */

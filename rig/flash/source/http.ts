@@ -53,38 +53,56 @@ async function* download(
   url: URL,
   { signal, told }: { readonly told?: (totalBytes: number | undefined) => void } & Cancellable,
 ): AsyncGenerator<Uint8Array, void> {
-  let identity: Identity | undefined;
-  let offset = 0;
+  const state: Download = { offset: 0, identity: undefined };
   for (let failures = 0; ; ) {
     try {
-      using response = await ask(url, { offset, identity, signal });
-      const { message } = response;
-      const found = identityOf(message, offset);
-      if (identity && !sameContent(identity, found)) throw changed(url);
-      identity ??= found;
-      told?.(identity.totalBytes);
-      // A server that knows no ranges begins anew: what we have is dropped.
-      let drop = message.statusCode === 206 ? 0 : offset;
-      for await (const chunk of message as AsyncIterable<Buffer>) {
-        const fresh = chunk.subarray(Math.min(drop, chunk.length));
-        drop -= chunk.length - fresh.length;
-        if (fresh.length === 0) continue;
-        offset += fresh.length;
+      for await (const chunk of connection(url, state, { signal })) {
         failures = 0;
-        yield fresh;
+        told?.(state.identity?.totalBytes);
+        yield chunk;
       }
-      if (identity.totalBytes === undefined || offset >= identity.totalBytes) return;
-      throw new Error(`the connection ended after ${offset} of ${identity.totalBytes} bytes`);
+      return;
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof RigError) throw error;
       // Without a name for this very content, the rest could be that of another.
-      const mayResume = offset === 0 || identity?.validator !== undefined;
+      const mayResume = state.offset === 0 || state.identity?.validator !== undefined;
       failures += 1;
-      if (failures >= maxFailures || !mayResume) throw failed(url, { offset, identity, cause: error });
+      if (failures >= maxFailures || !mayResume) throw failed(url, { ...state, cause: error });
       await pause(firstPauseMs * 2 ** (failures - 1), { signal });
     }
   }
+}
+
+interface Download {
+  /** So much of it has come. */
+  offset: number;
+  identity: Identity | undefined;
+}
+
+/** What one connection gives of the rest. (A function of its own: esbuild's `using` carries an error into the next round of a loop.) */
+async function* connection(
+  url: URL,
+  state: Download,
+  { signal }: Cancellable,
+): AsyncGenerator<Uint8Array, void> {
+  using response = await ask(url, { ...state, signal });
+  const { message } = response;
+  const found = identityOf(message, state.offset);
+  if (state.identity && !sameContent(state.identity, found)) throw changed(url);
+  state.identity ??= found;
+  // A server that knows no ranges begins anew: what we have is dropped.
+  let drop = message.statusCode === 206 ? 0 : state.offset;
+  for await (const chunk of message as AsyncIterable<Buffer>) {
+    const fresh = chunk.subarray(Math.min(drop, chunk.length));
+    drop -= chunk.length - fresh.length;
+    if (fresh.length === 0) continue;
+    state.offset += fresh.length;
+    yield fresh;
+  }
+  const { totalBytes } = state.identity;
+  if (totalBytes !== undefined && state.offset < totalBytes)
+    throw new Error(`the connection ended after ${state.offset} of ${totalBytes} bytes`);
 }
 
 interface Response extends Disposable {

@@ -23,7 +23,7 @@ const unpackers: Readonly<Record<Exclude<Packing, 'gzip' | 'zip'>, Unpacker>> = 
   // Several threads where the file's blocks allow it, as long as they take little memory.
   xz: { program: 'xz', args: ['-dcq', '-T0', '--memlimit-mt-decompress=96MiB'], debianPackage: 'xz-utils' },
   zstd: { program: 'zstd', args: ['-dcq', '--no-progress'], debianPackage: 'zstd' },
-  bzip2: { program: 'bzip2', args: ['-dcq'], debianPackage: 'bzip2' },
+  bzip2: { program: 'bzip2', args: ['-dc'], debianPackage: 'bzip2' },
 };
 
 /** `-` instead of a path: from its input. */

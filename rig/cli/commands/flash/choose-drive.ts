@@ -1,6 +1,7 @@
 import { realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
+import { visibleLine } from '../../../../reports/visible.js';
 import { RigError } from '../../../contracts/errors.js';
 import { readBlockDevices } from '../../../flash/drive/block-devices.js';
 import { type Drive, driveAt, removableDrives } from '../../../flash/drive/drive.js';
@@ -16,7 +17,6 @@ import { Medium } from '../../../flash/medium/medium.js';
 import type { PackedSource } from '../../../flash/source/packed-source.js';
 import { parseSizeBytes, sizeText } from '../../../schema/units.js';
 import type { CommandInput, CommandIo } from '../../command.js';
-import { visibleLine } from '../../../../reports/visible.js';
 import { badOption } from '../flash.js';
 
 /** Where to write, after every question: opening it is the last look before the first byte. */
@@ -94,7 +94,9 @@ async function pick(
   const allowed = rows.filter(({ refusal }) => refusal === undefined).map(({ drive }) => drive);
   for (const { drive, refusal } of rows) {
     const number = refusal === undefined ? `${allowed.indexOf(drive) + 1})` : ' -';
-    io.err(`${number} ${describe(drive)}${refusal === undefined ? '' : `\n     not to be written: ${refusal}`}\n`);
+    io.err(
+      `${number} ${describe(drive)}${refusal === undefined ? '' : `\n     not to be written: ${refusal}`}\n`,
+    );
   }
   const mayAsk = io.terminal && source.name !== 'standard input' && input.options.yes !== true;
   if (allowed.length === 0 || !mayAsk)
@@ -109,7 +111,10 @@ async function pick(
         evidence: { drives: drives.map(({ path }) => path) },
       },
     );
-  const answer = await ask(`Write to which drive (1 to ${allowed.length}, everything on it will be lost)? `, io);
+  const answer = await ask(
+    `Write to which drive (1 to ${allowed.length}, everything on it will be lost)? `,
+    io,
+  );
   const drive = /^\d+$/.test(answer) ? allowed[Number(answer) - 1] : undefined;
   if (!drive) throw notConfirmed('no drive was picked');
   return drive;

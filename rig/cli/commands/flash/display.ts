@@ -31,7 +31,8 @@ export class FlashDisplay implements Disposable {
     this.#json = json;
     this.progress = new FlashProgress((phase) => this.#entered(phase));
     const escapes = io.terminal && !json && (io.env.NO_COLOR ?? '') === '' && io.env.TERM !== 'dumb';
-    if (escapes) this.#live = new LiveLines(io.err, () => (this.#touched ? [lineOf(this.progress.state())] : []));
+    if (escapes)
+      this.#live = new LiveLines(io.err, () => (this.#touched ? [lineOf(this.progress.state())] : []));
     else this.#clock = setInterval(() => this.#tick(), json ? jsonEveryMs : linesEveryMs).unref();
   }
 
@@ -53,8 +54,13 @@ export class FlashDisplay implements Disposable {
   failed(error: unknown): void {
     this.#stop();
     const { signal } = this.#io;
-    if (this.#json) this.#line({ event: 'failed', ...(signal.aborted ? { signal: String(signal.reason) } : { error: errorOf(error) }) });
-    if (this.#touched) this.#io.err('The medium holds only a part of the image: flash it again before you use it\n');
+    if (this.#json)
+      this.#line({
+        event: 'failed',
+        ...(signal.aborted ? { signal: String(signal.reason) } : { error: errorOf(error) }),
+      });
+    if (this.#touched)
+      this.#io.err('The medium holds only a part of the image: flash it again before you use it\n');
   }
 
   [Symbol.dispose](): void {
@@ -90,7 +96,14 @@ const mapWords = {
   all: 'all of it',
 } as const;
 
-function lineOf({ phase, doneBytes, totalBytes, fraction, bytesPerSecond, secondsLeft }: ProgressState): string {
+function lineOf({
+  phase,
+  doneBytes,
+  totalBytes,
+  fraction,
+  bytesPerSecond,
+  secondsLeft,
+}: ProgressState): string {
   const of = totalBytes === undefined ? '' : ` of ${sizeText(totalBytes)}`;
   const parts = [
     `${phaseWords[phase]}: ${sizeText(doneBytes)}${of}`,
