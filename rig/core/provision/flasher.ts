@@ -1,10 +1,12 @@
 import type { Signature } from '../../contracts/board.js';
 import { RigError } from '../../contracts/errors.js';
+import type { Board, ConsoleMark } from '../../contracts/suite.js';
 import { pollUntil } from '../../lifetime/poll.js';
 import { watchLine } from '../board/board-gpio.js';
 import type { ProvisionParts } from './carry-out.js';
 
 const defaultBudgetMs = 600_000;
+const lineEndMs = 2_000;
 
 /**
  * Waits until the flasher that the board was just powered on with powers it off. Its LED is watched meanwhile, so that the
@@ -32,8 +34,8 @@ export async function flasherEnd({ circuit, power }: ProvisionParts): Promise<vo
   const gaveUp =
     console && failed && since
       ? console.expect(patternOf(failed), { timeoutMs: budgetMs, since, signal }).then(
-          ({ text }) => {
-            throw flasherFailed(circuit.name, text);
+          async ({ text }) => {
+            throw flasherFailed(circuit.name, await wholeLine(console, { begins: text, since }));
           },
           // Power-off, an abort and the time-out end the other wait too, and that one tells.
           () => poweredOff,
@@ -52,6 +54,27 @@ export async function flasherEnd({ circuit, power }: ProvisionParts): Promise<vo
     await Promise.allSettled([poweredOff, gaveUp]);
   }
   circuit.onCut();
+}
+
+/** The pattern may have matched before the board had said all of the line; a board that says no more has said this. */
+async function wholeLine(
+  console: Board['console'],
+  { begins, since }: { begins: string; since: ConsoleMark },
+): Promise<string> {
+  const said = (): string => {
+    const text = console.text(since);
+    return text.slice(Math.max(0, text.indexOf(begins)));
+  };
+  try {
+    await pollUntil(() => said().includes('\n'), {
+      what: 'the end of the line',
+      timeoutMs: lineEndMs,
+      everyMs: 20,
+    });
+  } catch (error) {
+    if (!(error instanceof RigError && error.code === 'lifetime.timeout')) throw error;
+  }
+  return said().split(/\r?\n/, 1)[0] ?? begins;
 }
 
 function patternOf(signature: Signature): string | RegExp {
