@@ -171,7 +171,7 @@ export const grammar: readonly CommandEntry[] = [
       ['--delta', 'leave alone what is on the medium already'],
       ['--no-verify', 'do not read it back: then nobody knows what is on the medium'],
       ['--max-size <size>', 'largest drive that may be written (default: 64G)'],
-      ['--serial <serial>', "write this very drive, whatever is on it: its own serial number"],
+      ['--serial <serial>', 'write this very drive, whatever is on it: its own serial number'],
       idle,
       json,
       lab,
