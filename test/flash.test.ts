@@ -1,7 +1,16 @@
 // test: light
+// Long because one image, and its packages, serve all the tests: to make them costs more than most of them.
 // The flash engine on files: what it writes is judged by cmp, bmaptool, fsck and the tools that made the file systems.
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tap, { type Test } from 'tap';
@@ -13,8 +22,19 @@ import { type FlashOptions, type FlashReport, flash } from '../rig/flash/flash.j
 import { Medium } from '../rig/flash/medium/medium.js';
 import { mediumWriter } from '../rig/flash/medium-writer.js';
 import { openSource } from '../rig/flash/source/open-source.js';
-import { diskBytes, flipByte, mebibyte, packed, partitionedImage, parts, sh, sparse, usedMedium, zipped } from './flash/images.js';
 import { imageServer } from './flash/image-server.js';
+import {
+  diskBytes,
+  flipByte,
+  mebibyte,
+  packed,
+  partitionedImage,
+  parts,
+  sh,
+  sparse,
+  usedMedium,
+  zipped,
+} from './flash/images.js';
 
 tap.setTimeout(300_000);
 
@@ -91,7 +111,13 @@ tap.test('an image without a map: its file systems say what is needed', async (t
   // 35 MiB of a FAT with 2 used, 24 of an ext4 with 4 and its tables; the 4 deleted MiB of each are not written.
   t.ok(report.mappedBytes < 18 * mebibyte, `${report.mappedBytes} bytes`);
   for (const [name, { start, size }] of Object.entries(parts))
-    sh('dd', [`if=${medium}`, `of=${at(`back-${name}`)}`, 'bs=1M', `skip=${start / mebibyte}`, `count=${size / mebibyte}`]);
+    sh('dd', [
+      `if=${medium}`,
+      `of=${at(`back-${name}`)}`,
+      'bs=1M',
+      `skip=${start / mebibyte}`,
+      `count=${size / mebibyte}`,
+    ]);
 
   sh('fsck.vfat', ['-n', at('back-fat')]);
   sh('mcopy', ['-n', '-i', at('back-fat'), '::file', at('fat-file-back')]);
@@ -101,7 +127,11 @@ tap.test('an image without a map: its file systems say what is needed', async (t
     sh('debugfs', ['-R', `dump ${name} ${at('ext4-file-back')}`, at('back-ext4')]);
     t.equal(sameBytes(at(`ext4-tree/${name}`), at('ext4-file-back')), '', name);
   }
-  t.equal(sameBytes(at('back-other'), at('other-whole')), '', 'what nobody knows is written whole, its holes too');
+  t.equal(
+    sameBytes(at('back-other'), at('other-whole')),
+    '',
+    'what nobody knows is written whole, its holes too',
+  );
   t.equal(readFileSync(medium)[diskBytes], 0xa5, 'nothing is written behind the image');
   const whole = await flashTo(medium, disk, { everything: true });
   t.match(whole, { map: 'all', mappedBytes: statSync(disk).size });
@@ -129,7 +159,10 @@ tap.test('a file system that must not be believed is written whole', async (t: T
   };
   for (const [what, damage] of Object.entries(damages))
     t.equal((await mapped(damage)) > sound + 12 * mebibyte, true, what);
-  t.ok((await mapped(() => flipByte(wrong, parts.fat.start + 13))) > sound + 25 * mebibyte, 'a FAT of odd clusters');
+  t.ok(
+    (await mapped(() => flipByte(wrong, parts.fat.start + 13))) > sound + 25 * mebibyte,
+    'a FAT of odd clusters',
+  );
 });
 
 function blockSize(): number {
@@ -180,17 +213,27 @@ tap.test('block maps of bmap-tools', async (t: Test) => {
     'do not make an image': text.replace(/<ImageSize> *\d+/, '<ImageSize> 5'),
   };
   for (const [why, wrong] of Object.entries(broken))
-    t.throws(() => parseBmap(Buffer.from(wrong), 'x.bmap'), { code: 'flash.bmap-invalid', message: new RegExp(why) });
+    t.throws(() => parseBmap(Buffer.from(wrong), 'x.bmap'), {
+      code: 'flash.bmap-invalid',
+      message: new RegExp(why),
+    });
   const unsigned = (from: RegExp, to: string): Buffer =>
     Buffer.from(text.replace(/ *<BmapFileChecksum>.*\n/, '').replace(from, to));
-  t.match(parseBmap(unsigned(/^$/, ''), 'x'), { ranges: map.ranges }, 'a map without a checksum of its own is read');
+  t.match(
+    parseBmap(unsigned(/^$/, ''), 'x'),
+    { ranges: map.ranges },
+    'a map without a checksum of its own is read',
+  );
   for (const [why, from, to] of [
     ['out of order', /> *0(-\d+)? *</, '> 900000 <'],
     ['is no sha256', /chksum="../, 'chksum="'],
     ['and it says', /<MappedBlocksCount> *\d/, '<MappedBlocksCount> 1'],
     ['cannot be read', /<Range [^>]*>/, '<Range x>'],
   ] as const)
-    t.throws(() => parseBmap(unsigned(from, to), 'x'), { code: 'flash.bmap-invalid', message: new RegExp(why) });
+    t.throws(() => parseBmap(unsigned(from, to), 'x'), {
+      code: 'flash.bmap-invalid',
+      message: new RegExp(why),
+    });
   t.throws(() => parseBmap(Buffer.from('<!--'.repeat(1_000_000)), 'x'), { code: 'flash.bmap-invalid' });
 
   t.same(bmapNames('/a/b.img.gz'), ['/a/b.img.gz.bmap', '/a/b.img.bmap', '/a/b.bmap']);
@@ -220,7 +263,10 @@ tap.test('packed images, with a map and without', async (t: Test) => {
     const whole = await flashTo(at(`new-${ending}`), path, { create: true, hashWhole: true });
     t.match(whole, { map: 'all', sha256: raw, imageBytes: statSync(disk).size }, ending);
     t.equal(sameBytes(disk, at(`new-${ending}`)), '', ending);
-    t.ok(whole.writtenBytes < 30 * mebibyte, `${ending}: zeros are not written to a file that has them already`);
+    t.ok(
+      whole.writtenBytes < 30 * mebibyte,
+      `${ending}: zeros are not written to a file that has them already`,
+    );
     rmSync(at(`new-${ending}`));
     const mapped = await flashTo(at(`new-${ending}`), path, { create: true, map });
     t.match(mapped, { map: 'bmap' });
@@ -240,7 +286,9 @@ tap.test('delta', async (t: Test) => {
   flipByte(medium, parts.ext4.start + 2000);
   const { writtenBytes } = await flashTo(medium, disk, { delta: true });
   t.equal(writtenBytes, 64 * 1024, 'what differs, and what it was read with');
-  t.match(await flashTo(medium, packages.get('zst') ?? '', { delta: true, everything: true }), { verified: 'direct' });
+  t.match(await flashTo(medium, packages.get('zst') ?? '', { delta: true, everything: true }), {
+    verified: 'direct',
+  });
   t.equal(sameBytes(disk, medium), '');
 });
 
@@ -250,11 +298,23 @@ tap.test('images that are not right', async (t: Test) => {
     copyFileSync(path, broken);
     truncateSync(broken, Math.floor(statSync(path).size * 0.7));
     const medium = usedMedium(at('medium'), diskBytes);
-    await t.rejects(flashTo(medium, broken), { code: 'flash.image-truncated', blame: 'config' }, `${ending}, cut off`);
+    await t.rejects(
+      flashTo(medium, broken),
+      { code: 'flash.image-truncated', blame: 'config' },
+      `${ending}, cut off`,
+    );
     copyFileSync(path, broken);
     for (const place of [0.4, 0.5, 0.6]) flipByte(broken, Math.floor(statSync(path).size * place));
-    await t.rejects(flashTo(medium, broken), { code: 'flash.image-corrupt', blame: 'config' }, `${ending}, damaged`);
-    await t.rejects(flashTo(usedMedium(at('small-medium'), 4 * mebibyte), path), { code: 'flash.image-too-large' }, ending);
+    await t.rejects(
+      flashTo(medium, broken),
+      { code: 'flash.image-corrupt', blame: 'config' },
+      `${ending}, damaged`,
+    );
+    await t.rejects(
+      flashTo(usedMedium(at('small-medium'), 4 * mebibyte), path),
+      { code: 'flash.image-too-large' },
+      ending,
+    );
   }
   const refused: Readonly<Record<string, [name: string, content: Buffer | string]>> = {
     'flash.image-empty': ['nothing.img', ''],
@@ -300,11 +360,17 @@ tap.test('downloads', async (t: Test) => {
   await get({ first: { status: 503, times: 2 } });
   t.equal(sameBytes(disk, at('new-file')), '', 'a server that was busy');
   const third = Math.ceil(statSync(path).size / 3);
-  await t.rejects(get({ cutAfterBytes: third, validator: false }), { code: 'flash.download-failed', blame: 'rig' });
+  await t.rejects(get({ cutAfterBytes: third, validator: false }), {
+    code: 'flash.download-failed',
+    blame: 'rig',
+  });
   await t.rejects(get({ cutAfterBytes: third, changes: true }), { code: 'flash.download-changed' });
   t.match((await get({ cutAfterBytes: third, cuts: 1, ranges: false })).requests, { length: 2 });
   t.equal(sameBytes(disk, at('new-file')), '', 'a server that knows no ranges sends all of it again');
-  await t.rejects(get({ first: { status: 403, times: 1 } }), { code: 'flash.image-missing', blame: 'config' });
+  await t.rejects(get({ first: { status: 403, times: 1 } }), {
+    code: 'flash.image-missing',
+    blame: 'config',
+  });
   await t.rejects(get({}, '/other.iso'), { code: 'flash.image-missing' });
 
   await using server = await imageServer(at('made.bmap'), '.bmap');

@@ -43,7 +43,7 @@ export class AlignedPool {
     signal?.throwIfAborted();
     const free = this.#free.pop();
     if (free) return this.#lend(free);
-    let mine: ((bytes: Uint8Array) => void) | undefined;
+    let mine: (bytes: Uint8Array) => void = () => {};
     const turn = new Promise<Uint8Array>((resolve) => {
       mine = resolve;
       this.#waiting.push(resolve);
@@ -51,7 +51,7 @@ export class AlignedPool {
     try {
       return this.#lend(await abortable(turn, { signal }));
     } catch (error) {
-      const place = this.#waiting.findIndex((waiting) => waiting === mine);
+      const place = this.#waiting.indexOf(mine);
       if (place >= 0) this.#waiting.splice(place, 1);
       // Handed over in the very turn of the abort.
       else this.#giveBack(await turn);

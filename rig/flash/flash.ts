@@ -55,7 +55,11 @@ export interface FlashReport {
  * @throws RigError whose code begins with `flash.`: blame config for the image and what does not fit, rig for the medium and the
  *   network; the signal's reason
  */
-export async function flash(source: PackedSource, medium: Medium, options: FlashOptions = {}): Promise<FlashReport> {
+export async function flash(
+  source: PackedSource,
+  medium: Medium,
+  options: FlashOptions = {},
+): Promise<FlashReport> {
   const { signal, progress = new FlashProgress(), verify = true } = options;
   const packing = packingOf(await source.head({ signal }), source.name);
   const raw = source instanceof FileSource && packing === undefined ? source : undefined;
@@ -118,7 +122,10 @@ export async function flash(source: PackedSource, medium: Medium, options: Flash
 }
 
 /** @throws RigError `flash.bmap-other-image` before anything is written, where that can be told */
-export async function mapOf(raw: FileSource | undefined, { map, everything, signal }: FlashOptions): Promise<BlockMap> {
+export async function mapOf(
+  raw: FileSource | undefined,
+  { map, everything, signal }: FlashOptions,
+): Promise<BlockMap> {
   const imageBytes = raw?.sizeBytes;
   if (map) {
     if (raw && map.imageBytes !== undefined && map.imageBytes !== raw.sizeBytes)

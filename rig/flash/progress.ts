@@ -36,7 +36,10 @@ export class FlashProgress {
   /** @returns seconds that the phase before took */
   enter(
     phase: FlashPhase,
-    options: { readonly totalBytes?: number | undefined; readonly packedFraction?: () => number | undefined } = {},
+    options: {
+      readonly totalBytes?: number | undefined;
+      readonly packedFraction?: () => number | undefined;
+    } = {},
   ): number {
     const seconds = (performance.now() - this.#began) / 1000;
     this.#phase = phase;

@@ -7,14 +7,20 @@ export function tooLarge(
   {
     medium,
     imageBytes,
-  }: { readonly medium: MediumName & { readonly sizeBytes: number }; readonly imageBytes: number | undefined },
+  }: {
+    readonly medium: MediumName & { readonly sizeBytes: number };
+    readonly imageBytes: number | undefined;
+  },
 ): RigError {
-  return new RigError(`${medium.path} has ${medium.sizeBytes} bytes, and the image ${image} ${imageBytes ?? 'more'}`, {
-    code: 'flash.image-too-large',
-    blame: 'config',
-    hint: 'Take a larger medium or a smaller image.',
-    evidence: { image, imageBytes: imageBytes ?? null, medium: medium.path, mediumBytes: medium.sizeBytes },
-  });
+  return new RigError(
+    `${medium.path} has ${medium.sizeBytes} bytes, and the image ${image} ${imageBytes ?? 'more'}`,
+    {
+      code: 'flash.image-too-large',
+      blame: 'config',
+      hint: 'Take a larger medium or a smaller image.',
+      evidence: { image, imageBytes: imageBytes ?? null, medium: medium.path, mediumBytes: medium.sizeBytes },
+    },
+  );
 }
 
 export function otherMap(
@@ -36,10 +42,13 @@ export function endsEarly(
   image: string,
   { mapBytes, imageBytes }: { readonly mapBytes: number; readonly imageBytes: number },
 ): RigError {
-  return new RigError(`The image ${image} ends after ${imageBytes} of the ${mapBytes} bytes that its block map tells`, {
-    code: 'flash.image-truncated',
-    blame: 'config',
-    hint: 'Download or pack it again.',
-    evidence: { image, imageBytes, mapBytes },
-  });
+  return new RigError(
+    `The image ${image} ends after ${imageBytes} of the ${mapBytes} bytes that its block map tells`,
+    {
+      code: 'flash.image-truncated',
+      blame: 'config',
+      hint: 'Download or pack it again.',
+      evidence: { image, imageBytes, mapBytes },
+    },
+  );
 }

@@ -9,6 +9,7 @@ export const arrows: readonly (readonly [room: string, mayImport: readonly strin
   ['rig/schema', []],
   ['rig/record', ['rig/contracts', 'rig/lifetime']],
   ['rig/image', ['rig/contracts', 'rig/lifetime']],
+  ['rig/flash', ['rig/contracts', 'rig/lifetime', 'rig/image']],
   ['rig/config', ['rig/contracts', 'rig/lifetime', 'rig/pattern', 'rig/schema']],
   ['rig/core', ['rig/contracts', 'rig/lifetime', 'rig/pattern', 'rig/record']],
   ['rig/mod.ts', ['rig/contracts', 'rig/core']],

@@ -9,7 +9,8 @@ import { sh } from './images.js';
 export function noDrives(): string | undefined {
   if (process.getuid?.() !== 0) return 'needs root, for loop devices and FUSE';
   try {
-    for (const device of ['/dev/loop-control', '/dev/fuse']) accessSync(device, constants.R_OK | constants.W_OK);
+    for (const device of ['/dev/loop-control', '/dev/fuse'])
+      accessSync(device, constants.R_OK | constants.W_OK);
     return undefined;
   } catch (error) {
     return `this machine has no loop devices or no FUSE: ${(error as Error).message}`;
@@ -64,7 +65,10 @@ export async function faultyFile(
   );
   const ended = once(daemon, 'exit');
   const mounted = (): boolean => mountpoints().includes(path);
-  await pollUntil(() => mounted() || daemon.exitCode !== null, { what: 'the file of QEMU', timeoutMs: 60_000 });
+  await pollUntil(() => mounted() || daemon.exitCode !== null, {
+    what: 'the file of QEMU',
+    timeoutMs: 60_000,
+  });
   const vanish = async (): Promise<void> => {
     daemon.kill('SIGKILL');
     await ended;
@@ -80,7 +84,10 @@ export async function faultyFile(
 }
 
 /** `blkdebug` that fails every `act` on the sector at `offset`. */
-export function failing(act: 'read' | 'write' | 'flush', { errno, offset }: { errno: number; offset?: number }) {
+export function failing(
+  act: 'read' | 'write' | 'flush',
+  { errno, offset }: { errno: number; offset?: number },
+) {
   const where = offset === undefined ? {} : { sector: offset / 512 };
   return {
     driver: 'blkdebug',

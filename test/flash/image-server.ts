@@ -33,7 +33,8 @@ export async function imageServer(
       return void response.writeHead(302, { location: request.url.slice('/moved'.length) }).end();
     if (!request.url?.endsWith(ending)) return void response.writeHead(404).end('<html>no</html>');
     served += 1;
-    if (served <= (manners.first?.times ?? 0)) return void response.writeHead(manners.first?.status ?? 500).end();
+    if (served <= (manners.first?.times ?? 0))
+      return void response.writeHead(manners.first?.status ?? 500).end();
     const cut = served <= (manners.cuts ?? served) ? manners.cutAfterBytes : undefined;
     serve(request, response, { content, version: manners.changes ? served : 1, manners, cutAfterBytes: cut });
   });

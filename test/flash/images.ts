@@ -1,6 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, readFileSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 export const mebibyte = 1024 * 1024;
@@ -54,7 +62,13 @@ export function partitionedImage(folder: string): string {
   writeFileSync(at('other'), randomBytes(mebibyte));
   writeFileSync(at('other-whole'), Buffer.concat([readFileSync(at('other')), Buffer.alloc(mebibyte)]));
   for (const [name, { start }] of Object.entries(parts))
-    sh('dd', [`if=${at(name)}`, `of=${at('disk.img')}`, 'bs=1M', `seek=${start / mebibyte}`, 'conv=notrunc,sparse']);
+    sh('dd', [
+      `if=${at(name)}`,
+      `of=${at('disk.img')}`,
+      'bs=1M',
+      `seek=${start / mebibyte}`,
+      'conv=notrunc,sparse',
+    ]);
   return at('disk.img');
 }
 

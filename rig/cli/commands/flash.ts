@@ -6,7 +6,6 @@ import type { Medium } from '../../flash/medium/medium.js';
 import { openSource } from '../../flash/source/open-source.js';
 import type { PackedSource } from '../../flash/source/packed-source.js';
 import type { CommandInput, CommandIo } from '../command.js';
-import { flashBoard } from './flash/board.js';
 import { chooseDrive } from './flash/choose-drive.js';
 import { FlashDisplay } from './flash/display.js';
 
@@ -42,7 +41,7 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
     const done =
       options.board === undefined
         ? await flashDrive(ref, flashMedium, { input, io })
-        : await flashBoard(ref, flashMedium, { input, io });
+        : await (await import('./flash/board.js')).flashBoard(ref, flashMedium, { input, io });
     display.done(done);
     return exitCodes.passed;
   } catch (error) {

@@ -3,7 +3,6 @@ import { resolve } from 'node:path';
 import type { Cancellable } from '../../contracts/capabilities.js';
 import { RigError } from '../../contracts/errors.js';
 import { packedEndings } from '../source/formats.js';
-import { fetchSmall } from '../source/http.js';
 import { isAddress } from '../source/open-source.js';
 import type { BlockMap } from './block-map.js';
 import { maxBmapBytes, parseBmap } from './parse.js';
@@ -43,7 +42,8 @@ export function bmapNames(image: string): string[] {
 }
 
 async function load(ref: string, { cwd, signal }: FindOptions): Promise<Buffer | undefined> {
-  if (isAddress(ref)) return await fetchSmall(ref, { maxBytes: maxBmapBytes, signal });
+  if (isAddress(ref))
+    return await (await import('../source/http.js')).fetchSmall(ref, { maxBytes: maxBmapBytes, signal });
   const path = resolve(cwd, ref);
   try {
     const { size } = await stat(path);

@@ -4,7 +4,11 @@ import { runProgram } from '../../lifetime/run-program.js';
 
 /** Debian leaves these folders out of a normal user's PATH, and that user may still write a card. */
 export function administratorEnv(): NodeJS.ProcessEnv {
-  return { ...process.env, PATH: `${process.env.PATH ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`, LC_ALL: 'C.UTF-8' };
+  return {
+    ...process.env,
+    PATH: `${process.env.PATH ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`,
+    LC_ALL: 'C.UTF-8',
+  };
 }
 
 const listMs = 30_000;
@@ -34,7 +38,10 @@ export interface BlockDevice {
 }
 
 /** Reads the block devices of this host, or the one at `path`. Tests hand in another. */
-export type ReadBlockDevices = (path: string | undefined, options: Cancellable) => Promise<readonly BlockDevice[]>;
+export type ReadBlockDevices = (
+  path: string | undefined,
+  options: Cancellable,
+) => Promise<readonly BlockDevice[]>;
 
 /** @throws RigError `flash.cannot-list-drives` (blame: rig) */
 export const readBlockDevices: ReadBlockDevices = async (path, { signal }) => {
@@ -46,15 +53,20 @@ export const readBlockDevices: ReadBlockDevices = async (path, { signal }) => {
     );
     const { blockdevices } = JSON.parse(stdout) as { blockdevices: readonly BlockDevice[] };
     // A device that no udev described yet has its signatures all the same.
-    return path === undefined ? blockdevices : await Promise.all(blockdevices.map((each) => probed(each, { signal })));
+    return path === undefined
+      ? blockdevices
+      : await Promise.all(blockdevices.map((each) => probed(each, { signal })));
   } catch (cause) {
     signal?.throwIfAborted();
-    throw new RigError(`Cannot tell what ${path ?? 'the drives of this host'} is: ${(cause as Error).message}`, {
-      code: 'flash.cannot-list-drives',
-      blame: 'rig',
-      hint: 'lsblk --json shows what there is; without an answer of it nothing is written.',
-      cause,
-    });
+    throw new RigError(
+      `Cannot tell what ${path ?? 'the drives of this host'} is: ${(cause as Error).message}`,
+      {
+        code: 'flash.cannot-list-drives',
+        blame: 'rig',
+        hint: 'lsblk --json shows what there is; without an answer of it nothing is written.',
+        cause,
+      },
+    );
   }
 };
 

@@ -65,10 +65,15 @@ function isCard(kname: string): boolean {
  *
  * @throws RigError `flash.not-a-drive` for a partition and the like, `flash.cannot-list-drives`
  */
-export async function driveAt(path: string, read: ReadBlockDevices, options: Cancellable = {}): Promise<Drive> {
+export async function driveAt(
+  path: string,
+  read: ReadBlockDevices,
+  options: Cancellable = {},
+): Promise<Drive> {
   const devices = await read(realpathSync(path), options);
   const [device] = devices;
-  if (device && devices.length === 1 && (device.type === 'disk' || device.type === 'loop')) return await driveOf(device);
+  if (device && devices.length === 1 && (device.type === 'disk' || device.type === 'loop'))
+    return await driveOf(device);
   const kind = device?.type === 'part' ? 'a partition' : (device?.type ?? 'nothing that lsblk knows');
   throw new RigError(`${path} is ${kind}, not a whole drive`, {
     code: 'flash.not-a-drive',
@@ -86,12 +91,18 @@ async function driveOf(device: BlockDevice): Promise<Drive> {
     ...(stableName === undefined ? {} : { stableName }),
     deviceNumber: device['maj:min'],
     sizeBytes: device.size,
-    model: [device.vendor, device.model].map((text) => text?.trim()).filter(Boolean).join(' ') || device.type,
+    model:
+      [device.vendor, device.model]
+        .map((text) => text?.trim())
+        .filter(Boolean)
+        .join(' ') || device.type,
     ...(device.serial ? { serial: device.serial.trim() } : {}),
     ...(device.tran ? { transport: device.tran } : {}),
     removable: device.rm || device.hotplug,
     readOnly: device.ro,
-    mountpoints: all.flatMap(({ mountpoints }) => mountpoints.filter((each): each is string => each !== null)),
+    mountpoints: all.flatMap(({ mountpoints }) =>
+      mountpoints.filter((each): each is string => each !== null),
+    ),
     uses: all.flatMap(usesOf),
     fingerprint: {
       device: device['maj:min'],
@@ -114,7 +125,12 @@ function usesOf({ path, type, fstype, mountpoints }: BlockDevice): DriveUse[] {
   const uses: DriveUse[] = mountpoints.flatMap((place) =>
     place === null
       ? []
-      : [{ what: place === '[SWAP]' ? `this host swaps on ${path}` : describeMount(path, place), active: true }],
+      : [
+          {
+            what: place === '[SWAP]' ? `this host swaps on ${path}` : describeMount(path, place),
+            active: true,
+          },
+        ],
   );
   const volume = fstype === null ? undefined : volumes[fstype];
   if (volume) uses.push({ what: `${path} holds ${volume}`, active: false });

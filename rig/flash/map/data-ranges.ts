@@ -20,7 +20,8 @@ export async function dataRanges(file: string, { signal }: Cancellable): Promise
     return parse(stdout);
   } catch (error) {
     // Without qemu-utils, or with a name that QEMU takes for a protocol, everything is written.
-    if (error instanceof RigError && ['process.missing', 'process.failed'].includes(error.code)) return undefined;
+    if (error instanceof RigError && ['process.missing', 'process.failed'].includes(error.code))
+      return undefined;
     throw error;
   }
 }

@@ -47,7 +47,8 @@ export async function ext4UsedSpace(readAt: ReadAt, start: number): Promise<Used
     );
     const first = firstBlock + group * blocksPerGroup;
     const count = Math.min(blocksPerGroup, blocks - first);
-    if (Math.max(descriptor.blockBitmap, descriptor.inodeBitmap, descriptor.inodeTable) >= blocks) return undefined;
+    if (Math.max(descriptor.blockBitmap, descriptor.inodeBitmap, descriptor.inodeTable) >= blocks)
+      return undefined;
     addBlocks(descriptor.blockBitmap, 1);
     addBlocks(descriptor.inodeBitmap, 1);
     addBlocks(descriptor.inodeTable, shape.inodeTableBlocks);
@@ -121,7 +122,11 @@ function usedRuns(bitmap: Buffer, count: number): [number, number][] {
   for (let index = 0; index < count; index += 1) {
     const byte = bitmap[index >> 3] ?? 0xff;
     // Eight at a time where nothing changes.
-    if ((index & 7) === 0 && index + 8 <= count && ((byte === 0 && began < 0) || (byte === 0xff && began >= 0))) {
+    if (
+      (index & 7) === 0 &&
+      index + 8 <= count &&
+      ((byte === 0 && began < 0) || (byte === 0xff && began >= 0))
+    ) {
       index += 7;
       continue;
     }

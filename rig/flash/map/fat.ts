@@ -24,7 +24,8 @@ export async function fatUsedSpace(readAt: ReadAt, start: number): Promise<UsedS
   const clustersStart = tableStart + boot.readUInt8(16) * tableBytes + rootBytes;
   const endBytes = (boot.readUInt16LE(19) || boot.readUInt32LE(32)) * sectorBytes;
   if (![512, 1024, 2048, 4096].includes(sectorBytes) || clusterBytes === 0) return undefined;
-  if (tableStart === 0 || tableBytes === 0 || tableBytes > maxTableBytes || clustersStart >= endBytes) return undefined;
+  if (tableStart === 0 || tableBytes === 0 || tableBytes > maxTableBytes || clustersStart >= endBytes)
+    return undefined;
 
   const clusters = Math.floor((endBytes - clustersStart) / clusterBytes);
   const entryBits = clusters < 4085 ? 12 : clusters < 65525 ? 16 : 32;

@@ -2,7 +2,14 @@ import type { FileHandle } from 'node:fs/promises';
 import type { Cancellable } from '../../contracts/capabilities.js';
 import { type Partition, readPartitionTable } from '../../image/partition-table.js';
 import { type BlockMap, mapOfAll } from '../bmap/block-map.js';
-import { alignOutward, type ByteRange, gapsBetween, intersectRanges, joinRanges, totalBytes } from '../byte-range.js';
+import {
+  alignOutward,
+  type ByteRange,
+  gapsBetween,
+  intersectRanges,
+  joinRanges,
+  totalBytes,
+} from '../byte-range.js';
 import { dataRanges } from './data-ranges.js';
 import { ext4UsedSpace } from './ext4.js';
 import { fatUsedSpace } from './fat.js';

@@ -11,7 +11,14 @@ export interface MediumName {
 
 export type MediumAct = 'write' | 'read' | 'sync';
 
-const goneCodes: ReadonlySet<string> = new Set(['ENXIO', 'ENODEV', 'ENOMEDIUM', 'ENOTCONN', 'ESTALE', 'ECONNABORTED']);
+const goneCodes: ReadonlySet<string> = new Set([
+  'ENXIO',
+  'ENODEV',
+  'ENOMEDIUM',
+  'ENOTCONN',
+  'ESTALE',
+  'ECONNABORTED',
+]);
 
 /** The error that a system call on a medium means, with the place on it. */
 export function mediumFault(

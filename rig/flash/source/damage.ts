@@ -21,7 +21,10 @@ export function damaged(
   return endsTooEarly.test(said) ? truncated(source, { said }) : corrupt(source, { said });
 }
 
-export function truncated(source: PackedSource, { said, cause }: { said: string; cause?: unknown }): RigError {
+export function truncated(
+  source: PackedSource,
+  { said, cause }: { said: string; cause?: unknown },
+): RigError {
   return new RigError(`The image ${source.name} is cut off: ${said}`, {
     code: 'flash.image-truncated',
     blame: 'config',

@@ -14,7 +14,10 @@ export class FileSource implements PackedSource {
   readonly handle: FileHandle;
   #consumed = 0;
 
-  private constructor(name: string, { path, handle, sizeBytes }: Pick<FileSource, 'path' | 'handle' | 'sizeBytes'>) {
+  private constructor(
+    name: string,
+    { path, handle, sizeBytes }: Pick<FileSource, 'path' | 'handle' | 'sizeBytes'>,
+  ) {
     this.name = name;
     this.path = path;
     this.handle = handle;

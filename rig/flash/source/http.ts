@@ -114,9 +114,7 @@ async function ask(
   { offset, identity, signal }: { offset: number; identity: Identity | undefined } & Cancellable,
 ): Promise<Response> {
   const range: Record<string, string> =
-    offset > 0 && identity?.validator
-      ? { range: `bytes=${offset}-`, 'if-range': identity.validator }
-      : {};
+    offset > 0 && identity?.validator ? { range: `bytes=${offset}-`, 'if-range': identity.validator } : {};
   let at = url;
   for (let redirects = 0; redirects <= maxRedirects; redirects += 1) {
     // Packed once more for the way, a .gz would arrive unpacked or with other offsets.

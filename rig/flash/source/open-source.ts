@@ -2,7 +2,6 @@ import { resolve } from 'node:path';
 import { addAbortSignal } from 'node:stream';
 import type { Cancellable } from '../../contracts/capabilities.js';
 import { FileSource } from './file.js';
-import { httpSource } from './http.js';
 import { type PackedSource, StreamSource } from './packed-source.js';
 
 /**
@@ -11,7 +10,8 @@ import { type PackedSource, StreamSource } from './packed-source.js';
  */
 export async function openSource(ref: string, { cwd }: { readonly cwd: string }): Promise<PackedSource> {
   if (ref === '-') return new StreamSource('standard input', { open: standardInput });
-  if (isAddress(ref)) return httpSource(ref);
+  // TLS costs a start of this process more than all the rest of the engine.
+  if (isAddress(ref)) return (await import('./http.js')).httpSource(ref);
   return await FileSource.open(resolve(cwd, ref), ref);
 }
 

@@ -163,7 +163,10 @@ function watched(chunks: AsyncIterable<Uint8Array>): Watched {
 }
 
 /** Writes the source to the program's input as fast as it takes it. */
-function feed(child: Child, chunks: AsyncIterable<Uint8Array>): Watched & { readonly settled: Promise<void> } {
+function feed(
+  child: Child,
+  chunks: AsyncIterable<Uint8Array>,
+): Watched & { readonly settled: Promise<void> } {
   const input = watched(chunks);
   const { stdin } = child;
   if (!stdin) throw new Error('the program was started without an input');

@@ -42,12 +42,15 @@ export async function zipMember(
   const images = files.filter((file) => /\.(img|raw|bin|iso|wic|sdcard|rpi-sdimg|hddimg)$/i.test(file));
   const [only, ...others] = files.length === 1 ? files : images;
   if (only === undefined || others.length > 0)
-    throw new RigError(`${source.name} holds ${files.length} files, not one image: ${files.slice(0, 5).join(', ')}`, {
-      code: 'flash.image-ambiguous',
-      blame: 'config',
-      hint: 'Unpack it, and flash one of them.',
-      evidence: { image: source.name, files: files.slice(0, 20) },
-    });
+    throw new RigError(
+      `${source.name} holds ${files.length} files, not one image: ${files.slice(0, 5).join(', ')}`,
+      {
+        code: 'flash.image-ambiguous',
+        blame: 'config',
+        hint: 'Unpack it, and flash one of them.',
+        evidence: { image: source.name, files: files.slice(0, 20) },
+      },
+    );
   // bsdtar takes patterns, and may have shown a name with backslashes for what cannot be printed.
   return only.replace(/[*?[\]\\]/g, '\\$&');
 }

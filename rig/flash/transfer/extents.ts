@@ -64,10 +64,13 @@ function differs(
   { range, digest, type }: { range: MappedRange; digest: string; type: string },
 ): RigError {
   const { start, end, checksum = '' } = range;
-  return new RigError(`The image ${image} is not the one that its block map describes: bytes ${start} to ${end} differ`, {
-    code: 'flash.image-differs',
-    blame: 'config',
-    hint: 'It was damaged, or changed after the map was made: get both again, or flash without the map (--no-bmap).',
-    evidence: { image, start, end, checksumType: type, expected: checksum, found: digest },
-  });
+  return new RigError(
+    `The image ${image} is not the one that its block map describes: bytes ${start} to ${end} differ`,
+    {
+      code: 'flash.image-differs',
+      blame: 'config',
+      hint: 'It was damaged, or changed after the map was made: get both again, or flash without the map (--no-bmap).',
+      evidence: { image, start, end, checksumType: type, expected: checksum, found: digest },
+    },
+  );
 }

@@ -11,7 +11,11 @@ const readsAtATime = 3;
 /** The mapped ranges of an image that is not packed: what is not mapped is not even read. */
 export function filePieces(
   source: FileSource,
-  { ranges, pool, signal }: { readonly ranges: readonly ByteRange[]; readonly pool: AlignedPool } & Cancellable,
+  {
+    ranges,
+    pool,
+    signal,
+  }: { readonly ranges: readonly ByteRange[]; readonly pool: AlignedPool } & Cancellable,
 ): AsyncGenerator<Piece, void> {
   return readAhead(ranges, {
     pieceBytes: pool.bufferBytes,
@@ -36,11 +40,14 @@ async function fill(
   for (let done = 0; done < bytes.length; ) {
     const { bytesRead } = await source.handle.read(bytes, done, bytes.length - done, offset + done);
     if (bytesRead === 0)
-      throw new RigError(`The image ${source.name} ends at byte ${offset + done}: it became shorter while it was read`, {
-        code: 'flash.image-truncated',
-        blame: 'config',
-        hint: 'Wait until whoever writes it is done.',
-      });
+      throw new RigError(
+        `The image ${source.name} ends at byte ${offset + done}: it became shorter while it was read`,
+        {
+          code: 'flash.image-truncated',
+          blame: 'config',
+          hint: 'Wait until whoever writes it is done.',
+        },
+      );
     done += bytesRead;
   }
 }
@@ -54,12 +61,18 @@ export interface StreamPieces {
 /** The mapped ranges of an image that comes as a stream; the rest of it is read, since the packing's own checksum is at its end. */
 export function streamPieces(
   chunks: AsyncIterable<Uint8Array>,
-  { ranges, pool, signal }: { readonly ranges: readonly ByteRange[]; readonly pool: AlignedPool } & Cancellable,
+  {
+    ranges,
+    pool,
+    signal,
+  }: { readonly ranges: readonly ByteRange[]; readonly pool: AlignedPool } & Cancellable,
 ): StreamPieces {
   let position = 0;
   async function* pieces(): AsyncGenerator<Piece, void> {
     let index = 0;
-    let open: { readonly buffer: Awaited<ReturnType<AlignedPool['take']>>; readonly offset: number } | undefined;
+    let open:
+      | { readonly buffer: Awaited<ReturnType<AlignedPool['take']>>; readonly offset: number }
+      | undefined;
     let filled = 0;
     const complete = (): Piece => {
       const { buffer, offset } = open as NonNullable<typeof open>;

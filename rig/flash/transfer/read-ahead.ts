@@ -29,7 +29,8 @@ export async function* readAhead(
     }
     while (reading.length > 0) yield await (reading.shift() as Promise<Piece>);
   } finally {
-    for (const left of await Promise.allSettled(reading)) if (left.status === 'fulfilled') left.value.release();
+    for (const left of await Promise.allSettled(reading))
+      if (left.status === 'fulfilled') left.value.release();
   }
 }
 
