@@ -1,4 +1,4 @@
-import { constants, copyFile, readFile, rename, rm, stat } from 'node:fs/promises';
+import { constants, copyFile, link, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type {
   Cancellable,
@@ -21,6 +21,8 @@ export class Disk {
   readonly #folder: string;
   readonly #overlay: string;
   readonly #raw: string;
+  /** The overlay of the snapshot that the board is forked from, by a name of its own. */
+  readonly #saved: string;
   #sizeBytes = 0;
   #state: MediumState = { kind: 'unknown' };
   /** The overlay lies on a snapshot's, and that one on the image. */
@@ -32,6 +34,7 @@ export class Disk {
     this.#folder = folder;
     this.#overlay = join(folder, 'medium.qcow2');
     this.#raw = join(folder, 'medium.raw');
+    this.#saved = join(folder, 'medium-saved.qcow2');
   }
 
   /** The overlay's file; undefined before the first `provision`, and while the medium is at the rig. */
@@ -52,8 +55,8 @@ export class Disk {
   async provision(image: ImageFile, { mediumBytes, signal }: ProvisionOptions = {}): Promise<void> {
     const path = resolve(image.path);
     const size = await this.sizeFor(image, { mediumBytes });
+    await this.remove();
     await this.#create(['-F', 'raw', '-b', path], size, { signal });
-    this.#forked = false;
     this.#state = { kind: 'image', sha256: image.sha256, path };
   }
 
@@ -85,16 +88,23 @@ export class Disk {
     if (this.#forked) await this.#img(['rebase', '-f', 'qcow2', '-F', 'raw', '-b', image, path], { signal });
   }
 
-  /** An overlay on `overlay`, which is never written, itself one on `image`. @throws as `provision` */
+  /**
+   * An overlay on `overlay`, which is never written, itself one on `image`. The snapshot may be removed afterwards: its overlay
+   * stays under a second name, or as a copy where the snapshot lies on another filesystem.
+   *
+   * @throws as `provision`
+   */
   async fork(
     overlay: string,
     { image, mediumBytes, signal }: Cancellable & { image: ImageFile; mediumBytes: number },
   ): Promise<void> {
     const path = resolve(image.path);
+    await this.remove();
+    await linkOrCopy(resolve(overlay), this.#saved);
     // The image may lie elsewhere than when the snapshot was saved: the whole chain is named anew.
     const chain = {
       driver: 'qcow2',
-      file: { driver: 'file', filename: resolve(overlay) },
+      file: { driver: 'file', filename: this.#saved },
       backing: { driver: 'raw', file: { driver: 'file', filename: path } },
     };
     await this.#create(['-F', 'qcow2', '-b', `json:${JSON.stringify(chain)}`], mediumBytes, { signal });
@@ -104,8 +114,8 @@ export class Disk {
 
   /** A medium that holds nothing. @throws as `provision` */
   async blank(sizeBytes: number, { signal }: Cancellable = {}): Promise<void> {
+    await this.remove();
     await this.#create([], sizeBytes, { signal });
-    this.#forked = false;
   }
 
   /**
@@ -127,6 +137,7 @@ export class Disk {
   async putBack({ holds, signal }: ToBoardOptions = {}): Promise<void> {
     if (this.#at !== 'rig') return;
     const { size } = await stat(this.#raw);
+    for (const file of [this.#overlay, this.#saved]) await rm(file, { force: true });
     await this.#create(['-F', 'raw', '-b', this.#raw], roundUp(size, sectorBytes), { signal });
     this.#forked = false;
     if (holds) this.#state = { kind: 'image', sha256: holds.sha256, path: this.#raw };
@@ -167,14 +178,12 @@ export class Disk {
   async remove(): Promise<void> {
     this.#state = { kind: 'unknown' };
     this.#at = 'nowhere';
-    await rm(this.#overlay, { force: true });
-    await rm(this.#raw, { force: true });
+    this.#forked = false;
+    for (const file of [this.#overlay, this.#saved, this.#raw]) await rm(file, { force: true });
   }
 
   async #create(backing: readonly string[], sizeBytes: number, { signal }: Cancellable): Promise<void> {
-    this.#state = { kind: 'unknown' };
     this.#at = 'nowhere';
-    await rm(this.#overlay, { force: true });
     await this.#img(['create', '-q', '-f', 'qcow2', ...backing, this.#overlay, String(sizeBytes)], {
       signal,
     });
@@ -206,6 +215,18 @@ export class Disk {
       blame: 'suite',
       hint: this.#at === 'rig' ? 'Switch it back to the board first.' : 'Provision it first.',
     });
+  }
+}
+
+/** Saved files are never written, so that one inode may serve any number of boards. */
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // Another filesystem, or one that has no links; or the kernel protects a file of somebody else's (proc(5), protected_hardlinks).
+    if (code !== 'EXDEV' && code !== 'EPERM' && code !== 'EMLINK') throw error;
+    await copyFile(from, to, constants.COPYFILE_FICLONE);
   }
 }
 

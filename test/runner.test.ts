@@ -60,6 +60,7 @@ async function runSuite(
     evidenceFile: async (_place, name) => ({ path: join(dir, name), relative: name }),
     mask: (text) => text,
     retries: 0,
+    seed: 1,
     scale: () => 1,
     keepOnFailure: false,
     ...options,
@@ -597,6 +598,7 @@ t.test('what a suite leaves behind ends no run', async (t) => {
       evidenceFile: async () => { throw new Error('no evidence here'); },
       mask: (text) => text,
       retries: 0,
+      seed: 1,
       scale: () => 1,
       keepOnFailure: false,
     });

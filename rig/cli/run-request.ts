@@ -6,10 +6,12 @@ import type { BoardConfig, Image } from '../contracts/board.js';
 import { RigError } from '../contracts/errors.js';
 import { exitCodes } from '../contracts/verdict.js';
 import { BoardControl } from '../core/board/board-control.js';
+import { imageFacts } from '../core/runner/image-facts.js';
 import type { BoardPlan } from '../core/runner/plan.js';
 import { run } from '../core/runner/run.js';
 import { describeHolder } from '../core/session/holder.js';
 import { openSession, waitingLine } from '../core/session/open.js';
+import { WarmStates } from '../core/warm/warm-states.js';
 import { measureSpeedFactor } from '../lifetime/host-speed.js';
 import { RunRecorder } from '../record/recorder.js';
 import { prune } from '../record/retention.js';
@@ -20,6 +22,7 @@ import { mediumWriter } from './medium-writer.js';
 import { reportError } from './print-error.js';
 import { openDevices } from './registry.js';
 import { runStart } from './run-start.js';
+import { snapshotCache } from './snapshot-cache.js';
 
 /** Everything `rig run` was asked for, checked: nothing has been started yet. */
 export interface RunRequest {
@@ -31,6 +34,8 @@ export interface RunRequest {
   readonly retries: number;
   readonly jobs: number;
   readonly seed: number;
+  /** No board is restored, and none is saved. */
+  readonly cold: boolean;
   readonly deadlineMs: number | undefined;
   readonly keepOnFailure: boolean;
   readonly wait: boolean;
@@ -50,6 +55,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
   const suites = new Set(request.plans.flatMap((plan) => plan.tests.map((test) => test.suite.name)));
   const purpose = `rig run ${[...suites].join(' ')}`;
   const runsDir = join(io.cwd, 'runs');
+  const saved = snapshotCache(io.env);
   const { reportDir } = request;
   await using recorder = await RunRecorder.create({
     runsDir,
@@ -65,7 +71,12 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
     jobs: request.jobs,
     ...(request.deadlineMs === undefined ? {} : { deadlineMs: request.deadlineMs }),
     retries: request.retries,
+    seed: request.seed,
     keepOnFailure: request.keepOnFailure,
+    warm:
+      request.cold || saved.maxBytes === 0
+        ? undefined
+        : new WarmStates(saved, (event) => void recorder.emit(event)),
     signal: io.signal,
     emit: (event) => void recorder.emit(event),
     mask: (text) => secrets.maskText(text),
@@ -105,6 +116,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
         profile: board.profile.name,
         virtual: board.type.machine !== undefined,
         drivers: session.drivers,
+        capabilities: [...session.has],
         ...(typeof image === 'object' ? { image: imageFacts(image) } : {}),
       });
       return BoardControl.open({
@@ -193,15 +205,6 @@ function siblings(
   return free.length >= count
     ? free.slice(0, count)
     : `it needs ${count + 1} boards of type ${board.type.name}; the lab has ${free.length + 1} that this run may use`;
-}
-
-function imageFacts(image: Image): { path: string; sha256: string; version?: string; variant?: string } {
-  return {
-    path: image.path,
-    sha256: image.sha256,
-    ...(image.version === undefined ? {} : { version: image.version }),
-    ...(image.variant === undefined ? {} : { variant: image.variant }),
-  };
 }
 
 function privateKeyOf(image: Image | undefined, board: BoardConfig): string | undefined {

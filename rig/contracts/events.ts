@@ -1,5 +1,5 @@
-import type { Stage } from './board.js';
-import type { GpioEdge, LinkState, MuxSide, PowerState } from './capabilities.js';
+import type { Image, Stage } from './board.js';
+import type { CapabilityName, GpioEdge, LinkState, MuxSide, PowerState } from './capabilities.js';
 import type { ErrorRecord, Json } from './errors.js';
 import type { StartState } from './suite.js';
 import type { Verdict, VerdictCounts } from './verdict.js';
@@ -18,11 +18,14 @@ export interface EventHead {
   readonly wall: string;
 }
 
-/** Where in a board's life an event belongs. `epoch` counts power-ons and resets, `attempt` retries, both from 1. */
+/** Where in a board's life an event belongs. `epoch` counts power-ons, resets and restores, `attempt` retries, both from 1. */
 export interface BoardPlace {
   readonly board: string;
   readonly epoch: number;
 }
+
+/** How an epoch began. `restore`: a saved machine went on, so that no boot is to be seen. */
+export type EpochReason = 'power-on' | 'reset' | 'restore';
 
 /** One test on one board: `id` is `board/suite/test`, unique in a run; attempts repeat it. */
 export interface TestPlace {
@@ -46,6 +49,10 @@ export interface RunStart {
   readonly seed: number;
 }
 
+/** What the log tells of an image; its file may be gone when the log is read. */
+export type ImageFacts = Pick<Image, 'path' | 'sha256' | 'version' | 'variant'> &
+  Partial<Pick<Image, 'sizeBytes' | 'arch'>>;
+
 export type EventBody =
   | RunStart
   | {
@@ -62,12 +69,9 @@ export type EventBody =
       readonly profile: string;
       readonly virtual: boolean;
       readonly drivers: readonly { readonly name: string; readonly version: string }[];
-      readonly image?: {
-        readonly path: string;
-        readonly sha256: string;
-        readonly version?: string;
-        readonly variant?: string;
-      };
+      /** What it can be asked to do; older runs do not tell. */
+      readonly capabilities?: readonly CapabilityName[];
+      readonly image?: ImageFacts;
     }
   | {
       readonly type: 'board.close';
@@ -94,7 +98,16 @@ export type EventBody =
       readonly error?: ErrorRecord;
     } & BoardPlace)
   /** A new epoch begins at byte `offset` of `console/<board>.raw`. */
-  | ({ readonly type: 'epoch'; readonly reason: 'power-on' | 'reset'; readonly offset: number } & BoardPlace)
+  | ({ readonly type: 'epoch'; readonly reason: EpochReason; readonly offset: number } & BoardPlace)
+  /** A running board was saved, or brought back; `state` says which: `shell`, `bootloader`, `failure`, `step 3`. */
+  | ({
+      readonly type: 'snapshot';
+      readonly action: 'saved' | 'restored';
+      readonly state: string;
+      readonly ms: number;
+      /** Of one that belongs to the run: its folder, relative to the run folder. */
+      readonly dir?: string;
+    } & BoardPlace)
   /** A stage was reached; `ms` since the epoch began; `offset` is that of the console text which showed it. */
   | ({
       readonly type: 'stage';
@@ -104,15 +117,66 @@ export type EventBody =
     } & BoardPlace)
   /** Bytes `offset` to `offset + length` of `console/<board>.raw` had arrived by `t`; consecutive, without a gap. */
   | ({ readonly type: 'console'; readonly offset: number; readonly length: number } & BoardPlace)
-  /** What the rig typed; secrets masked. */
-  | ({ readonly type: 'console.input'; readonly text: string } & BoardPlace)
+  /** What the rig typed; secrets masked. `by` is absent where the rig itself typed: a login, a framed command. */
+  | ({ readonly type: 'console.input'; readonly text: string; readonly by?: 'suite' } & BoardPlace)
+  /**
+   * A wait of the suite on the console ended: at bytes `start` to `end` of the log, or with the code of an error; with neither, the panic or
+   * reset came that was awaited.
+   */
+  | ({
+      readonly type: 'console.wait';
+      readonly patterns: string;
+      readonly start?: number;
+      readonly end?: number;
+      readonly code?: string;
+      readonly ms: number;
+    } & BoardPlace)
+  /** The board was asked something; the answer follows, with the same number (from 1, unique on its board). */
+  | ({ readonly type: 'ask'; readonly call: number } & BoardPlace)
+  /**
+   * A command was answered, or not (`exitCode` null, then with the error). What it printed is masked; where that is more than
+   * 64 KiB it is in `outputFile` instead, relative to the run folder: JSON of both streams. Older runs have no output.
+   */
   | ({
       readonly type: 'shell';
       readonly via: 'ssh' | 'console';
       readonly command: string;
       readonly exitCode: number | null;
       readonly ms: number;
+      readonly call?: number;
+      readonly stdout?: string;
+      readonly stderr?: string;
+      readonly outputFile?: string;
+      readonly error?: ErrorRecord;
     } & BoardPlace)
+  /** Whether the board's ssh server let its user in this way; `accepted` null: no server answered. */
+  | ({
+      readonly type: 'ssh.login';
+      readonly method: 'none' | 'password' | 'key';
+      readonly accepted: boolean | null;
+      readonly ms: number;
+      readonly call: number;
+      readonly error?: ErrorRecord;
+    } & BoardPlace)
+  /**
+   * What a suite read from the rig, or through it from this host, and what it got: a value (masked; absent: none) or an error.
+   * A value of more than 64 KiB is in `outputFile`, relative to the run folder.
+   */
+  | ({
+      readonly type: 'observation';
+      readonly what: string;
+      readonly value?: Json;
+      readonly outputFile?: string;
+      readonly error?: ErrorRecord;
+      readonly ms: number;
+    } & BoardPlace)
+  /** A server of the test was asked; `server` counts the servers of the attempt from 1. */
+  | ({
+      readonly type: 'host.request';
+      readonly server: number;
+      readonly path: string;
+      readonly from: string;
+    } & TestPlace)
   | {
       readonly type: 'suite.start';
       readonly suite: string;
@@ -128,6 +192,8 @@ export type EventBody =
       readonly deadlineMs: number;
       readonly from: StartState;
     } & TestPlace)
+  /** The start state is reached with `image` on the medium, and the body begins; or it is over, and what follows is the rig's own doing. */
+  | ({ readonly type: 'test.body'; readonly phase: 'begin' | 'end'; readonly image?: ImageFacts } & TestPlace)
   | ({
       readonly type: 'step.start';
       readonly step: number;

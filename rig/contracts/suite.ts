@@ -11,6 +11,7 @@ import type {
 } from './capabilities.js';
 import type { Json } from './errors.js';
 import type { WriteMediumOptions, WrittenMedium } from './medium-writer.js';
+import type { Random } from './random.js';
 
 /** Any time-out that a suite gives is for a host of reference speed; the rig scales it on virtual boards. */
 export interface WaitOptions extends Cancellable {
@@ -19,11 +20,12 @@ export interface WaitOptions extends Cancellable {
 
 /**
  * The state a test starts from. `fresh`: the image newly provisioned, powered off. `off`: powered off, the medium
- * as it is. `shell`: running, a Shell answers. `any`: whatever is there.
+ * as it is. `bootloader`: the image newly provisioned, powered on, and the bootloader has just shown itself; the boot goes on by
+ * itself. `shell`: running, a Shell answers. `any`: whatever is there.
  */
-export type StartState = 'fresh' | 'off' | 'shell' | 'any';
+export type StartState = 'fresh' | 'off' | 'bootloader' | 'shell' | 'any';
 
-/** What a test leaves changed. `memory` is undone by a reboot, `disk` by provisioning, `network` by link up. */
+/** What a test leaves changed when it passed; after a failure nothing is trusted. `memory` is undone by a reboot, `disk` by provisioning, `network` by link up. */
 export type Dirt = 'nothing' | 'memory' | 'disk' | 'network';
 
 /** `smoke` runs in `npm start`, `pr` also in `npm test`, `nightly` only in the full run. A run selects one tier and those before it. */
@@ -85,6 +87,8 @@ export interface TestContext extends Assertions {
   /** `board` first; as many as the test's `boards`. */
   readonly boards: readonly Board[];
   readonly host: HostServices;
+  /** The same values again for the same seed of the run, test and attempt. */
+  readonly random: Random;
   /** Aborts when the test's time is over or the run ends. */
   readonly signal: AbortSignal;
   /** A named part of the test, with its own line in the reports. Steps nest. */
@@ -107,6 +111,13 @@ export interface HostServices {
     readonly port: number;
     readonly requests: readonly { readonly path: string; readonly from: string }[];
   }>;
+  /**
+   * Looks at something past the board and the rig (a page through an endpoint, a measuring device) and records what `look`
+   * returns, or how it failed: a replay reads that and does not call `look`.
+   *
+   * @param what says what is looked at, the same words whenever it is the same
+   */
+  observe<T extends Json | undefined>(what: string, look: () => Promise<T>): Promise<T>;
   /**
    * Another image than the run's, made from it, for this test alone.
    *

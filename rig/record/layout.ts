@@ -16,6 +16,11 @@ export function consoleFile(board: string): string {
   return `console/${encodeURIComponent(board)}.raw`;
 }
 
+/** Relative to the run folder: a command's output that is too long for the event log. `seq` is the event's. */
+export function outputFile(seq: number): string {
+  return `output/${seq}.json`;
+}
+
 /** Relative to the run folder; readable, and different for every test id and attempt. */
 export function evidenceFolder({ id, attempt }: { id: string; attempt: number }): string {
   const hash = createHash('sha256').update(id).digest('hex').slice(0, 8);

@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RigError } from '../contracts/errors.js';
 import { type EventBody, eventVersion, type RigEvent, type TestPlace } from '../contracts/events.js';
+import { keepOutput } from './kept-output.js';
 import { consoleFile, eventsFile, evidenceFolder, evidenceName, ownerFile, runName } from './layout.js';
 import { type JsonMask, maskEvent } from './mask-event.js';
 import { ownProcess } from './owner.js';
@@ -86,7 +87,7 @@ export class RunRecorder implements AsyncDisposable {
       seq: this.#seq,
       t: Math.round((this.#clock.nowMs() - this.#beganMs) * 10) / 10,
       wall: this.#clock.wall().toISOString(),
-      ...maskEvent(body, this.#mask),
+      ...this.#kept(maskEvent(body, this.#mask)),
     };
     if (this.#file === undefined) return event;
     this.#seq += 1;
@@ -135,6 +136,22 @@ export class RunRecorder implements AsyncDisposable {
     if (this.#error && !this.#told) throw this.#error;
   }
 
+  #kept(body: EventBody): EventBody {
+    if (this.#file === undefined) return body;
+    try {
+      return keepOutput(body, { dir: this.dir, seq: this.#seq });
+    } catch (error) {
+      this.#failed(error);
+      return body;
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (this.#error) return;
+    this.#error = cannotWrite(this.dir, error);
+    this.#onError(this.#error);
+  }
+
   #write(): void {
     const bytes = Buffer.from(this.#pending);
     this.#pending = '';
@@ -142,8 +159,7 @@ export class RunRecorder implements AsyncDisposable {
     try {
       for (let done = 0; done < bytes.length; ) done += writeSync(this.#file, bytes, done);
     } catch (error) {
-      this.#error = cannotWrite(this.dir, error);
-      this.#onError(this.#error);
+      this.#failed(error);
     }
   }
 }

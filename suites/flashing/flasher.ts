@@ -21,7 +21,7 @@ export function flasherTests(test: AddTest): void {
     if (flash !== 'flasher' || led === undefined)
       t.skip('the board is not flashed by a flasher that has an LED');
     imageOf(t);
-    const wanted = configuration();
+    const wanted = configuration(t);
     const image = await t.step('Configure a copy of the flasher image', () =>
       t.host.image({
         config: { hostname: wanted.hostname },

@@ -20,7 +20,7 @@ export function mediumTests(test: AddTest): void {
       );
       t.measure('image.mapped', mappedBytes, 'bytes');
       t.ok(mappedBytes > 0, `${mappedBytes} bytes of the image are mapped`);
-      await t.step('Change one block behind the back of the rig', () => damageBlock(drive, 0));
+      await t.step('Change one block behind the back of the rig', () => damageBlock(t, drive, 0));
       const caught = await t.step('Read it back', () => failureOf(() => t.board.medium.verify(image, drive)));
       t.equal(caught?.code, readBackDiffers, 'the changed block is caught');
       const repaired = await t.step('Write what differs', () =>
@@ -54,10 +54,10 @@ export function mediumTests(test: AddTest): void {
         return performance.now() - began;
       });
       // The first as soon as it can be, the others anywhere.
-      for (const fraction of [0, Math.random(), Math.random()]) {
-        const afterMs = Math.round(fraction * whole * 0.8);
+      for (const fraction of [0, t.random.integer(1, 80) / 100, t.random.integer(1, 80) / 100]) {
+        const afterMs = Math.round(fraction * whole);
         await t.step(`Interrupt a flash after ${afterMs} ms`, async () => {
-          await soil(drive, { everyBytes: 4 * 1024 * 1024 });
+          await soil(t, drive, { everyBytes: 4 * 1024 * 1024 });
           const failure = await failureOf(() =>
             t.board.medium.write(image, drive, { signal: interruption(afterMs) }),
           );

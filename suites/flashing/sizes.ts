@@ -1,7 +1,6 @@
-import { truncate } from 'node:fs/promises';
 import type { AddTest, TestContext } from '../../rig/mod.js';
 import { readLayout } from '../boot/layout.js';
-import { isFile } from './drive.js';
+import { newMedium } from './drive.js';
 import { imageOf, requireBootMedium } from './image.js';
 
 const mebibyte = 1024 * 1024;
@@ -26,11 +25,9 @@ export function sizeTests(test: AddTest): void {
       const mediumBytes = image.sizeBytes + extra * mebibyte;
       await t.step(`Flash a medium of ${Math.round(mediumBytes / mebibyte)} MiB`, () =>
         t.board.medium.atRig(async (drive) => {
-          if (!(await isFile(drive))) t.skip('the medium of this board has one size');
-          // A new medium of that size: nothing of the last one is left.
-          await truncate(drive.path, 0);
-          await truncate(drive.path, mediumBytes);
-          await t.board.medium.write(image, { ...drive, sizeBytes: mediumBytes });
+          const medium = await newMedium(t, drive, mediumBytes);
+          if (!medium) t.skip('the medium of this board has one size');
+          await t.board.medium.write(image, medium);
         }),
       );
       await t.step('Boot', () => t.board.boot());

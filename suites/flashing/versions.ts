@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { AddTest, Image, TestContext } from '../../rig/mod.js';
 import { parseOsRelease } from '../facts/os-release.js';
 import { ask, quoted } from '../facts/sections.js';
@@ -18,7 +17,7 @@ export function versionTests(test: AddTest): void {
     const image = imageOf(t);
     const older = await t.step(`Get version ${olderVersion}`, () => t.host.image({ version: olderVersion }));
     if (!older) t.skip('the rig cannot build another version of this image');
-    const mark = `${t.board.profile.mounts.state}/.boardrig-${randomUUID()}`;
+    const mark = `${t.board.profile.mounts.state}/.boardrig-${t.random.uuid()}`;
     await t.step('Flash the older version and boot it', () => flashAndBoot(t, older));
     t.equal(await version(t), olderVersion, 'the older version runs');
     await t.step('Leave a mark in its state', () => t.board.shell.text(`echo old >${quoted(mark)}; sync`));
@@ -37,7 +36,7 @@ export function versionTests(test: AddTest): void {
   }, async (t: TestContext) => {
     requireBootMedium(t);
     imageOf(t);
-    const { hostname, connection } = configuration();
+    const { hostname, connection } = configuration(t);
     const configured = await t.step('Configure a copy of the image', () =>
       t.host.image({ config: { hostname }, connections: { [connection.name]: connection.text } }),
     );
@@ -53,8 +52,8 @@ export interface Configuration {
 }
 
 /** One that no board has by chance. */
-export function configuration(): Configuration {
-  const id = randomUUID().slice(0, 8);
+export function configuration({ random }: TestContext): Configuration {
+  const id = random.uuid().slice(0, 8);
   return {
     hostname: `flashed-${id}`,
     connection: { name: 'rig-test', text: `[connection]\nid=rig-test-${id}\ntype=ethernet\n` },

@@ -13,6 +13,7 @@ const command = [
   'flashing',
   'boot',
   'networking',
+  'config',
   '--board',
   'virt-arm64',
   '--board',

@@ -24,7 +24,7 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
 }
 
 /** A path; else the name of a folder in ./runs, or `latest`. */
-async function findRun(name: string, cwd: string): Promise<string> {
+export async function findRun(name: string, cwd: string): Promise<string> {
   const runsDir = join(cwd, 'runs');
   const candidates = [resolve(cwd, name), join(runsDir, name)];
   if (name === 'latest') {

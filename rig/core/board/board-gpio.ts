@@ -2,12 +2,14 @@ import type { Cancellable, GpioEdge } from '../../contracts/capabilities.js';
 import type { BoardGpio, LineWatch } from '../../contracts/suite.js';
 import { need } from './absent.js';
 import type { Circuit } from './circuit.js';
+import { looks } from './observe.js';
 
 export function boardGpio(circuit: Circuit): BoardGpio {
   const device = () => need(circuit.session.capabilities.gpio, 'gpio', circuit.name);
   return {
-    lines: async () => device().lines(),
-    read: async (line, options) => device().read(line, circuit.cancellable(options)),
+    lines: () => circuit.observe(looks.lines, async () => [...(await device().lines())]),
+    read: (line, options) =>
+      circuit.observe(looks.level(line), () => device().read(line, circuit.cancellable(options))),
     watch: (line, options) => watchLine(circuit, line, options),
   };
 }

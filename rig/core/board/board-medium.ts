@@ -5,6 +5,7 @@ import type { MediumWriter } from '../../contracts/medium-writer.js';
 import type { Board, BoardMedium } from '../../contracts/suite.js';
 import { need } from './absent.js';
 import type { Circuit } from './circuit.js';
+import { looks } from './observe.js';
 
 /** The medium of a board in use: taken to the rig and back for suites, read for evidence. */
 export class MediumControl implements BoardMedium {
@@ -22,7 +23,8 @@ export class MediumControl implements BoardMedium {
     const { capabilities } = this.#circuit.session;
     const mux: Mux = need(capabilities.mux, 'mux', this.#circuit.name);
     if (capabilities.power) await this.#power.off();
-    const drive = await mux.toRig(this.#circuit.cancellable());
+    const taken = await mux.toRig(this.#circuit.cancellable());
+    const drive = await this.#circuit.observe(looks.drive, async () => ({ ...taken }));
     try {
       return await body(drive);
     } finally {
@@ -32,10 +34,15 @@ export class MediumControl implements BoardMedium {
   }
 
   write: BoardMedium['write'] = (image, drive, options = {}) =>
-    this.#writer.write(fileOf(image), drive, { ...options, signal: this.#signal(options) });
+    this.#circuit.observe(looks.written(nameOf(image)), async () => ({
+      ...(await this.#writer.write(fileOf(image), drive, { ...options, signal: this.#signal(options) })),
+    }));
 
   verify: BoardMedium['verify'] = (image, drive, options = {}) =>
-    this.#writer.verify(fileOf(image), drive, { signal: this.#signal(options) });
+    this.#circuit.observe(looks.verified(nameOf(image)), async () => {
+      await this.#writer.verify(fileOf(image), drive, { signal: this.#signal(options) });
+      return undefined;
+    });
 
   async read(offset: number, length: number): Promise<Uint8Array> {
     const { storage } = this.#circuit.session.capabilities;
@@ -55,6 +62,11 @@ export class MediumControl implements BoardMedium {
   #signal({ signal }: Cancellable): AbortSignal {
     return signal ? AbortSignal.any([signal, this.#circuit.signal]) : this.#circuit.signal;
   }
+}
+
+/** The same in every run of the same image, wherever it lies. */
+function nameOf({ sha256 }: Image): string {
+  return `image ${sha256.slice(0, 12)}`;
 }
 
 function fileOf({ path, sha256 }: Image): { path: string; sha256: string } {

@@ -1,9 +1,9 @@
 import type { Image } from '../../contracts/board.js';
-import type { Shell, SshLogin, WaitOptions } from '../../contracts/suite.js';
+import type { Shell, ShellResult, SshLogin, WaitOptions } from '../../contracts/suite.js';
 import { SshShell } from '../ssh/ssh-shell.js';
 import { need } from './absent.js';
 import type { Circuit } from './circuit.js';
-import { AbsentShell, RecordedShell } from './recorded-shell.js';
+import { AbsentShell, recordedLogin, recordedShell } from './recorded-shell.js';
 
 export interface ShellsOptions {
   /** What is on the medium now. */
@@ -11,11 +11,27 @@ export interface ShellsOptions {
   readonly privateKey: (image: Image | undefined) => string | undefined;
 }
 
+/** The ways to run a command on a board, whoever answers. */
+export interface Shells {
+  readonly ssh: Shell;
+  readonly console: Shell;
+  /** ssh where the board has it, else the console. */
+  readonly preferred: Shell;
+  readonly any: boolean;
+  /** Resolves when a Shell answers; `timeoutMs` is scaled already. */
+  ready(timeoutMs: number): Promise<void>;
+  /** Whether a Shell answers within a short time. Never rejects. */
+  answers(): Promise<boolean>;
+  accepts(login: SshLogin, options?: WaitOptions): Promise<boolean>;
+  /** The board was powered off, reset or lost: no connection to it stands. */
+  disconnect(): void;
+}
+
 /** How long `answers` waits for a board that may be dead. */
 const answerMs = 3_000;
 
-/** The ways to run a command on a board. */
-export class BoardShells {
+/** The ways to run a command on a board that is there. */
+export class BoardShells implements Shells {
   readonly ssh: Shell;
   readonly console: Shell;
   /** ssh where the board has it, else the console. */
@@ -23,6 +39,8 @@ export class BoardShells {
   readonly #circuit: Circuit;
   readonly #options: ShellsOptions;
   readonly #ssh: SshShell | undefined;
+  /** A chore over ssh had no answer: the console is asked first from then on. */
+  #sshFailed = false;
 
   constructor(circuit: Circuit, options: ShellsOptions) {
     this.#circuit = circuit;
@@ -67,8 +85,45 @@ export class BoardShells {
     }
   }
 
-  accepts(login: SshLogin, options?: WaitOptions): Promise<boolean> {
-    return need(this.#ssh, 'address', this.#circuit.name).accepts(login, options);
+  /** A login over ssh and out again, where the board has ssh. Never rejects: what is wrong with it shows later. */
+  async warmUp(timeoutMs: number): Promise<void> {
+    if (!this.#ssh) return;
+    try {
+      await this.#ssh.run('true', { timeoutMs });
+    } catch (error) {
+      const { name, emit } = this.#circuit;
+      const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
+      emit({ type: 'log', level: 'warning', board: name, message: `Saved without a login over ssh: ${why}` });
+    } finally {
+      this.disconnect();
+    }
+  }
+
+  /**
+   * A command of the rig's own; the record shows `shown` instead. ssh comes first, since the connection then serves the test too, unless
+   * it did not answer before; the console, where the image promises one, is the second way.
+   */
+  async chore(
+    command: string,
+    { shown, timeoutMs }: { shown: string; timeoutMs: number },
+  ): Promise<ShellResult> {
+    const onConsole = this.#circuit.console?.shell;
+    const second = onConsole && this.#promisesConsoleLogin() ? onConsole : undefined;
+    if (this.#ssh && !(second && this.#sshFailed)) {
+      try {
+        return await this.#ssh.run(command, { timeoutMs });
+      } catch (error) {
+        this.#circuit.signal.throwIfAborted();
+        if (!second) throw error;
+        this.#sshFailed = true;
+      }
+    }
+    return need(second ?? onConsole, 'shell', this.#circuit.name).run(command, { timeoutMs, shown });
+  }
+
+  async accepts(login: SshLogin, options?: WaitOptions): Promise<boolean> {
+    const ssh = need(this.#ssh, 'address', this.#circuit.name);
+    return recordedLogin(this.#circuit, login.method, () => ssh.accepts(login, options));
   }
 
   /** The board was powered off, reset or lost: no connection to it stands. */
@@ -100,7 +155,6 @@ export class BoardShells {
   }
 
   #recorded(shell: Shell, via: 'ssh' | 'console'): Shell {
-    const { emit, life } = this.#circuit;
-    return new RecordedShell(shell, (call) => emit({ type: 'shell', ...life.place, via, ...call }));
+    return recordedShell(this.#circuit, { via, shell, withOutput: true });
   }
 }

@@ -1,12 +1,11 @@
 import type { BoardType } from '../../contracts/board.js';
 import type { Cancellable } from '../../contracts/capabilities.js';
 import type { RigError } from '../../contracts/errors.js';
+import type { EpochReason } from '../../contracts/events.js';
 import type { ConsoleLog } from '../../record/console-log.js';
 import type { SecretMask } from '../../record/secrets.js';
 import type { ConsoleEvidence } from './evidence.js';
 import type { SignatureName } from './stages.js';
-
-export type EpochReason = 'power-on' | 'reset';
 
 /** What a console engine needs from those who own it. */
 export interface ConsoleEngineOptions {
@@ -30,5 +29,5 @@ export interface ConsoleEngineOptions {
   /** A panic or a reset that nobody expected; every wait on the console has failed with it. */
   readonly onMishap?: (error: RigError) => void;
   /** What was typed, masked. */
-  readonly onInput: (input: { epoch: number; text: string }) => void;
+  readonly onInput: (input: { epoch: number; text: string; by?: 'suite' }) => void;
 }

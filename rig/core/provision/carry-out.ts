@@ -5,6 +5,7 @@ import type { MediumWriter } from '../../contracts/medium-writer.js';
 import type { Board } from '../../contracts/suite.js';
 import { need } from '../board/absent.js';
 import type { Circuit } from '../board/circuit.js';
+import { mediumBytesFor } from '../board/medium-size.js';
 import { flasherEnd } from './flasher.js';
 import { dangerOf, type ProvisionMethod, type ProvisionStep, planOf, stepWords } from './plan.js';
 
@@ -37,15 +38,15 @@ export async function provision(method: ProvisionMethod, parts: ProvisionParts):
     } as const;
     const began = performance.now();
     const ms = (): number => Math.round(performance.now() - began);
-    circuit.emit({ ...event, ...circuit.life.place, phase: 'start' });
+    circuit.tell({ ...event, phase: 'start' });
     try {
       await carrier.do(step);
     } catch (error) {
       const record = toErrorRecord(error);
-      circuit.emit({ ...event, ...circuit.life.place, phase: 'end', ms: ms(), error: record });
+      circuit.tell({ ...event, phase: 'end', ms: ms(), error: record });
       throw error;
     }
-    circuit.emit({ ...event, ...circuit.life.place, phase: 'end', ms: ms() });
+    circuit.tell({ ...event, phase: 'end', ms: ms() });
   }
 }
 
@@ -109,8 +110,7 @@ class Carrier {
   async #put(): Promise<void> {
     const { circuit, image } = this.#parts;
     const storage = need(circuit.session.capabilities.storage, 'storage', circuit.name);
-    const { mediumMiB = 0 } = circuit.session.board.type.machine ?? {};
-    const mediumBytes = Math.max(mediumMiB * 1024 * 1024, image.sizeBytes);
+    const mediumBytes = mediumBytesFor(circuit.session.board.type, image);
     // A board that is in trouble gets its new medium all the same.
     await storage.provision({ path: image.path, sha256: image.sha256 }, { mediumBytes });
   }

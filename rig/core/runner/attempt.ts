@@ -1,15 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type ErrorRecord, RigError, toErrorRecord } from '../../contracts/errors.js';
 import type { EventBody, TestPlace } from '../../contracts/events.js';
-import type { Board, TestContext } from '../../contracts/suite.js';
+import type { Board, HostServices, TestContext } from '../../contracts/suite.js';
 import type { Verdict } from '../../contracts/verdict.js';
 import { abortable } from '../../lifetime/abortable.js';
 import { longestTimerMs } from '../../lifetime/deadline.js';
 import { type Compared, RequirementFailed, tapAssertions } from './assertions.js';
 import { eventually } from './eventually.js';
 import { Guard } from './guard.js';
-import { type DeriveImage, TestHostServices } from './host-services.js';
 import type { PlannedTest } from './plan.js';
+import { SeededRandom } from './random.js';
 import { markTold } from './told.js';
 
 /** After its time is over a body has this long to stop by itself; then its handles are revoked. */
@@ -20,8 +20,10 @@ const stalledMs = 5_000;
 export interface AttemptOptions {
   readonly place: TestPlace;
   readonly boards: readonly Board[];
-  readonly bindAddress: string;
-  readonly derive: DeriveImage;
+  /** Closed when the attempt is over. */
+  readonly host: HostServices & AsyncDisposable;
+  /** The run's. */
+  readonly seed: number;
   /** Multiplies the deadline. */
   readonly scale: number;
   /** Ends the test from outside: a signal, the run's deadline, a lost board. */
@@ -46,7 +48,7 @@ export async function runAttempt(planned: PlannedTest, options: AttemptOptions):
   const over = new AbortController();
   const signal = AbortSignal.any([over.signal, options.signal]);
   options.useSignal(signal);
-  await using host = new TestHostServices(options.bindAddress, { derive: options.derive, signal });
+  await using host = options.host;
 
   const failed: string[] = [];
   let assertions = 0;
@@ -101,6 +103,7 @@ export async function runAttempt(planned: PlannedTest, options: AttemptOptions):
     board,
     boards,
     host: guard.wrap(host, 'host'),
+    random: new SeededRandom({ seed: options.seed, ...place }),
     signal,
     step,
     measure: (name, value, unit) => {

@@ -2,7 +2,9 @@ import type { BoardConfig, Image } from '../../contracts/board.js';
 import { type ErrorRecord, RigError, toErrorRecord } from '../../contracts/errors.js';
 import type { EventBody, TestPlace } from '../../contracts/events.js';
 import type { Verdict } from '../../contracts/verdict.js';
-import { type AttemptOutcome, runAttempt } from './attempt.js';
+import { isGuestUntold, type WarmStates } from '../warm/warm-states.js';
+import type { AttemptOutcome } from './attempt.js';
+import { runBody } from './body.js';
 import { gatherEvidence } from './evidence.js';
 import type { DeriveImage } from './host-services.js';
 import type { ManagedBoard } from './managed-board.js';
@@ -26,8 +28,12 @@ export interface BoardRunnerOptions {
   readonly evidenceFile: (place: TestPlace, name: string) => Promise<{ path: string; relative: string }>;
   readonly mask: (text: string) => string;
   readonly retries: number;
+  /** Of everything random in the suites. */
+  readonly seed: number;
   readonly scale: (config: BoardConfig) => number;
   readonly keepOnFailure: boolean;
+  /** Saved states of boards that have them; absent: every board boots. */
+  readonly warm?: WarmStates | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -160,23 +166,20 @@ export class BoardRunner {
     planned: PlannedTest,
     { place, opened, image }: { place: TestPlace; opened: readonly Opened[]; image: Image | undefined },
   ): Promise<AttemptOutcome> {
-    const { emit, scale, signal } = this.#options;
-    const bootsBefore = opened.map((one) => one.board.boots);
-    const outcome = await runAttempt(planned, {
+    const { emit, scale, seed, signal } = this.#options;
+    const boards = opened.map((one) => one.board);
+    const bootsBefore = boards.map(({ boots }) => boots);
+    const outcome = await runBody(planned, {
       place,
-      boards: opened.map((one) => one.board),
-      bindAddress: this.#plan.board.type.machine ? '127.0.0.1' : '0.0.0.0',
+      boards,
+      seed,
       derive: async (wanted, options) => image && this.#options.derive(image, wanted, options),
       scale: scale(this.#plan.board),
       signal,
       emit,
-      useSignal: (own) => {
-        for (const one of opened) one.board.useSignal(own);
-      },
     });
     const passed = outcome.verdict === 'passed' || outcome.verdict === 'skipped';
     for (const [index, one] of opened.entries()) {
-      one.board.useSignal(signal);
       leave(one.state, planned.test.options, { passed, booted: one.board.boots !== bootsBefore[index] });
     }
     return outcome;
@@ -185,11 +188,13 @@ export class BoardRunner {
   /** @returns the error when neither the direct way nor one recovery led to the start state */
   async #bring(one: Opened, wanted: Wanted): Promise<ErrorRecord | undefined> {
     const { signal, emit } = this.#options;
+    const twin = this.#opened.indexOf(one) + 1;
+    const warm = this.#options.warm?.of({ board: one.board, image: wanted.image, twin, signal });
     try {
-      await reach(one.board, one.state, wanted);
+      await reach(one.board, one.state, wanted, warm);
       return undefined;
     } catch (first) {
-      if (signal.aborted) return toErrorRecord(first);
+      if (signal.aborted || isGuestUntold(first)) return toErrorRecord(first);
       emit({
         type: 'log',
         level: 'warning',

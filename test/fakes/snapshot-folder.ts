@@ -1,0 +1,28 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  manifestName,
+  type SnapshotKey,
+  type SnapshotManifest,
+  snapshotVersion,
+} from '../../rig/contracts/snapshot.js';
+
+/** A folder that looks like a snapshot, of a machine state of `stateBytes`. */
+export async function writeSnapshot(
+  dir: string,
+  key: SnapshotKey,
+  { stateBytes = 16, savedAt = new Date().toISOString() } = {},
+): Promise<SnapshotManifest> {
+  const manifest: SnapshotManifest = {
+    version: snapshotVersion,
+    savedAt,
+    key,
+    identity: { name: 'scripted', uuid: 'uuid', mac: 'mac' },
+    link: 'up',
+    state: { file: 'machine.raw', sizeBytes: stateBytes, sha256: 'unread', compression: 'none' },
+  };
+  await mkdir(dir, { mode: 0o700 });
+  await writeFile(join(dir, 'machine.raw'), Buffer.alloc(stateBytes, 1));
+  await writeFile(join(dir, manifestName), JSON.stringify(manifest));
+  return manifest;
+}
