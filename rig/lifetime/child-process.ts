@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { isMainThread } from 'node:worker_threads';
 import { RigError } from '../contracts/errors.js';
@@ -16,8 +17,8 @@ export interface ChildOptions {
   readonly captureBytes?: number;
   /** A number is a file descriptor of ours, which the program reads from where it stands. */
   readonly stdin?: 'ignore' | 'pipe' | number;
-  /** `stream`: as `output`, to be read to its end by the caller; default is to capture it. */
-  readonly stdout?: 'capture' | 'stream';
+  /** The program writes there, and our end of it is closed once it has it; default is to capture the output. */
+  readonly stdout?: Socket;
 }
 
 /** How a process ended: an exit code, or the signal that ended it. */
@@ -32,8 +33,6 @@ export interface Child {
   readonly identity: ProcessIdentity;
   readonly sockets: readonly Duplex[];
   readonly stdin: Writable | null;
-  /** With `stdout: 'stream'` only. It may hold bytes still after the process has ended. */
-  readonly output: Readable | null;
   readonly stdout: BoundedText;
   readonly stderr: BoundedText;
   /** Resolves when the process has ended; never rejects. Its outputs are complete then. */
@@ -70,10 +69,11 @@ export async function startChild(program: string, options: ChildOptions): Promis
       cwd: options.cwd,
       env: options.env ?? process.env,
       detached: true,
-      stdio: [options.stdin ?? 'ignore', 'pipe', 'pipe', ...extra],
+      stdio: [options.stdin ?? 'ignore', options.stdout ?? 'pipe', 'pipe', ...extra],
     },
   );
   await started(child, program);
+  options.stdout?.destroy();
   return follow(child, options);
 }
 
@@ -104,10 +104,7 @@ function follow(child: ChildProcess, options: ChildOptions): Child {
   const sockets = child.stdio.slice(3) as Duplex[];
   // A process that ends resets its sockets; `ended` tells that, and an unheard 'error' would end this process.
   for (const socket of sockets) socket.on('error', () => {});
-  const streams = options.stdout === 'stream';
-  // At the exit Node lets a stream flow that nobody listens to, and its last bytes would be lost (child_process: flushStdio).
-  if (streams) child.stdout?.on('readable', () => {});
-  else read(child.stdout, stdout);
+  read(child.stdout, stdout);
   read(child.stderr, stderr);
   let end: ChildEnd | undefined;
   const ended = new Promise<ChildEnd>((resolve) => {
@@ -116,7 +113,7 @@ function follow(child: ChildProcess, options: ChildOptions): Child {
       // A grandchild may hold the outputs open for ever: `close` is not waited for, what is there now is read.
       setImmediate(() =>
         setImmediate(() => {
-          if (!streams) child.stdout?.destroy();
+          child.stdout?.destroy();
           child.stderr?.destroy();
           resolve({ code, signal });
         }),
@@ -128,7 +125,6 @@ function follow(child: ChildProcess, options: ChildOptions): Child {
     identity: { pid, startTicks: readProcessStat(pid)?.startTicks ?? 0 },
     sockets,
     stdin: child.stdin,
-    output: streams ? child.stdout : null,
     stdout,
     stderr,
     ended,

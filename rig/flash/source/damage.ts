@@ -1,5 +1,4 @@
 import { RigError } from '../../contracts/errors.js';
-import type { Child } from '../../lifetime/child-process.js';
 import type { PackedSource } from './packed-source.js';
 
 /** zlib's -5 is `Z_BUF_ERROR`: it wanted more. */
@@ -9,14 +8,12 @@ const endsTooEarly =
 /** What an unpacker that ended with an error said of its input. */
 export function damaged(
   source: PackedSource,
-  { child, program }: { readonly child: Child; readonly program: string },
+  { stderr, end, program }: { readonly stderr: string; readonly end: string; readonly program: string },
 ): RigError {
-  const lines = child.stderr
-    .text()
+  const lines = stderr
     .split('\n')
     // bsdtar names each member there, too.
     .filter((line) => line.trim() !== '' && !/^x [^:]*$/.test(line));
-  const end = child.end?.signal ?? `exit code ${child.end?.code ?? '?'}`;
   const said = lines.slice(0, 2).join('; ') || `${program} ended with ${end}`;
   return endsTooEarly.test(said) ? truncated(source, { said }) : corrupt(source, { said });
 }
@@ -41,5 +38,14 @@ export function corrupt(source: PackedSource, { said, cause }: { said: string; c
     hint: 'Download or pack it again, and compare its checksum with the original.',
     cause,
     evidence: { image: source.name, consumedBytes: source.consumedBytes(), said },
+  });
+}
+
+export function noUnpacker(program: string, debianPackage: string, cause: unknown): RigError {
+  return new RigError(`Cannot find the program ${program}, which unpacks images of this kind`, {
+    code: 'flash.no-unpacker',
+    blame: 'rig',
+    hint: `Install it: apt-get install ${debianPackage}`,
+    cause,
   });
 }

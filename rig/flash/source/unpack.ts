@@ -1,10 +1,12 @@
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import type { Cancellable } from '../../contracts/capabilities.js';
 import { RigError } from '../../contracts/errors.js';
 import { type Child, startChild } from '../../lifetime/child-process.js';
-import { corrupt, damaged, truncated } from './damage.js';
+import { outputPipe } from '../../lifetime/output-pipe.js';
+import { corrupt, damaged, noUnpacker, truncated } from './damage.js';
 import { FileSource } from './file.js';
 import type { Packing } from './formats.js';
 import type { PackedSource } from './packed-source.js';
@@ -73,23 +75,26 @@ async function* unpackedByProgram(
   const { program, args, debianPackage } = unpacker;
   // A program that reads a file by itself costs this process nothing.
   const direct = source instanceof FileSource ? source.handle.fd : undefined;
-  const child = await start(program, { args, debianPackage, stdin: direct ?? 'pipe' });
+  using output = await outputPipe();
+  const child = await start(program, { args, debianPackage, stdin: direct ?? 'pipe', stdout: output.writer });
   const input = direct === undefined ? feed(child, source.chunks({ signal })) : undefined;
   const onAbort = (): void => child.kill('SIGKILL');
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
     signal?.throwIfAborted();
-    for await (const chunk of child.output ?? []) yield chunk as Buffer;
+    yield* output.chunks;
     const end = await child.ended;
     signal?.throwIfAborted();
     await input?.settled;
     if (input?.error) throw input.error;
-    if (end.code !== 0) throw damaged(source, { child, program });
+    if (end.code !== 0) {
+      const how = end.signal ?? `exit code ${end.code}`;
+      throw damaged(source, { stderr: child.stderr.text(), end: how, program });
+    }
     if (packing === 'zip') refuseSecondMember(source, child);
   } finally {
     signal?.removeEventListener('abort', onAbort);
     child.kill('SIGKILL');
-    child.output?.destroy();
     await child.ended;
   }
 }
@@ -98,7 +103,7 @@ async function zipProgram(source: PackedSource, options: Cancellable): Promise<U
   const { program, args, debianPackage } = zipUnpacker;
   // From a stream every member comes, each named on standard error: a second one is told when it comes.
   if (!(source instanceof FileSource)) return { program, args: ['-v', ...args, '-'], debianPackage };
-  const member = await zipMember(source, { start, ...options });
+  const member = await zipMember(source, options);
   return { program, args: [...args, source.path, '--', member], debianPackage };
 }
 
@@ -117,24 +122,20 @@ function refuseSecondMember(source: PackedSource, child: Child): void {
 
 async function start(
   program: string,
-  options: { args: readonly string[]; debianPackage: string; stdin?: 'pipe' | number },
+  {
+    debianPackage,
+    ...options
+  }: { args: readonly string[]; debianPackage: string; stdin: 'pipe' | number; stdout: Socket },
 ): Promise<Child> {
   try {
     return await startChild(program, {
-      args: options.args,
-      stdin: options.stdin ?? 'ignore',
-      stdout: 'stream',
+      ...options,
       // Their words are read below.
       env: { ...process.env, LC_ALL: 'C.UTF-8' },
     });
   } catch (error) {
     if (!(error instanceof RigError) || error.code !== 'process.missing') throw error;
-    throw new RigError(`Cannot find the program ${program}, which unpacks images of this kind`, {
-      code: 'flash.no-unpacker',
-      blame: 'rig',
-      hint: `Install it: apt-get install ${options.debianPackage}`,
-      cause: error,
-    });
+    throw noUnpacker(program, debianPackage, error);
   }
 }
 
