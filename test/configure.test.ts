@@ -1,4 +1,5 @@
 // test: light
+// Long because its parts share the makers of images and the command that they run.
 // rig configure and rig image inspect as programs, on images that Debian's own tools made: both partition tables, every
 // FAT, long names; images that lie; a disk that is full; killed at any moment.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';

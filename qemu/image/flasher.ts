@@ -32,9 +32,7 @@ const leds: Readonly<Partial<Record<BuildRequest['arch'], string>>> = { arm64: '
 
 /** Programs of busybox that the flasher calls. */
 const applets =
-  'sh mount umount mkdir cat cp dd grep tail dmesg usleep insmod blockdev sha256sum sync poweroff'.split(
-    ' ',
-  );
+  'sh mount umount mkdir cat cp dd grep tail dmesg usleep insmod blockdev sha256sum sync poweroff'.split(' ');
 
 /**
  * An image that installs the image of `request`: booted from a medium in the slot, it writes that one to the internal medium.
