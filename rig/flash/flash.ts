@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Cancellable } from '../contracts/capabilities.js';
 import { AlignedPool } from './aligned-pool.js';
 import { type BlockMap, mapOfAll } from './bmap/block-map.js';
@@ -6,13 +5,12 @@ import { totalBytes } from './byte-range.js';
 import { mapImage } from './map/map-image.js';
 import type { Medium } from './medium/medium.js';
 import { FlashProgress } from './progress.js';
-import { endsEarly, otherMap, tooLarge } from './refusals.js';
-import { FileSource } from './source/file.js';
+import { otherMap, tooLarge } from './refusals.js';
+import type { FileSource } from './source/file.js';
 import { packingOf } from './source/formats.js';
 import type { PackedSource } from './source/packed-source.js';
-import { unpacked } from './source/unpack.js';
-import { type Extent, ExtentHasher } from './transfer/extents.js';
-import { filePieces, streamPieces } from './transfer/image-pieces.js';
+import { ExtentHasher } from './transfer/extents.js';
+import { imageInput, plainFile } from './transfer/image-input.js';
 import { verifyExtents } from './transfer/verify.js';
 import { writePieces } from './transfer/write.js';
 
@@ -60,63 +58,57 @@ export async function flash(
   medium: Medium,
   options: FlashOptions = {},
 ): Promise<FlashReport> {
-  const { signal, progress = new FlashProgress(), verify = true } = options;
+  const { signal, progress = new FlashProgress(), verify = true, delta = false } = options;
   const packing = packingOf(await source.head({ signal }), source.name);
-  const raw = source instanceof FileSource && packing === undefined ? source : undefined;
-  const map = await mapOf(raw, options);
+  const map = await mapOf(plainFile(source, packing), options);
   if (map.imageBytes !== undefined && map.imageBytes > medium.sizeBytes)
     throw tooLarge(source.name, { medium, imageBytes: map.imageBytes });
 
   const buffers = new AlignedPool(pool);
   const stop = new AbortController();
-  const eitherSignal = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
-  const mappedKnown = map.imageBytes === undefined ? undefined : totalBytes(map.ranges);
-  const hasher =
-    verify || map.ranges.some(({ checksum }) => checksum !== undefined)
-      ? new ExtentHasher(map, source.name)
-      : undefined;
-  const whole = options.hashWhole && !raw ? createHash('sha256') : undefined;
+  const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+  const { hashWhole = false } = options;
+  const input = imageInput(source, { packing, map, pool: buffers, hashWhole, signal: either });
+  const mayCompare = map.ranges.some(({ checksum }) => checksum !== undefined);
+  const hasher = verify || mayCompare ? new ExtentHasher(map, source.name) : undefined;
+  const mapped = map.imageBytes === undefined ? undefined : totalBytes(map.ranges);
 
   progress.enter('write', {
-    totalBytes: mappedKnown,
+    totalBytes: mapped,
     packedFraction: () => (source.sizeBytes ? source.consumedBytes() / source.sizeBytes : undefined),
   });
-  const transfer = { ranges: map.ranges, pool: buffers, signal: eitherSignal };
-  const chunks = (): AsyncIterable<Uint8Array> => unpacked(source, { packing, signal: eitherSignal });
-  const stream = raw ? undefined : streamPieces(whole ? hashed(chunks(), whole) : chunks(), transfer);
-  await writePieces(raw ? filePieces(raw, transfer) : (stream as NonNullable<typeof stream>).pieces, stop, {
+  await writePieces(input.pieces, stop, {
     image: source.name,
     medium,
     hasher,
     progress,
-    comparePool: options.delta ? new AlignedPool(comparePool) : undefined,
-    signal: eitherSignal,
+    comparePool: delta ? new AlignedPool(comparePool) : undefined,
+    signal: either,
   });
-  const imageBytes = stream?.totalBytes() ?? (raw as FileSource).sizeBytes;
-  if (map.imageBytes !== undefined && map.imageBytes !== imageBytes)
-    throw (imageBytes < map.imageBytes ? endsEarly : otherMap)(source.name, {
-      mapBytes: map.imageBytes,
-      imageBytes,
-    });
-  const extents: readonly Extent[] = hasher?.finish() ?? [];
-  if (medium.blank) await medium.setLength(imageBytes);
+  const image = input.end();
+  if (medium.blank) await medium.setLength(image.imageBytes);
   const write = progress.enter('sync');
   await medium.sync();
-  const mappedBytes = mappedKnown ?? imageBytes;
+
+  const mappedBytes = mapped ?? image.imageBytes;
   const sync = progress.enter(verify ? 'verify' : 'done', { totalBytes: mappedBytes });
   if (verify) {
     await medium.dropCache({ signal });
-    await verifyExtents(medium, extents, { pool: buffers, checksumType: map.checksumType, progress, signal });
+    await verifyExtents(medium, hasher?.finish() ?? [], {
+      pool: buffers,
+      checksumType: map.checksumType,
+      progress,
+      signal,
+    });
   }
   signal?.throwIfAborted();
   medium.keep();
   return {
-    imageBytes,
+    ...image,
     mappedBytes,
     writtenBytes: progress.writtenBytes,
     map: map.origin,
     verified: verify && (medium.direct ? 'direct' : 'cache-dropped'),
-    ...(whole ? { sha256: whole.digest('hex') } : {}),
     seconds: { write, sync, verify: verify ? progress.enter('done') : 0 },
   };
 }
@@ -134,14 +126,4 @@ export async function mapOf(
   }
   if (!raw || everything) return mapOfAll(imageBytes);
   return await mapImage({ path: raw.path, file: raw.handle, imageBytes: raw.sizeBytes, signal });
-}
-
-async function* hashed(
-  chunks: AsyncIterable<Uint8Array>,
-  hash: ReturnType<typeof createHash>,
-): AsyncGenerator<Uint8Array, void> {
-  for await (const chunk of chunks) {
-    hash.update(chunk);
-    yield chunk;
-  }
 }
