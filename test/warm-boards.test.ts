@@ -93,6 +93,21 @@ await t.test('the first run boots, the second restores, and no test can tell', a
   t.same(new Set(identities).size, 2, 'and stay who they are');
 });
 
+await t.test('repetitions begin on forks of one saved state, beside each other', async (t) => {
+  const before = seen('random').length;
+  const { code, boots, output, events } = await rigRun(
+    ...['--only', 'right time', '--repeat', '4', '--jobs', '2'],
+  );
+  t.equal(code, 0, output);
+  t.equal(boots, 0);
+  t.match(output, 'warm/has the right time: 4 of 4 passed');
+  const boards = events.flatMap((event) => (event.type === 'board.open' ? [event.board] : []));
+  t.same(boards.sort(), ['virt-arm64', 'virt-arm64~2']);
+  const restores = events.filter((event) => event.type === 'snapshot' && event.action === 'restored');
+  t.equal(restores.length, 4, 'each from its own');
+  t.equal(new Set(seen('random').slice(before)).size, 4, 'none draws what another drew');
+});
+
 await t.test('a damaged snapshot costs a boot and a warning, and is replaced', async (t) => {
   const damagedOne = snapshotOf('shell-1');
   truncateSync(join(damagedOne, stateOf(damagedOne)), 1000);

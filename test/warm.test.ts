@@ -44,7 +44,7 @@ t.test('a snapshot is found under its key, state and twin, and nowhere else', as
   t.equal(await cache.find(key, { ...shell, state: 'bootloader' }), undefined);
   t.notOk(await cache.keep(key, shell, async () => t.fail('it is there already')), 'it is made once');
   t.same(await cache.explain(key, shell), [], 'a hit needs no explanation');
-  t.same(await cache.explain({ ...key, image: 'b' }, shell), ['image was "a" and is "b"']);
+  t.same(await cache.explain({ ...key, image: 'b' }, shell), ['the image differs: it was a and is b']);
   t.match(await cache.list(), [{ ...shell, saved: { key } }]);
 });
 
@@ -74,10 +74,8 @@ t.test('what was not used for longest goes first, and what was just made stays',
   await cache.keep({ image: 'd' }, shell, (dir) =>
     writeSnapshot(dir, { image: 'd' }, { stateBytes: kilobytes(40) }),
   );
-  t.same(
-    (await cache.list()).map(({ saved }) => saved?.key.image),
-    ['d', 'b'],
-  );
+  // Both within one tick of the file system's clock: which is first says nothing.
+  t.same((await cache.list()).map(({ saved }) => saved?.key.image).sort(), ['b', 'd']);
   await cache.keep({ image: 'e' }, shell, (dir) =>
     writeSnapshot(dir, { image: 'e' }, { stateBytes: kilobytes(400) }),
   );

@@ -1,4 +1,10 @@
-import { type AttemptRecord, boardsOf, type RunRecord, type TestRecord } from '../../rig/record/model.js';
+import {
+  type AttemptRecord,
+  boardsOf,
+  nameOf,
+  type RunRecord,
+  type TestRecord,
+} from '../../rig/record/model.js';
 import { duration, marks } from '../words.js';
 import type { ConsoleBudget } from './budget.js';
 import { renderError } from './error.js';
@@ -15,7 +21,7 @@ export function renderTest(run: RunRecord, test: TestRecord, budget: ConsoleBudg
   const bad = isBad(test);
   const share = Math.min(Math.max((test.ms / Math.max(run.durationMs, 1)) * 100, 0.6), 100);
   return html`<details class="test v-${test.verdict}" id="${anchorOf(test.id)}" data-v="${test.verdict}"${bad && openAttribute}>
-<summary><span class="mk">${marks[test.verdict]}</span><span class="nm">${test.name}${
+<summary><span class="mk">${marks[test.verdict]}</span><span class="nm">${nameOf(test)}${
     test.reason !== undefined && html` <small>${test.reason}</small>`
   }</span>${test.attempts.length > 1 && html`<span class="tag">${test.attempts.length} attempts</span>`}${
     test.verdict !== 'passed' && html`<span class="tag vt">${test.verdict}</span>`
@@ -48,7 +54,7 @@ ${
   touched &&
   html`<details class="console"${bad && openAttribute}><summary>Console and actions, ${duration(attempt.endT - attempt.startT)} from ${duration(attempt.startT)} into the run</summary>
 ${renderLog(run.dir, { boards, attempt, maxBytes: budget.bytesFor(attempt) })}</details>
-<p class="facts">Started from <b>${attempt.from}</b> · deadline ${duration(attempt.deadlineMs)} · <code>${test.id}</code></p>`
+<p class="facts">Started from <b>${attempt.from}</b> · deadline ${duration(attempt.deadlineMs)} · <code>${test.id}</code>${test.repetition && html` · on ${test.board} · seed ${test.repetition.seed}`}</p>`
 }</section>`;
 }
 

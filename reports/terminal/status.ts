@@ -1,5 +1,5 @@
 import type { ErrorRecord } from '../../rig/contracts/errors.js';
-import type { RigEvent } from '../../rig/contracts/events.js';
+import type { Repetition, RigEvent } from '../../rig/contracts/events.js';
 import type { Verdict } from '../../rig/contracts/verdict.js';
 
 /** What one board is doing. */
@@ -16,6 +16,7 @@ export interface FinishedTest {
   readonly board: string;
   readonly suite: string;
   readonly name: string;
+  readonly repetition?: Repetition;
   readonly verdict: Verdict;
   readonly ms: number;
   readonly attempts: number;
@@ -31,6 +32,8 @@ type Draft = { -readonly [Key in keyof BoardStatus]: BoardStatus[Key] } & { step
 export class RunStatus {
   readonly finished: FinishedTest[] = [];
   readonly #boards = new Map<string, Draft>();
+  /** Of tests under way, by id. */
+  readonly #repetitions = new Map<string, Repetition>();
   readonly #consoleEnds = new Map<string, number>();
 
   get boards(): readonly BoardStatus[] {
@@ -58,8 +61,10 @@ export class RunStatus {
       case 'test.start':
         // The first test of a board begins before the board is opened for it.
         this.#begin(event.board);
+        if (event.repetition) this.#repetitions.set(event.id, event.repetition);
         this.#change(event.board, (board) => {
-          board.test = `${event.suite}: ${event.name}`;
+          const number = event.repetition ? ` #${event.repetition.number}` : '';
+          board.test = `${event.suite}: ${event.name}${number}`;
           board.testSinceT = event.t;
           board.steps = [];
         });
@@ -88,6 +93,8 @@ export class RunStatus {
     });
     if (event.final === undefined) return undefined;
     const { id, board, suite, name, ms, attempt, final, reason, error } = event;
+    const repetition = this.#repetitions.get(id);
+    this.#repetitions.delete(id);
     const finished: FinishedTest = {
       id,
       board,
@@ -96,6 +103,7 @@ export class RunStatus {
       verdict: final,
       ms,
       attempts: attempt,
+      ...(repetition ? { repetition } : {}),
       consoleEnd: this.#consoleEnds.get(board) ?? 0,
       ...(reason === undefined ? {} : { reason }),
       ...(error === undefined ? {} : { error }),

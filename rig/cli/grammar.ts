@@ -13,6 +13,8 @@ export interface CommandEntry {
   readonly usage: string;
   readonly summary: string;
   readonly options?: readonly OptionEntry[];
+  /** Of `cache list`: the word `cache` alone means it. */
+  readonly isDefault?: true;
   readonly load: () => Promise<CommandModule>;
 }
 
@@ -35,7 +37,9 @@ export const grammar: readonly CommandEntry[] = [
       ['--tier <tier>', 'smoke, pr or nightly: tests of that tier and of those before it', 'nightly'],
       ['--only <pattern>', 'only tests whose suite/name matches this regular expression'],
       ['--list', 'print what would run, and run nothing'],
-      ['--jobs <n>', 'boards at a time', 1],
+      ['--jobs <n>', 'boards at a time; with --repeat also forks of a virtual board', 1],
+      ['--repeat <n>', 'run every test n times'],
+      ['--until-failure', 'repeat until a test does not pass, --repeat or --deadline is reached, or ctrl-C'],
       ['--retries <n>', 'run a failed test again, up to n times; one that passes then is flaky', 0],
       ['--deadline <time>', 'time for the whole run, such as 10m; what is left then is blocked'],
       ['--cold', 'boot every board: use no saved state, and save none'],
@@ -189,6 +193,31 @@ export const grammar: readonly CommandEntry[] = [
     summary: 'makes the reports of a run again: its folder, its name in ./runs, or latest',
     options: [json],
     load: () => import('./commands/report.js'),
+  },
+  {
+    usage: 'cache list',
+    summary: 'lists the saved boards that runs start from, and what they and the images take',
+    options: [json],
+    isDefault: true,
+    load: () => import('./commands/cache.js').then(({ list }) => ({ run: list })),
+  },
+  {
+    usage: 'cache prune',
+    summary:
+      'removes damaged saved boards, and those not used for longest until the rest is within the limit',
+    options: [
+      ['--all', 'remove every saved board'],
+      ['--older-than <time>', 'also those not used for so long, such as 7d or 12h'],
+      ['--max-size <size>', 'a smaller limit, such as 2GiB or 500M'],
+      json,
+    ],
+    load: () => import('./commands/cache.js').then(({ prune }) => ({ run: prune })),
+  },
+  {
+    usage: 'cache explain <board>',
+    summary: 'tells whether a run would start a board warm, and if not, what differs from the saved ones',
+    options: [['--image <ref>', 'image: tiny, tiny:prod, or a path (default: that of the board)'], lab, json],
+    load: () => import('./commands/cache.js').then(({ explain }) => ({ run: explain })),
   },
   {
     usage: 'replay <run> [tests...]',

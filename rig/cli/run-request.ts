@@ -7,6 +7,7 @@ import { RigError } from '../contracts/errors.js';
 import { exitCodes } from '../contracts/verdict.js';
 import { BoardControl } from '../core/board/board-control.js';
 import { imageFacts } from '../core/runner/image-facts.js';
+import { forks, type Repeat } from '../core/runner/lanes.js';
 import type { BoardPlan } from '../core/runner/plan.js';
 import { run } from '../core/runner/run.js';
 import { describeHolder } from '../core/session/holder.js';
@@ -22,6 +23,7 @@ import { mediumWriter } from './medium-writer.js';
 import { reportError } from './print-error.js';
 import { openDevices } from './registry.js';
 import { runStart } from './run-start.js';
+import { siblings } from './siblings.js';
 import { snapshotCache } from './snapshot-cache.js';
 
 /** Everything `rig run` was asked for, checked: nothing has been started yet. */
@@ -32,6 +34,7 @@ export interface RunRequest {
   readonly reportDir: string | undefined;
   readonly junit: string | undefined;
   readonly retries: number;
+  readonly repeat: Repeat | undefined;
   readonly jobs: number;
   readonly seed: number;
   /** No board is restored, and none is saved. */
@@ -66,10 +69,13 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
   recorder.emit(runStart({ run: recorder.run, seed: request.seed, speedFactor }));
   for (const note of request.lab.notes) recorder.emit({ type: 'log', level: 'info', message: note });
 
+  const boards = request.plans.flatMap(({ board }) => forks(board, request));
+  const taken = new Set(boards.map(({ name }) => name));
   const result = await run({
     plans: request.plans,
     jobs: request.jobs,
     ...(request.deadlineMs === undefined ? {} : { deadlineMs: request.deadlineMs }),
+    repeat: request.repeat,
     retries: request.retries,
     seed: request.seed,
     keepOnFailure: request.keepOnFailure,
@@ -82,7 +88,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
     mask: (text) => secrets.maskText(text),
     evidenceFile: (place, name) => recorder.evidenceFile(place, name),
     scale,
-    siblings: (board, count) => siblings(request, { board, count }),
+    siblings: (board, count) => siblings(board, { count, lab: request.lab.boards, taken }),
     image: (board, wanted) => images.of(board, wanted),
     derive: async (from, wanted, options) => {
       const { deriveImage } = await import('./derive-image.js');
@@ -190,23 +196,6 @@ class Images {
   }
 }
 
-/** Further boards of the same type: virtual ones are simply made, real ones must be in the lab and not in this run. */
-function siblings(
-  request: RunRequest,
-  { board, count }: { board: BoardConfig; count: number },
-): readonly BoardConfig[] | string {
-  if (board.type.machine) {
-    return Array.from({ length: count }, (_, index) => ({ ...board, name: `${board.name}~${index + 2}` }));
-  }
-  const planned = new Set(request.plans.map((plan) => plan.board.name));
-  const free = request.lab.boards.filter(
-    (other) => other.type.name === board.type.name && !planned.has(other.name),
-  );
-  return free.length >= count
-    ? free.slice(0, count)
-    : `it needs ${count + 1} boards of type ${board.type.name}; the lab has ${free.length + 1} that this run may use`;
-}
-
 function privateKeyOf(image: Image | undefined, board: BoardConfig): string | undefined {
   const file = board.ssh?.keyFile ?? image?.sshKeyFile;
   if (file === undefined) return undefined;
@@ -222,6 +211,8 @@ function privateKeyOf(image: Image | undefined, board: BoardConfig): string | un
   }
 }
 
-function countTests(request: RunRequest): number {
-  return request.plans.reduce((sum, plan) => sum + plan.tests.length, 0);
+/** Undefined: nobody knows. */
+function countTests({ plans, repeat }: RunRequest): number | undefined {
+  const total = plans.reduce((sum, plan) => sum + plan.tests.length, 0) * (repeat?.times ?? 1);
+  return Number.isFinite(total) ? total : undefined;
 }

@@ -27,11 +27,23 @@ export interface BoardPlace {
 /** How an epoch began. `restore`: a saved machine went on, so that no boot is to be seen. */
 export type EpochReason = 'power-on' | 'reset' | 'restore';
 
-/** One test on one board: `id` is `board/suite/test`, unique in a run; attempts repeat it. */
+/** One test on one board: `id` is `board/suite/test`, with ` #3` where the run repeats it; unique in a run. Attempts share it. */
 export interface TestPlace {
   readonly id: string;
   readonly board: string;
   readonly attempt: number;
+}
+
+/** Which time it is that a test runs, in a run that repeats it. */
+export interface Repetition {
+  /** The test's id without its number. */
+  readonly of: string;
+  /** The board that was asked for; `TestPlace.board` may be a fork of it. */
+  readonly board: string;
+  /** From 1. */
+  readonly number: number;
+  /** In place of the run's: a run with this seed does what this repetition did. */
+  readonly seed: number;
 }
 
 export interface RunStart {
@@ -191,6 +203,7 @@ export type EventBody =
       readonly name: string;
       readonly deadlineMs: number;
       readonly from: StartState;
+      readonly repetition?: Repetition;
     } & TestPlace)
   /** The start state is reached with `image` on the medium, and the body begins; or it is over, and what follows is the rig's own doing. */
   | ({ readonly type: 'test.body'; readonly phase: 'begin' | 'end'; readonly image?: ImageFacts } & TestPlace)

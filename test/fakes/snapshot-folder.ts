@@ -11,7 +11,11 @@ import {
 export async function writeSnapshot(
   dir: string,
   key: SnapshotKey,
-  { stateBytes = 16, savedAt = new Date().toISOString() } = {},
+  {
+    stateBytes = 16,
+    savedAt = new Date().toISOString(),
+    imagePath,
+  }: { stateBytes?: number; savedAt?: string; imagePath?: string } = {},
 ): Promise<SnapshotManifest> {
   const manifest: SnapshotManifest = {
     version: snapshotVersion,
@@ -19,6 +23,17 @@ export async function writeSnapshot(
     key,
     identity: { name: 'scripted', uuid: 'uuid', mac: 'mac' },
     link: 'up',
+    ...(imagePath === undefined
+      ? {}
+      : {
+          medium: {
+            file: 'medium.qcow2',
+            sizeBytes: 1,
+            sha256: 'unread',
+            image: { path: imagePath, sha256: key.image ?? '' },
+            mediumBytes: 1,
+          },
+        }),
     state: { file: 'machine.raw', sizeBytes: stateBytes, sha256: 'unread', compression: 'none' },
   };
   await mkdir(dir, { mode: 0o700 });

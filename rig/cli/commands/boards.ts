@@ -2,6 +2,7 @@ import type { LabBoard } from '../../config/lab.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { openLab } from '../open-lab.js';
+import { table } from '../table.js';
 import { boardState } from './board-state.js';
 
 /** `rig boards`: the boards of the lab, and who uses each. */
@@ -45,17 +46,4 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
 function isVirtual(board: LabBoard): boolean {
   const configs = Object.values(board.drivers);
   return configs.length === 0 || configs.some(({ driver }) => driver === 'qemu');
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .map((line) => `${line}\n`)
-    .join('');
 }

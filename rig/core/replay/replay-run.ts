@@ -116,7 +116,12 @@ async function replayOne(one: One, options: ReplayOptions): Promise<ReplayedTest
   });
   const virtual = openOf(run, test.board)?.virtual === true;
   const replay = await replayAttempt(
-    { id: test.id, suite, test: definition },
+    {
+      id: test.id,
+      suite,
+      test: definition,
+      ...(test.repetition ? { repetition: test.repetition } : {}),
+    },
     {
       dir: run.dir,
       events,
@@ -188,9 +193,9 @@ function timelineFor({ timelines, events }: One, board: string): readonly Entry[
   return made;
 }
 
-/** The test's own board, and the further ones that were opened for such tests: they have no suite of their own. */
+/** The test's own board, and the further ones that were opened for such tests: they have no test of their own. */
 function boardsOf(run: RunRecord, own: string, count: number): readonly string[] {
-  const planned = new Set(run.suites.map((suite) => suite.board));
+  const planned = new Set(run.tests.map((test) => test.board));
   const others = run.boards
     .filter((board) => board.open && !planned.has(board.name))
     .map(({ name }) => name)

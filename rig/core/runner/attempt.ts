@@ -103,7 +103,12 @@ export async function runAttempt(planned: PlannedTest, options: AttemptOptions):
     board,
     boards,
     host: guard.wrap(host, 'host'),
-    random: new SeededRandom({ seed: options.seed, ...place }),
+    random: new SeededRandom({
+      // A repetition draws what a run of its own seed would.
+      seed: planned.repetition?.seed ?? options.seed,
+      id: planned.repetition?.of ?? place.id,
+      attempt: place.attempt,
+    }),
     signal,
     step,
     measure: (name, value, unit) => {

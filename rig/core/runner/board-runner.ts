@@ -7,9 +7,10 @@ import type { AttemptOutcome } from './attempt.js';
 import { runBody } from './body.js';
 import { gatherEvidence } from './evidence.js';
 import type { DeriveImage } from './host-services.js';
+import { isStopped, type Lane } from './lanes.js';
 import type { ManagedBoard } from './managed-board.js';
-import { finalVerdict, firstLine, type Outcome, outcomeOf, reasonOf } from './outcome.js';
-import type { BoardPlan, PlannedTest } from './plan.js';
+import { finalVerdict, firstLine, type Outcome, outcomeOf, reasonOf, unlessStopped } from './outcome.js';
+import type { PlannedTest } from './plan.js';
 import { type BoardState, leave, reach, recover, unknownState, type Wanted } from './start-state.js';
 
 export interface BoardRunnerOptions {
@@ -37,14 +38,6 @@ export interface BoardRunnerOptions {
   readonly signal: AbortSignal;
 }
 
-/** What became of a plan. */
-export interface BoardResult {
-  /** The final verdict of each test, in the order of the plan. */
-  readonly verdicts: readonly Verdict[];
-  /** What kept a board from being closed; the verdicts stand all the same. */
-  readonly errors: readonly unknown[];
-}
-
 interface Opened {
   readonly board: ManagedBoard;
   readonly state: BoardState;
@@ -52,60 +45,52 @@ interface Opened {
   broken?: ErrorRecord;
 }
 
-/** Runs a plan on its board, one test at a time, and always ends with every board that it opened off. */
+/** Runs a lane on its board, one test at a time, and always ends with every board that it opened off. */
 export class BoardRunner {
-  readonly #plan: BoardPlan;
+  readonly #lane: Lane;
   readonly #options: BoardRunnerOptions;
   readonly #opened: Opened[] = [];
   #openError: ErrorRecord | undefined;
 
-  constructor(plan: BoardPlan, options: BoardRunnerOptions) {
-    this.#plan = plan;
+  constructor(lane: Lane, options: BoardRunnerOptions) {
+    this.#lane = lane;
     this.#options = options;
   }
 
-  /** Never rejects. */
-  async run(): Promise<BoardResult> {
-    const verdicts: Verdict[] = [];
-    let suite: string | undefined;
-    for (const planned of this.#plan.tests) {
-      if (planned.suite.name !== suite) {
-        this.#endSuite(suite);
-        suite = planned.suite.name;
-        this.#options.emit({
-          type: 'suite.start',
-          suite,
-          board: this.#plan.board.name,
-          tests: this.#plan.tests.filter((other) => other.suite === planned.suite).length,
-        });
+  /** Never rejects. @returns what kept boards from being closed; the verdicts stand all the same */
+  async run(): Promise<readonly unknown[]> {
+    // A broken board would only block what another could run.
+    for (let tests = this.#lane.next(); tests; tests = this.#brokenBy(1) ? undefined : this.#lane.next()) {
+      // What an earlier portion left running is not taken on trust: each repetition has the same start.
+      for (const { state } of this.#opened) if (state.running === 'shell') state.running = 'doubtful';
+      for (const planned of tests) {
+        if (isStopped(this.#options.signal)) break;
+        this.#lane.began(planned);
+        this.#lane.ended(planned, await this.#runTest(planned));
       }
-      verdicts.push(await this.#runTest(planned));
     }
-    this.#endSuite(suite);
-    return { verdicts, errors: await this.#close() };
-  }
-
-  #endSuite(suite: string | undefined): void {
-    if (suite !== undefined) this.#options.emit({ type: 'suite.end', suite, board: this.#plan.board.name });
+    return this.#close();
   }
 
   async #runTest(planned: PlannedTest): Promise<Verdict> {
     const earlier: Verdict[] = [];
     for (let attempt = 1; ; attempt += 1) {
-      const place: TestPlace = { id: planned.id, board: this.#plan.board.name, attempt };
+      const place: TestPlace = { id: planned.id, board: this.#lane.board.name, attempt };
       const began = performance.now();
       this.#options.emit({
         type: 'test.start',
         ...place,
         suite: planned.suite.name,
         name: planned.test.name,
-        deadlineMs: Math.round(planned.test.options.deadlineMs * this.#options.scale(this.#plan.board)),
+        deadlineMs: Math.round(planned.test.options.deadlineMs * this.#options.scale(this.#lane.board)),
         from: planned.test.options.from,
+        ...(planned.repetition ? { repetition: planned.repetition } : {}),
       });
       // A test that began always ends, and the next one has its turn, whatever is wrong with this one.
-      const outcome = await this.#attempt(planned, place).catch((error: unknown) =>
+      const came = await this.#attempt(planned, place).catch((error: unknown) =>
         outcomeOf(toErrorRecord(error)),
       );
+      const outcome = unlessStopped(came, this.#options.signal);
       const bad = outcome.verdict === 'failed' || outcome.verdict === 'errored';
       const again =
         bad &&
@@ -174,7 +159,7 @@ export class BoardRunner {
       boards,
       seed,
       derive: async (wanted, options) => image && this.#options.derive(image, wanted, options),
-      scale: scale(this.#plan.board),
+      scale: scale(this.#lane.board),
       signal,
       emit,
     });
@@ -230,7 +215,7 @@ export class BoardRunner {
   async #image(planned: PlannedTest): Promise<{ image: Image | undefined } | string | RigError> {
     try {
       const { variant } = planned.test.options;
-      const image = await this.#options.image(this.#plan.board, { variant, signal: this.#options.signal });
+      const image = await this.#options.image(this.#lane.board, { variant, signal: this.#options.signal });
       return typeof image === 'string' ? image : { image };
     } catch (error) {
       if (error instanceof RigError) return error;
@@ -241,9 +226,9 @@ export class BoardRunner {
   /** The boards a test needs, opened: an array; or why there are not enough; or the error of opening one. */
   async #open(planned: PlannedTest): Promise<Opened[] | string | ErrorRecord> {
     const count = planned.test.options.boards;
-    const others = count > 1 ? this.#options.siblings(this.#plan.board, count - 1) : [];
+    const others = count > 1 ? this.#options.siblings(this.#lane.board, count - 1) : [];
     if (typeof others === 'string') return others;
-    for (const config of [this.#plan.board, ...others].slice(this.#opened.length)) {
+    for (const config of [this.#lane.board, ...others].slice(this.#opened.length)) {
       try {
         const board = await this.#options.openBoard(config, { signal: this.#options.signal });
         // Also what brings it to the first start state ends with the run.

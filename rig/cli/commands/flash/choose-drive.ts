@@ -15,7 +15,7 @@ import {
 } from '../../../flash/drive/safety.js';
 import { Medium } from '../../../flash/medium/medium.js';
 import type { PackedSource } from '../../../flash/source/packed-source.js';
-import { parseSizeBytes, sizeText } from '../../../schema/units.js';
+import { parseSizeBytes, sizeWords } from '../../../schema/units.js';
 import type { CommandInput, CommandIo } from '../../command.js';
 import { badOption } from '../flash.js';
 
@@ -56,7 +56,7 @@ export async function chooseDrive(source: PackedSource, asking: Asking): Promise
     throw badOption(`${path} is the image itself`);
   if (kind === 'file') {
     assertFileIsFree(real);
-    await confirm(`Overwrite the file ${path} (${sizeText(statSync(real).size)})?`, asking);
+    await confirm(`Overwrite the file ${path} (${sizeWords(statSync(real).size)})?`, asking);
     return { name: path, open: () => Medium.open(real) };
   }
   const drive = await driveAt(real, readBlockDevices, { signal: io.signal });
@@ -165,7 +165,7 @@ function safetyOf({ options }: CommandInput): SafetyOptions {
 function describe({ path, model, sizeBytes, serial, transport, mountpoints }: Drive): string {
   const facts = [
     visibleLine(model),
-    sizeText(sizeBytes),
+    sizeWords(sizeBytes),
     ...(transport === undefined ? [] : [transport]),
     ...(serial === undefined ? [] : [`serial ${visibleLine(serial)}`]),
     mountpoints.length > 0 ? `mounted: ${mountpoints.map(visibleLine).join(', ')}` : 'nothing mounted',

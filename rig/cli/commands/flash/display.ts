@@ -2,7 +2,7 @@ import { LiveLines } from '../../../../reports/terminal/live-lines.js';
 import { duration } from '../../../../reports/words.js';
 import { toErrorRecord } from '../../../contracts/errors.js';
 import { type FlashPhase, FlashProgress, type ProgressState } from '../../../flash/progress.js';
-import { sizeText } from '../../../schema/units.js';
+import { sizeWords } from '../../../schema/units.js';
 import type { CommandIo } from '../../command.js';
 import type { Flashed } from '../flash.js';
 
@@ -45,7 +45,7 @@ export class FlashDisplay implements Disposable {
     const { mappedBytes, imageBytes, writtenBytes, verified, seconds } = report;
     const total = seconds.write + seconds.sync + seconds.verify;
     this.#io.out(
-      `${place} holds ${image}: ${sizeText(mappedBytes)} of ${sizeText(imageBytes)} are needed (${mapWords[report.map]}), ${sizeText(writtenBytes)} were written, ${
+      `${place} holds ${image}: ${sizeWords(mappedBytes)} of ${sizeWords(imageBytes)} are needed (${mapWords[report.map]}), ${sizeWords(writtenBytes)} were written, ${
         verified ? 'read back and right' : 'NOT VERIFIED'
       }, in ${duration(total * 1000)}\n`,
     );
@@ -104,11 +104,11 @@ function lineOf({
   bytesPerSecond,
   secondsLeft,
 }: ProgressState): string {
-  const of = totalBytes === undefined ? '' : ` of ${sizeText(totalBytes)}`;
+  const of = totalBytes === undefined ? '' : ` of ${sizeWords(totalBytes)}`;
   const parts = [
-    `${phaseWords[phase]}: ${sizeText(doneBytes)}${of}`,
+    `${phaseWords[phase]}: ${sizeWords(doneBytes)}${of}`,
     ...(fraction === undefined ? [] : [`${Math.floor(fraction * 100)} %`]),
-    `${sizeText(bytesPerSecond)}/s`,
+    `${sizeWords(bytesPerSecond)}/s`,
     ...(secondsLeft === undefined ? [] : [`${duration(secondsLeft * 1000)} left`]),
   ];
   if (phase === 'sync') return phaseWords.sync;
