@@ -20,6 +20,7 @@ const at = (name: string): string => world.at(name);
 const imageBytes = 24 * mebibyte;
 writeFileSync(at('raw.bin'), randomBytes(imageBytes));
 sh('gzip', ['-1', '-k', at('raw.bin')]);
+const original = readFileSync(at('raw.bin')).readUInt8(100);
 const skip = noDrives() ?? false;
 
 tap.test('what a person gives', async (t: Test) => {
@@ -34,6 +35,22 @@ tap.test('what a person gives', async (t: Test) => {
   await world.fails(t, ['raw.bin', '--drive', '/dev/null', '--yes'], 'flash.not-a-drive', 2);
   await world.fails(t, ['raw.bin', '--drive', 'no/such/folder', '--yes'], 'flash.drive-missing', 2);
   t.equal(readFileSync(at('card'))[0], 0xa5, 'nothing of all that was written');
+});
+
+tap.test('a question at a terminal', async (t: Test) => {
+  const answers = [
+    { keys: 'y\n', code: 0, said: /read back and right/ },
+    { keys: 'n\n', code: 2, said: /Nothing was written: the answer was "n"/ },
+    { keys: '\x04', code: 2, said: /Nothing was written/ },
+    { keys: '\x03', code: 130, said: /Overwrite the file/ },
+  ];
+  for (const { keys, code, said } of answers) {
+    usedMedium(at('card'), 32 * mebibyte);
+    const { status, output } = world.atTerminal(['flash', 'raw.bin', '--drive', 'card'], keys);
+    t.equal(status, code, JSON.stringify(keys));
+    t.match(output, said);
+    t.equal(readFileSync(at('card')).readUInt8(100) === 0xa5, code !== 0 || original === 0xa5);
+  }
 });
 
 tap.test('drives of this machine', { skip }, async (t: Test) => {

@@ -73,6 +73,14 @@ tap.test('media that fail', { skip }, async (t: Test) => {
   }
 });
 
+tap.test('the page cache of a loop device proves nothing', { skip }, async (t: Test) => {
+  const bytes = 32 * mebibyte;
+  const node = { driver: 'null-co', size: bytes, 'read-zeroes': true };
+  await using file = await faultyFile(world.cwd, { bytes, node });
+  using loop = loopDevice(file.path, { cached: true });
+  await world.fails(t, ['raw.bin', '--drive', loop.path, '--yes'], 'flash.read-back-differs', 3);
+});
+
 tap.test('a medium that vanishes half-way', { skip }, async (t: Test) => {
   const limits = { 'bps-write': 8 * mebibyte, 'bps-read': 1000 * mebibyte };
   const node = { driver: 'throttle', 'throttle-group': 'slow', file: 'below' };

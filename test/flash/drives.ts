@@ -17,9 +17,12 @@ export function noDrives(): string | undefined {
   }
 }
 
-/** A block device on `file`, past the page cache as a real one is. */
-export function loopDevice(file: string): Disposable & { readonly path: string } {
-  const path = sh('losetup', ['--find', '--show', '--direct-io=on', file]).trim();
+/** A block device on `file`, past the page cache as a real one is, or through it as most loop devices are. */
+export function loopDevice(
+  file: string,
+  { cached = false }: { readonly cached?: boolean } = {},
+): Disposable & { readonly path: string } {
+  const path = sh('losetup', ['--find', '--show', `--direct-io=${cached ? 'off' : 'on'}`, file]).trim();
   return { path, [Symbol.dispose]: () => void sh('losetup', ['-d', path]) };
 }
 

@@ -139,8 +139,15 @@ async function confirm(question: string, { input, io }: Asking): Promise<void> {
 
 async function ask(question: string, io: CommandIo): Promise<string> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const over = new AbortController();
+  // A terminal that is being read hands Ctrl-C to the reader alone; Ctrl-D ends its input.
+  lines.on('SIGINT', () => void process.kill(process.pid, 'SIGINT'));
+  lines.on('close', () => over.abort());
   try {
-    return (await lines.question(question, { signal: io.signal })).trim();
+    const signal = AbortSignal.any([io.signal, over.signal]);
+    return (await lines.question(question, { signal })).trim();
+  } catch (error) {
+    throw over.signal.aborted ? notConfirmed('no answer came') : error;
   } finally {
     lines.close();
   }
