@@ -55,8 +55,7 @@ export async function inspectImage(path: string, options: Cancellable = {}): Pro
     (head.readUInt16LE(510) === 0xaa55 ? 'raw' : 'unknown');
   const manifest = await readManifest(path);
   const table = format === 'raw' ? await tableOf(path, sizeBytes) : undefined;
-  const partitions = (table?.partitions ?? []).filter(({ startBytes }) => startBytes < sizeBytes);
-  const inside = table ? await lookInside(path, { partitions, ...options }) : undefined;
+  const inside = table && (await lookInside(path, { partitions: table.partitions, sizeBytes, ...options }));
   const arch = manifest?.arch ?? inside?.arch;
   const version = manifest?.version ?? inside?.osRelease?.VERSION_ID;
   const variant = manifest?.variant ?? variantOf(inside?.osRelease?.VARIANT_ID);
@@ -94,7 +93,7 @@ async function tableOf(path: string, sizeBytes: number): Promise<PartitionTable 
 
 async function lookInside(
   path: string,
-  { partitions, signal }: { partitions: readonly Partition[] } & Cancellable,
+  { partitions, sizeBytes, signal }: { partitions: readonly Partition[]; sizeBytes: number } & Cancellable,
 ): Promise<Inside> {
   const known: ImagePartition[] = [];
   let [arch, osRelease, config]: [Architecture?, Record<string, string>?, Json?] = [];
@@ -104,7 +103,9 @@ async function lookInside(
     await using file = await open(path, 'r');
     for (const partition of partitions) {
       signal?.throwIfAborted();
-      const found = await identifyFilesystem(file, partition.startBytes);
+      // A table that lies must not be followed off the end.
+      const isThere = partition.startBytes < sizeBytes;
+      const found = isThere ? await identifyFilesystem(file, partition.startBytes) : undefined;
       known.push({ ...partition, ...found });
       const reader = new PartitionReader(path, { startBytes: partition.startBytes, workDir, signal });
       if (found?.filesystem === 'vfat') {

@@ -7,6 +7,7 @@ import type { Board, BoardGpio, BootRecord, Shell, SshLogin, WaitOptions } from 
 import { DisposalStack } from '../../lifetime/disposal-stack.js';
 import type { SecretMask } from '../../record/secrets.js';
 import { provision } from '../provision/carry-out.js';
+import { provisionMethodOf } from '../provision/method.js';
 import type { BoardSnapshots, ManagedBoard } from '../runner/managed-board.js';
 import { need } from './absent.js';
 import { type ConsoleCount, openBoardConsole } from './board-console.js';
@@ -204,11 +205,8 @@ export class BoardControl implements ManagedBoard {
 
   async provision(image: Image | undefined): Promise<void> {
     const { capabilities } = this.#circuit.session;
-    const { flash } = this.type;
-    // A board that boots a given kernel, or a real one whose medium is left as it is.
-    const method = flash === 'none' && capabilities.storage ? 'direct' : flash;
-    const lacksMedium = method === 'none' || (method === 'direct' && !capabilities.storage);
-    if (!image || lacksMedium) {
+    const method = provisionMethodOf(this.type, capabilities);
+    if (!image || !method) {
       if (capabilities.power) await this.#power.off();
     } else {
       await provision(method, {
