@@ -160,7 +160,6 @@ async function runWarm(
     retries: 0,
     seed: 1,
     scale: () => 1,
-    keepOnFailure: false,
     warm: new WarmStates(cache, (event) => events.push(event)),
   });
   return {

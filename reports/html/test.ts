@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { isFrozen } from '../../rig/record/frozen.js';
 import {
   type AttemptRecord,
   boardsOf,
@@ -5,7 +7,7 @@ import {
   type RunRecord,
   type TestRecord,
 } from '../../rig/record/model.js';
-import { duration, marks } from '../words.js';
+import { duration, marks, resumeCommand } from '../words.js';
 import type { ConsoleBudget } from './budget.js';
 import { renderError } from './error.js';
 import { renderEvidence } from './evidence.js';
@@ -26,12 +28,20 @@ export function renderTest(run: RunRecord, test: TestRecord, budget: ConsoleBudg
   }</span>${test.attempts.length > 1 && html`<span class="tag">${test.attempts.length} attempts</span>`}${
     test.verdict !== 'passed' && html`<span class="tag vt">${test.verdict}</span>`
   }<svg class="share" width="100%" height="6" aria-hidden="true"><rect width="${share.toFixed(2)}%" height="6" rx="1"></rect></svg><span class="ms">${duration(test.ms)}</span></summary>
-<div class="body">${test.attempts.map((attempt) => renderAttempt(run, { test, attempt, budget }))}</div></details>
+<div class="body">${test.attempts.map((attempt) => renderAttempt(run, { test, attempt, budget }))}${
+    test.attempts.some(isFrozen) &&
+    html`<p class="facts">Enter the board where it failed: <code>${resumeCommand(runWord(run), test.id)}</code></p>`
+  }</div></details>
 `;
 }
 
 export function isBad({ verdict }: TestRecord): boolean {
   return verdict === 'failed' || verdict === 'errored';
+}
+
+/** As `rig resume` finds it: by name in ./runs, else by its folder. */
+function runWord({ dir, run }: RunRecord): string {
+  return dir.endsWith(join('runs', run)) ? run : dir;
 }
 
 function renderAttempt(

@@ -1,6 +1,7 @@
 import type { ErrorRecord } from '../../rig/contracts/errors.js';
 import type { Repetition, RigEvent } from '../../rig/contracts/events.js';
 import type { Verdict } from '../../rig/contracts/verdict.js';
+import { isFrozen } from '../../rig/record/frozen.js';
 
 /** What one board is doing. */
 export interface BoardStatus {
@@ -24,6 +25,8 @@ export interface FinishedTest {
   readonly error?: ErrorRecord;
   /** Where the board's console file ended when the test did. */
   readonly consoleEnd: number;
+  /** A board of it was kept where it failed. */
+  readonly frozen: boolean;
 }
 
 type Draft = { -readonly [Key in keyof BoardStatus]: BoardStatus[Key] } & { steps: [number, string][] };
@@ -35,6 +38,7 @@ export class RunStatus {
   /** Of tests under way, by id. */
   readonly #repetitions = new Map<string, Repetition>();
   readonly #consoleEnds = new Map<string, number>();
+  readonly #frozen = new Set<string>();
 
   get boards(): readonly BoardStatus[] {
     return [...this.#boards.values()];
@@ -78,6 +82,9 @@ export class RunStatus {
           (board) => (board.steps = board.steps.filter(([step]) => step !== event.step)),
         );
         return undefined;
+      case 'evidence':
+        if (isFrozen({ evidence: [event] })) this.#frozen.add(event.id);
+        return undefined;
       case 'test.end':
         return this.#end(event);
       default:
@@ -105,6 +112,7 @@ export class RunStatus {
       attempts: attempt,
       ...(repetition ? { repetition } : {}),
       consoleEnd: this.#consoleEnds.get(board) ?? 0,
+      frozen: this.#frozen.has(id),
       ...(reason === undefined ? {} : { reason }),
       ...(error === undefined ? {} : { error }),
     };

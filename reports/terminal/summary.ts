@@ -5,7 +5,7 @@ import { countVerdicts } from '../../rig/contracts/verdict.js';
 import { readConsole } from '../console-text.js';
 import { byRepeatedTest, repetitionWords, worst } from '../repetitions.js';
 import { visible, visibleLine } from '../visible.js';
-import { blameWords, countWords, duration, marks } from '../words.js';
+import { blameWords, countWords, duration, marks, resumeCommand } from '../words.js';
 import type { RunSource } from './io.js';
 import type { Paint } from './paint.js';
 import type { FinishedTest } from './status.js';
@@ -59,6 +59,7 @@ function failureLines(source: RunSource, { test, paint }: { test: FinishedTest; 
     head,
     ...error,
     ...(said.length > 0 ? ['    console:', ...said.map((line) => `      ${line}`)] : []),
+    ...(test.frozen ? [`    enter: ${visibleLine(resumeCommand(fromHere(source.dir), test.id))}`] : []),
   ];
 }
 

@@ -47,7 +47,13 @@ export const grammar: readonly CommandEntry[] = [
         '--shuffle [seed]',
         'run the tests in a random order that the seed decides (default: the seed of the run)',
       ],
-      ['--keep-on-failure', 'keep a copy of the medium of a board that failed'],
+      [
+        '--keep-on-failure',
+        'keep each board that failed as it stands, for rig resume (default in a terminal)',
+      ],
+      ['--no-keep-on-failure', 'keep none'],
+      ['--keep-limit <size>', 'what a run may keep of its boards in all', '2G'],
+      ['--snapshots <when>', 'steps: also keep a failed test at the beginning of each of its steps'],
       ['--report <dir>', 'folder of this run (default: a new one under runs/)'],
       ['--junit <file>', 'also write the JUnit report here'],
       ['--seed <n>', 'seed of everything random (default: a new one, which the report names)'],
@@ -193,6 +199,26 @@ export const grammar: readonly CommandEntry[] = [
     summary: 'makes the reports of a run again: its folder, its name in ./runs, or latest',
     options: [json],
     load: () => import('./commands/report.js'),
+  },
+  {
+    usage: 'resume <run> [test]',
+    summary: 'brings a failed board of a run, or of a pack, back to life where it failed, as often as wanted',
+    options: [
+      ['--step <n>', 'where that step began instead (a run with --snapshots steps)'],
+      ['--image <file>', 'the image that the board ran, where it lies now'],
+      ['--detach', 'in a terminal: do not open its console'],
+      idle,
+      lab,
+      json,
+    ],
+    load: () => import('./commands/resume.js'),
+  },
+  {
+    usage: 'pack <run>',
+    summary:
+      'puts a run, its frozen boards and their images into one file, for rig resume on another machine',
+    options: [['-o, --output <file>', 'default: RUN.pack.tar.zst here'], json],
+    load: () => import('./commands/pack.js'),
   },
   {
     usage: 'cache list',

@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { terminalReporter } from '../../reports/terminal.js';
 import type { Lab } from '../config/lab.js';
 import type { BoardConfig, Image } from '../contracts/board.js';
-import { RigError } from '../contracts/errors.js';
+import type { EventBody } from '../contracts/events.js';
 import { exitCodes } from '../contracts/verdict.js';
 import { BoardControl } from '../core/board/board-control.js';
+import { Freezer } from '../core/runner/freeze.js';
 import { imageFacts } from '../core/runner/image-facts.js';
 import { forks, type Repeat } from '../core/runner/lanes.js';
 import type { BoardPlan } from '../core/runner/plan.js';
@@ -21,6 +21,7 @@ import type { CommandIo } from './command.js';
 import { resolveImage } from './image-ref.js';
 import { mediumWriter } from './medium-writer.js';
 import { reportError } from './print-error.js';
+import { privateKeyOf } from './private-key.js';
 import { openDevices } from './registry.js';
 import { runStart } from './run-start.js';
 import { siblings } from './siblings.js';
@@ -40,7 +41,8 @@ export interface RunRequest {
   /** No board is restored, and none is saved. */
   readonly cold: boolean;
   readonly deadlineMs: number | undefined;
-  readonly keepOnFailure: boolean;
+  /** Boards that fail are kept as they stand. */
+  readonly keep: { readonly maxBytes: number; readonly steps: boolean } | undefined;
   readonly wait: boolean;
 }
 
@@ -69,6 +71,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
   recorder.emit(runStart({ run: recorder.run, seed: request.seed, speedFactor }));
   for (const note of request.lab.notes) recorder.emit({ type: 'log', level: 'info', message: note });
 
+  const emit = (event: EventBody): void => void recorder.emit(event);
   const boards = request.plans.flatMap(({ board }) => forks(board, request));
   const taken = new Set(boards.map(({ name }) => name));
   const result = await run({
@@ -77,14 +80,13 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
     ...(request.deadlineMs === undefined ? {} : { deadlineMs: request.deadlineMs }),
     repeat: request.repeat,
     retries: request.retries,
+    freezer:
+      request.keep &&
+      new Freezer({ ...request.keep, folder: (place, frozen) => recorder.frozenFolder(place, frozen), emit }),
+    warm: request.cold || saved.maxBytes === 0 ? undefined : new WarmStates(saved, emit),
     seed: request.seed,
-    keepOnFailure: request.keepOnFailure,
-    warm:
-      request.cold || saved.maxBytes === 0
-        ? undefined
-        : new WarmStates(saved, (event) => void recorder.emit(event)),
     signal: io.signal,
-    emit: (event) => void recorder.emit(event),
+    emit,
     mask: (text) => secrets.maskText(text),
     evidenceFile: (place, name) => recorder.evidenceFile(place, name),
     scale,
@@ -114,6 +116,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
           'warning',
           `Who had it before died without ending its session, and what was left is cleaned up: ${describeHolder(session.recovered)}`,
         );
+      if (request.keep && session.capabilities.snapshots) await recorder.keepDefinition(board);
       const image = await images.of(board);
       recorder.emit({
         type: 'board.open',
@@ -128,7 +131,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
       return BoardControl.open({
         session,
         privateKey: (current) => privateKeyOf(current, board),
-        emit: (event) => void recorder.emit(event),
+        emit,
         consolePath: recorder.consolePath(board.name),
         secrets,
         scale: scale(board),
@@ -193,21 +196,6 @@ class Images {
       this.#resolved.set(key, image);
     }
     return image;
-  }
-}
-
-function privateKeyOf(image: Image | undefined, board: BoardConfig): string | undefined {
-  const file = board.ssh?.keyFile ?? image?.sshKeyFile;
-  if (file === undefined) return undefined;
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new RigError(`Cannot read the ssh key ${file}`, {
-      code: 'ssh.key-unreadable',
-      blame: 'config',
-      hint: 'Give a private key file that this user may read.',
-      cause: error,
-    });
   }
 }
 

@@ -73,6 +73,7 @@ export type BoardEvent = Extract<
       | 'stage'
       | 'console.input'
       | 'shell'
+      | 'snapshot'
       | 'board.broken'
       | 'log';
   }

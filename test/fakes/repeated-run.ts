@@ -55,7 +55,6 @@ export async function repeated(define: (test: AddTest) => void, options: Options
     mask: (text) => text,
     retries: 0,
     scale: () => 1,
-    keepOnFailure: false,
     ...options,
   });
   rmSync(dir, { recursive: true });

@@ -51,7 +51,6 @@ export async function record(
     jobs: 1,
     retries,
     seed,
-    keepOnFailure: false,
     signal: new AbortController().signal,
     emit: (event) => void recorder.emit(event),
     mask: (text) => secrets.maskText(text),

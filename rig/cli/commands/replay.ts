@@ -9,10 +9,10 @@ import type { RunRecord } from '../../record/model.js';
 import { readRun } from '../../record/reader.js';
 import { SecretMask } from '../../record/secrets.js';
 import type { CommandInput, CommandIo } from '../command.js';
+import { findRun } from '../find-run.js';
 import { openLab } from '../open-lab.js';
 import { describeReplayed, summarizeReplay } from '../replay-text.js';
 import { builtInSuites, loadSuites } from '../suite-loader.js';
-import { findRun } from './report.js';
 
 /** `rig replay RUN [TEST…]`: the suites of today on the boards of a recorded run. Exit 0: all the same; 1: something differs. */
 export async function run(input: CommandInput, io: CommandIo): Promise<number> {

@@ -8,7 +8,7 @@ import { exitCodes } from '../../contracts/verdict.js';
 import type { Repeat } from '../../core/runner/lanes.js';
 import { type BoardPlan, planBoard, shuffled } from '../../core/runner/plan.js';
 import { assertSafeRegExp } from '../../pattern/safe-regexp.js';
-import { parseDurationMs } from '../../schema/units.js';
+import { parseDurationMs, parseSizeBytes } from '../../schema/units.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { openLab } from '../open-lab.js';
 import { loadDrivers } from '../registry.js';
@@ -56,9 +56,23 @@ async function readRequest(input: CommandInput, io: CommandIo): Promise<RunReque
     seed,
     cold: options.cold === true,
     deadlineMs: duration === undefined ? undefined : time(duration, '--deadline'),
-    keepOnFailure: options.keepOnFailure === true,
+    keep: keepRequest(options, io),
     wait: options.wait === true,
   };
+}
+
+/** What is kept of boards that fail; by default a person in a terminal finds them as they stood. */
+function keepRequest(options: CommandInput['options'], io: CommandIo): RunRequest['keep'] {
+  const steps = options.snapshots !== undefined;
+  if (steps && options.snapshots !== 'steps')
+    throw badOption(`--snapshots takes "steps", not "${String(options.snapshots)}"`);
+  if (steps && options.keepOnFailure === false)
+    throw badOption('--snapshots steps keeps the steps of failures: it cannot go with --no-keep-on-failure');
+  const text = String(options.keepLimit ?? '2G');
+  const maxBytes = parseSizeBytes(text);
+  if (maxBytes === undefined) throw badOption(`--keep-limit takes a size such as 500M or 2G, not "${text}"`);
+  const isWanted = steps || ((options.keepOnFailure as boolean | undefined) ?? io.terminal);
+  return isWanted ? { maxBytes, steps } : undefined;
 }
 
 function planBoards(

@@ -31,6 +31,8 @@ export interface AttemptOptions {
   readonly emit: (event: EventBody) => void;
   /** Tells the boards which signal ends their calls from now on. */
   readonly useSignal: (signal: AbortSignal) => void;
+  /** Awaited before the body of each step. Never rejects. */
+  readonly stepBegins?: ((step: number) => Promise<void>) | undefined;
 }
 
 export interface AttemptOutcome {
@@ -77,6 +79,8 @@ export async function runAttempt(planned: PlannedTest, options: AttemptOptions):
     const failedBefore = failed.length;
     emit({ type: 'step.start', ...place, step: id, name, ...(parent === undefined ? {} : { parent }) });
     try {
+      await options.stepBegins?.(id);
+      signal.throwIfAborted();
       const result = await steps.run(id, body);
       emit({ type: 'step.end', ...place, step: id, ok: failed.length === failedBefore });
       return result;

@@ -5,11 +5,20 @@ import type { Verdict } from '../../contracts/verdict.js';
 import { isGuestUntold, type WarmStates } from '../warm/warm-states.js';
 import type { AttemptOutcome } from './attempt.js';
 import { runBody } from './body.js';
-import { gatherEvidence } from './evidence.js';
+import { examine } from './examine.js';
+import type { Freezer } from './freeze.js';
 import type { DeriveImage } from './host-services.js';
 import { isStopped, type Lane } from './lanes.js';
 import type { ManagedBoard } from './managed-board.js';
-import { finalVerdict, firstLine, type Outcome, outcomeOf, reasonOf, unlessStopped } from './outcome.js';
+import {
+  finalVerdict,
+  firstLine,
+  isBad,
+  type Outcome,
+  outcomeOf,
+  reasonOf,
+  unlessStopped,
+} from './outcome.js';
 import type { PlannedTest } from './plan.js';
 import { type BoardState, leave, reach, recover, unknownState, type Wanted } from './start-state.js';
 
@@ -32,7 +41,8 @@ export interface BoardRunnerOptions {
   /** Of everything random in the suites. */
   readonly seed: number;
   readonly scale: (config: BoardConfig) => number;
-  readonly keepOnFailure: boolean;
+  /** Keeps the boards of a test that failed; absent: nothing of them but the other evidence. */
+  readonly freezer?: Freezer | undefined;
   /** Saved states of boards that have them; absent: every board boots. */
   readonly warm?: WarmStates | undefined;
   readonly signal: AbortSignal;
@@ -91,9 +101,8 @@ export class BoardRunner {
         outcomeOf(toErrorRecord(error)),
       );
       const outcome = unlessStopped(came, this.#options.signal);
-      const bad = outcome.verdict === 'failed' || outcome.verdict === 'errored';
       const again =
-        bad &&
+        isBad(outcome) &&
         attempt <= this.#options.retries &&
         !this.#options.signal.aborted &&
         !this.#brokenBy(planned.test.options.boards);
@@ -136,14 +145,12 @@ export class BoardRunner {
     for (const one of opened as Opened[]) {
       const error = await this.#bring(one, { from: planned.test.options.from, image: image.image });
       if (error) {
-        if (!signal.aborted) await this.#gather(one, place);
+        if (!signal.aborted) await this.#examine([one], place);
         return outcomeOf(error);
       }
     }
     const outcome = await this.#body(planned, { place, opened: opened as Opened[], image: image.image });
-    if ((outcome.verdict === 'failed' || outcome.verdict === 'errored') && !signal.aborted) {
-      for (const one of opened as Opened[]) await this.#gather(one, place);
-    }
+    if (isBad(outcome) && !signal.aborted) await this.#examine(opened as Opened[], place);
     return outcome;
   }
 
@@ -151,9 +158,10 @@ export class BoardRunner {
     planned: PlannedTest,
     { place, opened, image }: { place: TestPlace; opened: readonly Opened[]; image: Image | undefined },
   ): Promise<AttemptOutcome> {
-    const { emit, scale, seed, signal } = this.#options;
+    const { emit, scale, seed, signal, freezer } = this.#options;
     const boards = opened.map((one) => one.board);
     const bootsBefore = boards.map(({ boots }) => boots);
+    const steps = freezer?.steps(boards, { place, signal });
     const outcome = await runBody(planned, {
       place,
       boards,
@@ -162,7 +170,9 @@ export class BoardRunner {
       scale: scale(this.#lane.board),
       signal,
       emit,
+      stepBegins: steps?.begins,
     });
+    await steps?.end({ failed: isBad(outcome) });
     const passed = outcome.verdict === 'passed' || outcome.verdict === 'skipped';
     for (const [index, one] of opened.entries()) {
       leave(one.state, planned.test.options, { passed, booted: one.board.boots !== bootsBefore[index] });
@@ -246,17 +256,10 @@ export class BoardRunner {
     return this.#opened.slice(0, count);
   }
 
-  async #gather(one: Opened, place: TestPlace): Promise<void> {
-    await gatherEvidence(one.board, {
-      place,
-      emit: this.#options.emit,
-      file: (name) =>
-        this.#options.evidenceFile(place, one === this.#opened[0] ? name : `${one.board.name}-${name}`),
-      mask: this.#options.mask,
-      keepMedium: this.#options.keepOnFailure,
-      signal: this.#options.signal,
-    });
-    one.state.running = 'doubtful';
+  async #examine(opened: readonly Opened[], place: TestPlace): Promise<void> {
+    const boards = opened.map(({ board }) => board);
+    await examine(boards, { ...this.#options, place });
+    for (const { state } of opened) state.running = 'doubtful';
   }
 
   /** @returns what went wrong with it */

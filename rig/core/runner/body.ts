@@ -14,11 +14,12 @@ export interface BodyOptions {
   readonly scale: number;
   readonly signal: AbortSignal;
   readonly emit: (event: EventBody) => void;
+  readonly stepBegins?: ((step: number) => Promise<void>) | undefined;
 }
 
 /** Runs a test's body on boards that are in its start state, and tells where in the log it begins and ends. */
 export async function runBody(planned: PlannedTest, options: BodyOptions): Promise<AttemptOutcome> {
-  const { place, boards, seed, scale, signal, emit } = options;
+  const { place, boards, seed, scale, signal, emit, stepBegins } = options;
   const [own] = boards;
   if (!own) throw new TypeError('a test needs at least one board');
   const { image } = own;
@@ -38,7 +39,17 @@ export async function runBody(planned: PlannedTest, options: BodyOptions): Promi
     derive: options.derive,
     signal,
   });
-  const outcome = await runAttempt(planned, { place, boards, host, seed, scale, signal, emit, useSignal });
+  const outcome = await runAttempt(planned, {
+    place,
+    boards,
+    host,
+    seed,
+    scale,
+    signal,
+    emit,
+    useSignal,
+    stepBegins,
+  });
   tell('end');
   useSignal(signal);
   return outcome;

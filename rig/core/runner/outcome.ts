@@ -9,6 +9,11 @@ export interface Outcome {
   readonly reason?: string;
 }
 
+/** Somebody has to look at it. */
+export function isBad({ verdict }: Outcome): boolean {
+  return verdict === 'failed' || verdict === 'errored';
+}
+
 export function outcomeOf(error: ErrorRecord): Outcome {
   return { verdict: error.blame === 'board' ? 'failed' : 'errored', error };
 }
