@@ -335,6 +335,7 @@ tap.test('images that are not right', async (t: Test) => {
     code: 'flash.image-too-large',
     evidence: { mediumBytes: 4 * mebibyte },
   });
+  t.equal(readFileSync(at('small-medium'))[0], 0xa5, 'nothing was written: it was known before');
   await t.rejects(flashTo(at('left'), at('broken.gz'), { create: true }), { code: 'flash.image-corrupt' });
   t.throws(() => statSync(at('left')), { code: 'ENOENT' }, 'half a file of ours is removed');
 });
