@@ -10,6 +10,8 @@ export interface MachineParts {
   readonly serialPath: string;
   /** qcow2 overlay; absent: no medium in the slot. */
   readonly disk?: string | undefined;
+  /** Raw file; absent: the slot is empty. */
+  readonly card?: string | undefined;
   /** Flash image with U-Boot's start-up environment. */
   readonly environmentFlash?: string | undefined;
   /** This board's own copy of the UEFI variables. */
@@ -59,6 +61,7 @@ export function commandLine(arch: Architecture, spec: MachineSpec, parts: Machin
     ...network(spec, parts.identity),
     ...random(spec),
     ...disk(spec, parts.disk),
+    ...card(spec, parts.card),
     ...(parts.loadsState ? ['-incoming', 'defer'] : []),
   ];
 }
@@ -149,5 +152,19 @@ function disk(spec: MachineSpec, file: string | undefined): string[] {
     '-blockdev',
     `driver=qcow2,node-name=medium,discard=unmap,file.driver=file,file.filename=${escapeOption(file)}`,
     ...devices,
+  ];
+}
+
+/**
+ * After the disk: firmware and kernel count virtio-mmio devices from the last one (hw/arm/virt.c makes their nodes in falling
+ * order of addresses), so that the card, while there is one, is the first medium of both, as a boot slot is on a real board.
+ */
+function card(spec: MachineSpec, file: string | undefined): string[] {
+  if (spec.slot === undefined || file === undefined) return [];
+  const device = spec.slot === 'virtio-mmio' ? 'virtio-blk-device' : 'virtio-blk-pci';
+  return [
+    '-blockdev',
+    `driver=raw,node-name=card,discard=unmap,file.driver=file,file.filename=${escapeOption(file)}`,
+    ...['-device', `${device},id=card0,drive=card,werror=stop,rerror=stop`],
   ];
 }

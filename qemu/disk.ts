@@ -1,6 +1,13 @@
 import { constants, copyFile, link, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import type { Cancellable, ImageFile, MediumState, ProvisionOptions } from '../rig/contracts/capabilities.js';
+import type {
+  Cancellable,
+  Drive,
+  ImageFile,
+  MediumState,
+  ProvisionOptions,
+  ToBoardOptions,
+} from '../rig/contracts/capabilities.js';
 import { RigError } from '../rig/contracts/errors.js';
 import { runProgram } from '../rig/lifetime/run-program.js';
 import { escapeOption } from './command-line.js';
@@ -13,22 +20,26 @@ const sectorBytes = 512;
 export class Disk {
   readonly #folder: string;
   readonly #overlay: string;
+  readonly #raw: string;
   /** The overlay of the snapshot that the board is forked from, by a name of its own. */
   readonly #saved: string;
   #sizeBytes = 0;
   #state: MediumState = { kind: 'unknown' };
   /** The overlay lies on a snapshot's, and that one on the image. */
   #forked = false;
+  /** `overlay`: it can be put into a machine. `rig`: a raw file is what the medium holds now. */
+  #at: 'nowhere' | 'overlay' | 'rig' = 'nowhere';
 
   constructor(folder: string) {
     this.#folder = folder;
     this.#overlay = join(folder, 'medium.qcow2');
+    this.#raw = join(folder, 'medium.raw');
     this.#saved = join(folder, 'medium-saved.qcow2');
   }
 
-  /** The overlay's file; undefined before the first `provision`. */
+  /** The overlay's file; undefined before the first `provision`, and while the medium is at the rig. */
   get file(): string | undefined {
-    return this.#state.kind === 'unknown' ? undefined : this.#overlay;
+    return this.#at === 'overlay' ? this.#overlay : undefined;
   }
 
   state(): MediumState {
@@ -93,6 +104,37 @@ export class Disk {
     this.#state = { kind: 'dirty', sha256: image.sha256, path };
   }
 
+  /** A medium that holds nothing. @throws as `provision` */
+  async blank(sizeBytes: number, { signal }: Cancellable = {}): Promise<void> {
+    await this.remove();
+    await this.#create([], sizeBytes, { signal });
+  }
+
+  /**
+   * What the medium holds as a raw file, to be written by others until `putBack`; a medium that was never provisioned is blank.
+   *
+   * @throws RigError `qemu.host-disk-full`, `process.failed`
+   */
+  async takeOut({ blankBytes, signal }: Cancellable & { blankBytes: number }): Promise<Drive> {
+    if (this.#at !== 'rig') {
+      if (this.#at === 'nowhere') await this.blank(blankBytes, { signal });
+      await this.keep(this.#raw, { signal });
+      this.#state = { kind: 'unknown' };
+      this.#at = 'rig';
+    }
+    return { path: this.#raw, sizeBytes: this.#sizeBytes };
+  }
+
+  /** An overlay on the raw file of `takeOut`: what the board writes stays out of it. @throws as `takeOut` */
+  async putBack({ holds, signal }: ToBoardOptions = {}): Promise<void> {
+    if (this.#at !== 'rig') return;
+    const { size } = await stat(this.#raw);
+    for (const file of [this.#overlay, this.#saved]) await rm(file, { force: true });
+    await this.#create(['-F', 'raw', '-b', this.#raw], roundUp(size, sectorBytes), { signal });
+    this.#forked = false;
+    if (holds) this.#state = { kind: 'image', sha256: holds.sha256, path: this.#raw };
+  }
+
   /** @throws RigError `storage.no-medium`, `storage.out-of-range`, `process.failed` */
   async read(offset: number, length: number, { signal }: Cancellable = {}): Promise<Uint8Array> {
     this.#assertMedium();
@@ -127,15 +169,18 @@ export class Disk {
 
   async remove(): Promise<void> {
     this.#state = { kind: 'unknown' };
+    this.#at = 'nowhere';
     this.#forked = false;
-    for (const file of [this.#overlay, this.#saved]) await rm(file, { force: true });
+    for (const file of [this.#overlay, this.#saved, this.#raw]) await rm(file, { force: true });
   }
 
   async #create(backing: readonly string[], sizeBytes: number, { signal }: Cancellable): Promise<void> {
+    this.#at = 'nowhere';
     await this.#img(['create', '-q', '-f', 'qcow2', ...backing, this.#overlay, String(sizeBytes)], {
       signal,
     });
     this.#sizeBytes = sizeBytes;
+    this.#at = 'overlay';
   }
 
   async #img(args: readonly string[], { signal }: Cancellable): Promise<void> {
@@ -152,14 +197,15 @@ export class Disk {
   }
 
   #assertMedium(): void {
-    if (this.#state.kind === 'unknown') this.#noMedium();
+    if (this.#at !== 'overlay') this.#noMedium();
   }
 
   #noMedium(): never {
-    throw new RigError('The board has no medium to read: no image was put on it in this session', {
+    const why = this.#at === 'rig' ? 'it is at the rig' : 'no image was put on it in this session';
+    throw new RigError(`The board has no medium to read: ${why}`, {
       code: 'storage.no-medium',
       blame: 'suite',
-      hint: 'Provision it first.',
+      hint: this.#at === 'rig' ? 'Switch it back to the board first.' : 'Provision it first.',
     });
   }
 }

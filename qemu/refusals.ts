@@ -26,6 +26,14 @@ export function boardClosed(board: string): RigError {
   });
 }
 
+export function unnamedMedium(): RigError {
+  return new RigError('Cannot save the board: its medium was written at the rig and lies on no image', {
+    code: 'snapshot.unnamed-medium',
+    blame: 'suite',
+    hint: 'Provision an image first; the board then runs from an overlay on that.',
+  });
+}
+
 export function boardStopping(reason: 'reset' | 'shutdown'): RigError {
   return new RigError(`Cannot save the board: its guest has just asked for a ${reason}`, {
     code: 'snapshot.board-stopping',

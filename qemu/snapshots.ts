@@ -21,7 +21,7 @@ import { hostDiskFull } from './host-errors.js';
 import type { Identity } from './identity.js';
 import type { Machine } from './machine.js';
 import { bestCompression, loadState, saveState } from './migration.js';
-import { boardStopping } from './refusals.js';
+import { boardStopping, unnamedMedium } from './refusals.js';
 import { finishPart, makeSnapshot, openSnapshot } from './snapshot-folder.js';
 import { type KeyFacts, snapshotKey } from './snapshot-key.js';
 
@@ -64,6 +64,8 @@ export class VirtualSnapshots implements Snapshots {
   async save(dir: string, options: Cancellable = {}): Promise<SnapshotManifest> {
     return this.#board.exclusive(async (signal) => {
       const machine = this.#board.running('save it');
+      // A snapshot needs its image and nothing else: a medium that the rig wrote by itself has none.
+      if (this.#board.disk.file !== undefined && !this.#board.disk.content) throw unnamedMedium();
       const key = await this.key({ signal });
       return makeSnapshot(dir, (folder) => this.#save(machine, { key, folder, signal }));
     }, options);

@@ -8,11 +8,12 @@ import { findExecutable } from '../rig/lifetime/find-executable.js';
 import { SerialQueue } from '../rig/lifetime/serial-queue.js';
 import type { Accelerator } from './accelerator.js';
 import { commandLine, nicId, qemuProgram } from './command-line.js';
-import { Disk } from './disk.js';
 import { checkBootFiles, uefiVariables, writeEnvironmentFlash } from './firmware.js';
+import { VirtualGpio } from './gpio.js';
 import { missingQemu } from './host-errors.js';
 import { identityOf } from './identity.js';
 import { Machine } from './machine.js';
+import { Media } from './media.js';
 import { endpointOf, forwardPorts, hostAddressInGuest } from './ports.js';
 import { boardClosed, boardOff, boardOn } from './refusals.js';
 import { SerialPipe } from './serial-pipe.js';
@@ -39,7 +40,8 @@ export class VirtualBoard implements Device {
   readonly #name: string;
   readonly #queue = new SerialQueue();
   readonly #disposed = new AbortController();
-  readonly #disk: Disk;
+  readonly #media: Media;
+  readonly #gpio: VirtualGpio | undefined;
   readonly #console: VirtualConsole;
   #machine: Machine | undefined;
   #link: LinkState = 'up';
@@ -52,7 +54,11 @@ export class VirtualBoard implements Device {
     this.#options = options;
     this.#name = options.context.board.name;
     this.driver = { name: 'qemu', version: options.version };
-    this.#disk = new Disk(options.context.workDir);
+    const { spec, context } = options;
+    this.#media = new Media(spec, context);
+    this.#gpio =
+      spec.lines &&
+      new VirtualGpio(spec.lines, { machine: () => this.#machine, emit: (event) => context.emit(event) });
     this.#console = new VirtualConsole(this.#name, () => this.#machine);
     this.capabilities = this.#capabilities();
   }
@@ -82,10 +88,11 @@ export class VirtualBoard implements Device {
           }, options),
       },
       console: this.#console,
-      ...(spec.disk === undefined ? {} : { storage: this.#storage() }),
+      ...this.#media.capabilities((act, options) => this.#whileOff(act, options)),
+      ...(this.#gpio ? { gpio: this.#gpio } : {}),
       ...(spec.nic === undefined ? {} : { link: this.#linkCapability(), address: this.#address(spec) }),
-      // QEMU's nvme cannot be saved (hw/nvme/ctrl.c: unmigratable).
-      ...(spec.disk === 'nvme' ? {} : { snapshots: this.#snapshots() }),
+      // QEMU's nvme cannot be saved (hw/nvme/ctrl.c: unmigratable); a card has no image to lie on.
+      ...(spec.disk === 'nvme' || spec.slot !== undefined ? {} : { snapshots: this.#snapshots() }),
     };
   }
 
@@ -95,7 +102,7 @@ export class VirtualBoard implements Device {
       facts: { type: context.board.type, spec, accelerator, qemuVersion: version },
       identity: identityOf(this.#name),
       stateDir: context.stateDir,
-      disk: this.#disk,
+      disk: this.#media.disk,
       exclusive: (act, options) => this.#exclusive(act, options),
       running: (toDoWhat) => this.#running(toDoWhat),
       link: () => this.#link,
@@ -108,20 +115,11 @@ export class VirtualBoard implements Device {
     });
   }
 
-  #storage(): NonNullable<Capabilities['storage']> {
-    const whileOff = <T>(act: (signal: AbortSignal) => Promise<T>, options?: Cancellable): Promise<T> =>
-      this.#exclusive(async (signal) => {
-        this.#assertOff();
-        return act(signal);
-      }, options);
-    return {
-      state: () => this.#disk.state(),
-      provision: (image, options) =>
-        whileOff((signal) => this.#disk.provision(image, { ...options, signal }), options),
-      read: (offset, length, options) =>
-        whileOff((signal) => this.#disk.read(offset, length, { signal }), options),
-      keep: (path, options) => whileOff((signal) => this.#disk.keep(path, { signal }), options),
-    };
+  #whileOff<T>(act: (signal: AbortSignal) => Promise<T>, options?: Cancellable): Promise<T> {
+    return this.#exclusive(async (signal) => {
+      this.#assertOff();
+      return act(signal);
+    }, options);
   }
 
   #linkCapability(): NonNullable<Capabilities['link']> {
@@ -172,7 +170,7 @@ export class VirtualBoard implements Device {
       if (this.#link === 'down') await setLink(machine, 'down', { signal });
       signal?.throwIfAborted();
       context.emit({ kind: 'power', state: 'on', cause: 'rig' });
-      this.#disk.markDirty();
+      this.#media.disk.markDirty();
       await machine.cont({ signal });
     } catch (error) {
       await this.#powerOff({ cause: 'rig' });
@@ -191,7 +189,7 @@ export class VirtualBoard implements Device {
       serialPath: serial.path,
       accelerator,
       identity: identityOf(this.#name),
-      disk: this.#disk.file,
+      ...(await this.#media.inMachine({ signal })),
       environmentFlash: await this.#environmentFlash(),
       uefiVariables:
         spec.boot.kind === 'uefi' ? await uefiVariables(context.stateDir, spec.boot.variables) : undefined,
@@ -290,7 +288,8 @@ export class VirtualBoard implements Device {
     await this.#machine?.kill();
     await this.#queue.idle();
     await this.#powerOff({ cause: 'rig' });
-    await this.#disk.remove();
+    this.#gpio?.[Symbol.dispose]();
+    await this.#media.remove();
     await rm(join(this.#options.context.workDir, 'u-boot-environment.flash'), { force: true });
   }
 }

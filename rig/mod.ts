@@ -5,17 +5,23 @@
  */
 
 export type { BoardType, DeviceProfile, Image, Stage } from './contracts/board.js';
+export type { Drive, GpioEdge, LineLevel } from './contracts/capabilities.js';
 export { RigError } from './contracts/errors.js';
+export type { WriteMediumOptions, WrittenMedium } from './contracts/medium-writer.js';
 export type { Random } from './contracts/random.js';
 export type {
   Assertions,
   Board,
+  BoardGpio,
+  BoardMedium,
   BootRecord,
   Console,
   ConsoleMark,
   ConsoleMatch,
+  DerivedImage,
   Dirt,
   HostServices,
+  LineWatch,
   Shell,
   ShellResult,
   SshLogin,

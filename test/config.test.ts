@@ -324,7 +324,7 @@ t.test('the built-in boards need no lab file, and every one of their files is ri
   t.equal(lab.file, undefined);
   t.same(
     lab.boards.map(({ name }) => name),
-    ['virt-arm64', 'virt-x86-64'],
+    ['virt-arm64', 'virt-arm64-flasher', 'virt-x86-64'],
   );
   for (const board of lab.boards) {
     const problems = new Problems();

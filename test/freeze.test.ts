@@ -105,6 +105,7 @@ async function tell(
     signal: new AbortController().signal,
     openBoard,
     siblings: (config) => [{ ...config, name: `${config.name}~2` }],
+    derive: async () => undefined,
     image: async () => undefined,
     emit: (event) => void recorder.emit(event),
     evidenceFile: (place, name) => recorder.evidenceFile(place, name),

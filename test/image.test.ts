@@ -231,13 +231,13 @@ t.test('inspect tells of any file what it can, and nothing secret', async (t) =>
       {
         number: 1,
         name: 'x',
-        typeGuid: facts.diskGuid ?? '',
-        guid: facts.diskGuid ?? '',
+        typeGuid: facts.diskId ?? '',
+        guid: facts.diskId ?? '',
         startBytes: 2 ** 40,
         sizeBytes: 512,
       },
     ],
-    { diskGuid: facts.diskGuid ?? '', diskBytes: 2 ** 41 },
+    { diskGuid: facts.diskId ?? '', diskBytes: 2 ** 41 },
   );
   const strange: Record<string, [bytes: Buffer, format: string, partitions: number]> = {
     empty: [Buffer.alloc(0), 'unknown', 0],

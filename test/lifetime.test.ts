@@ -1,5 +1,6 @@
 // test: light
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,6 +14,7 @@ import { startChild } from '../rig/lifetime/child-process.js';
 import { Deadline, withTimeout } from '../rig/lifetime/deadline.js';
 import { findExecutable } from '../rig/lifetime/find-executable.js';
 import { measureSpeedFactor, speedFactorOf } from '../rig/lifetime/host-speed.js';
+import { outputPipe } from '../rig/lifetime/output-pipe.js';
 import { pollUntil } from '../rig/lifetime/poll.js';
 import { isRunning, killProcess, readProcessStat } from '../rig/lifetime/process-stat.js';
 import { runProgram } from '../rig/lifetime/run-program.js';
@@ -44,6 +46,20 @@ tap.test('deadline', async (t: Test) => {
   using ages = new Deadline({ timeoutMs: 2 ** 40, what: 'x' });
   await pause(2);
   t.notOk(ages.signal.aborted, 'a time beyond what a timer can hold is not over at once');
+});
+
+tap.test('output that is read slowly comes whole', async (t: Test) => {
+  using output = await outputPipe();
+  const child = await startChild('seq', { args: ['1', '400000'], stdout: output.writer });
+  const found = createHash('sha256');
+  for await (const chunk of output.chunks) {
+    // Its buffer must not be filled again before the next one is asked for.
+    await pause(5);
+    found.update(chunk);
+  }
+  t.match(await child.ended, { code: 0 });
+  const wanted = Array.from({ length: 400_000 }, (_, index) => `${index + 1}\n`).join('');
+  t.equal(found.digest('hex'), createHash('sha256').update(wanted).digest('hex'));
 });
 
 tap.test('abortable leaves no late rejection behind', async (t: Test) => {

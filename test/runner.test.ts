@@ -56,6 +56,7 @@ async function runSuite(
     siblings: (config, count) =>
       Array.from({ length: count }, (_, index) => boardConfig(`${config.name}~${index + 2}`)),
     image: async (_config, { variant }) => image(variant ?? 'dev'),
+    derive: async () => undefined,
     emit: (event) => events.push(event),
     evidenceFile: async (_place, name) => ({ path: join(dir, name), relative: name }),
     mask: (text) => text,

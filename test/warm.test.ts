@@ -155,6 +155,7 @@ async function runWarm(
     siblings: (config, count) =>
       Array.from({ length: count }, (_, index) => boardConfig(`${config.name}~${index}`)),
     image: async () => image,
+    derive: async () => undefined,
     emit: (event) => events.push(event),
     evidenceFile: async (_place, name) => ({ path: join(folder, name), relative: name }),
     mask: (text) => text,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { resolveImage } from '../../rig/cli/image-ref.js';
+import { mediumWriter } from '../../rig/cli/medium-writer.js';
 import { drivers, openDevices } from '../../rig/cli/registry.js';
 import { findBoard } from '../../rig/config/find-boards.js';
 import { loadLab } from '../../rig/config/lab.js';
@@ -32,6 +33,7 @@ export async function openBoard(name: string, folder: string): Promise<BenchBoar
     emit: () => undefined,
     consolePath: join(folder, `${name}.raw`),
     secrets: new SecretMask([]),
+    writer: mediumWriter,
     scale: measureSpeedFactor(),
   });
   try {

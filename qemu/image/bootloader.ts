@@ -12,7 +12,7 @@ import { writeUbootScript } from './uboot-script.js';
  * lowers it: the version line is the proof that the kernel runs. The rest buys a boot that is cheap to emulate
  * (address space randomisation and page table isolation alone cost a second of CPU) and a panic that ends in a reboot.
  */
-const commandLine = (console: string): string =>
+export const commandLine = (console: string): string =>
   `console=${console},115200 loglevel=6 panic=1 oops=panic mitigations=off nokaslr rodata=off init_on_alloc=0`;
 
 const grubModules =

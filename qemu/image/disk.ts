@@ -1,7 +1,8 @@
 import { open, truncate, writeFile } from 'node:fs/promises';
 import type { Cancellable } from '../../rig/contracts/capabilities.js';
+import type { GptPartition } from '../../rig/image/gpt.js';
 import type { BlockRange } from './ext4.js';
-import { firstPartitionBytes, type GptPartition, writeGpt } from './gpt.js';
+import { firstPartitionBytes, writeGpt } from './gpt.js';
 
 /** A partition to be, with the file that holds its file system and the bytes that the file system uses. */
 export interface DiskPart {

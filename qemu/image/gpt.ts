@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
+import { type GptPartition, sectorBytes } from '../../rig/image/gpt.js';
 
-export const sectorBytes = 512;
 /** Where the first partition begins; what lies below is free for a bootloader's raw sectors. */
 export const firstPartitionBytes = 4 * 1024 * 1024;
 
@@ -12,16 +12,6 @@ export const partitionTypes = {
   efiSystem: 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b',
   linux: '0fc63daf-8483-4772-8e79-3d69d8477de4',
 } as const;
-
-export interface GptPartition {
-  /** From 1. */
-  readonly number: number;
-  readonly name: string;
-  readonly typeGuid: string;
-  readonly guid: string;
-  readonly startBytes: number;
-  readonly sizeBytes: number;
-}
 
 /** The bytes at both ends of a disk: protective MBR, header and table in front, table and header behind. */
 export function writeGpt(
@@ -47,43 +37,6 @@ export function writeGpt(
     back: Buffer.concat([table, back]),
     backOffset: (last - tableSectors) * sectorBytes,
   };
-}
-
-/**
- * Partitions of a GPT (UEFI Specification 2.10, chapter 5.3) from a disk's first bytes.
- *
- * @param front at least the first 34 sectors
- * @returns undefined when there is no sound header and table
- */
-export function readGpt(front: Buffer): { diskGuid: string; partitions: GptPartition[] } | undefined {
-  const header = front.subarray(sectorBytes, 2 * sectorBytes);
-  if (header.length < sectorBytes || header.toString('latin1', 0, 8) !== 'EFI PART') return undefined;
-  const headerBytes = header.readUInt32LE(12);
-  if (headerBytes < 92 || headerBytes > sectorBytes) return undefined;
-  const checked = Buffer.from(header.subarray(0, headerBytes));
-  checked.writeUInt32LE(0, 16);
-  if (crc32(checked) !== header.readUInt32LE(16)) return undefined;
-  const size = header.readUInt32LE(84);
-  const at = Number(header.readBigUInt64LE(72)) * sectorBytes;
-  const table = front.subarray(at, at + header.readUInt32LE(80) * size);
-  if (size < entryBytes || crc32(table) !== header.readUInt32LE(88)) return undefined;
-  const partitions: GptPartition[] = [];
-  for (let offset = 0; offset + size <= table.length; offset += size) {
-    const entry = table.subarray(offset, offset + size);
-    const typeGuid = guidText(entry.subarray(0, 16));
-    if (/^[0-]+$/.test(typeGuid)) continue;
-    const first = Number(entry.readBigUInt64LE(32));
-    const last = Number(entry.readBigUInt64LE(40));
-    partitions.push({
-      number: offset / size + 1,
-      name: entry.toString('utf16le', 56, 128).replace(/\0.*$/s, ''),
-      typeGuid,
-      guid: guidText(entry.subarray(16, 32)),
-      startBytes: first * sectorBytes,
-      sizeBytes: (last - first + 1) * sectorBytes,
-    });
-  }
-  return { diskGuid: guidText(header.subarray(56, 72)), partitions };
 }
 
 function header(options: {
@@ -126,11 +79,4 @@ function guidBytes(guid: string): Buffer {
   const [a = '', b = '', c = '', ...rest] = guid.split('-');
   const swapped = [a, b, c].map((group) => Buffer.from(group, 'hex').reverse());
   return Buffer.concat([...swapped, Buffer.from(rest.join(''), 'hex')]);
-}
-
-function guidText(bytes: Buffer): string {
-  const hex = (from: number, to: number): string => bytes.subarray(from, to).toString('hex');
-  const swapped = (from: number, to: number): string =>
-    Buffer.from(bytes.subarray(from, to)).reverse().toString('hex');
-  return [swapped(0, 4), swapped(4, 6), swapped(6, 8), hex(8, 10), hex(10, 16)].join('-');
 }

@@ -1,20 +1,21 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Architecture, Image } from '../../rig/contracts/board.js';
 import type { Cancellable } from '../../rig/contracts/capabilities.js';
 import { type Json, RigError } from '../../rig/contracts/errors.js';
-import { type GptPartition, readGpt } from './gpt.js';
+import { maskSecrets } from '../../rig/image/mask-secrets.js';
+import { type Partition, type PartitionTable, readPartitionTable } from '../../rig/image/partition-table.js';
 import { readManifest } from './manifest.js';
-import { maskSecrets } from './mask-secrets.js';
 import { identifyFilesystem, PartitionReader } from './partition-reader.js';
+import { keyFileOf } from './ssh-key-file.js';
 
 export type ImageFormat = 'raw' | 'qcow2' | 'gzip' | 'xz' | 'zstd' | 'unknown';
 
-export interface ImagePartition extends GptPartition {
+export interface ImagePartition extends Partition {
   readonly filesystem?: 'vfat' | 'ext4';
   /** The file system's own label, which may differ from the partition's name. */
   readonly label?: string;
@@ -23,13 +24,16 @@ export interface ImagePartition extends GptPartition {
 /** What an image tells of itself, read without mounting it and without changing it. */
 export interface ImageFacts extends Image {
   readonly format: ImageFormat;
-  readonly diskGuid?: string;
+  readonly table?: PartitionTable['scheme'];
+  readonly diskId?: string;
   /** Empty when there is no partition table that can be read. */
   readonly partitions: readonly ImagePartition[];
   /** `/etc/os-release` of the first root that has one. */
   readonly osRelease?: Readonly<Record<string, string>>;
   /** `config.json` of the boot partition, its secrets masked. */
   readonly config?: Json;
+  /** NetworkManager connections of the boot partition by file name, their secrets masked. */
+  readonly connections?: Readonly<Record<string, string>>;
   /** A manifest lies beside it and fits. */
   readonly manifest: boolean;
 }
@@ -50,8 +54,8 @@ export async function inspectImage(path: string, options: Cancellable = {}): Pro
     magics.find(([, magic]) => head.toString('hex', 0, magic.length / 2) === magic)?.[0] ??
     (head.readUInt16LE(510) === 0xaa55 ? 'raw' : 'unknown');
   const manifest = await readManifest(path);
-  const table = format === 'raw' ? readGpt(head) : undefined;
-  const inside = table ? await lookInside(path, { partitions: table.partitions, ...options }) : undefined;
+  const table = format === 'raw' ? await tableOf(path, sizeBytes) : undefined;
+  const inside = table && (await lookInside(path, { partitions: table.partitions, sizeBytes, ...options }));
   const arch = manifest?.arch ?? inside?.arch;
   const version = manifest?.version ?? inside?.osRelease?.VERSION_ID;
   const variant = manifest?.variant ?? variantOf(inside?.osRelease?.VARIANT_ID);
@@ -65,10 +69,11 @@ export async function inspectImage(path: string, options: Cancellable = {}): Pro
     ...(variant ? { variant } : {}),
     ...(sshKeyFile ? { sshKeyFile } : {}),
     format,
-    ...(table ? { diskGuid: table.diskGuid } : {}),
+    ...(table ? { table: table.scheme, diskId: table.diskId } : {}),
     partitions: inside?.partitions ?? [],
     ...(inside?.osRelease ? { osRelease: inside.osRelease } : {}),
     ...(inside?.config === undefined ? {} : { config: maskSecrets(inside.config) }),
+    ...(inside?.connections ? { connections: inside.connections } : {}),
     manifest: manifest !== undefined,
   };
 }
@@ -78,23 +83,35 @@ interface Inside {
   readonly arch?: Architecture;
   readonly osRelease?: Record<string, string>;
   readonly config?: Json;
+  readonly connections?: Readonly<Record<string, string>>;
+}
+
+async function tableOf(path: string, sizeBytes: number): Promise<PartitionTable | undefined> {
+  await using file = await open(path, 'r');
+  return await readPartitionTable(file, sizeBytes);
 }
 
 async function lookInside(
   path: string,
-  { partitions, signal }: { partitions: readonly GptPartition[] } & Cancellable,
+  { partitions, sizeBytes, signal }: { partitions: readonly Partition[]; sizeBytes: number } & Cancellable,
 ): Promise<Inside> {
   const known: ImagePartition[] = [];
   let [arch, osRelease, config]: [Architecture?, Record<string, string>?, Json?] = [];
+  let connections: Record<string, string> | undefined;
   const workDir = await mkdtemp(join(tmpdir(), 'boardrig-inspect-'));
   try {
     await using file = await open(path, 'r');
     for (const partition of partitions) {
       signal?.throwIfAborted();
-      const found = await identifyFilesystem(file, partition.startBytes);
+      // A table that lies must not be followed off the end.
+      const isThere = partition.startBytes < sizeBytes;
+      const found = isThere ? await identifyFilesystem(file, partition.startBytes) : undefined;
       known.push({ ...partition, ...found });
       const reader = new PartitionReader(path, { startBytes: partition.startBytes, workDir, signal });
-      if (found?.filesystem === 'vfat') config ??= await reader.configJson();
+      if (found?.filesystem === 'vfat') {
+        config ??= await reader.configJson();
+        connections ??= await reader.connections();
+      }
       if (found?.filesystem === 'ext4' && !osRelease) {
         osRelease = await reader.osRelease();
         if (osRelease) arch = await reader.architecture();
@@ -108,6 +125,7 @@ async function lookInside(
     ...(arch ? { arch } : {}),
     ...(osRelease ? { osRelease } : {}),
     ...(config === undefined ? {} : { config }),
+    ...(connections ? { connections } : {}),
   };
 }
 
@@ -137,10 +155,4 @@ async function hashOf(path: string, { signal }: Cancellable): Promise<string> {
 
 function variantOf(text: string | undefined): 'dev' | 'prod' | undefined {
   return text === 'dev' || text === 'prod' ? text : undefined;
-}
-
-/** Beside an image that was copied out of the cache, else the one of the cache that it lies in. */
-function keyFileOf(image: string): string | undefined {
-  const places = [image.replace(/\.img$/, '.key'), join(dirname(image), '..', '..', 'keys', 'id_ed25519')];
-  return places.find((place) => existsSync(place));
 }

@@ -168,7 +168,7 @@ function revisionOf(packages: readonly ResolvedPackage[]): string {
 }
 
 /** A UUID of the name-based kind (RFC 9562, version 8). */
-function guidOf(seed: string, name: string): string {
+export function guidOf(seed: string, name: string): string {
   const bytes = createHash('sha256').update(`${seed}\0${name}`).digest().subarray(0, 16);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;

@@ -9,6 +9,8 @@ export interface Manifest {
   readonly variant: 'dev' | 'prod';
   readonly version: string;
   readonly slug: string;
+  /** Of a flasher image: the sha256 of the image that it installs. */
+  readonly flashes?: string;
   readonly revision: string;
   readonly image: {
     readonly file: string;

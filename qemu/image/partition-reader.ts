@@ -4,6 +4,8 @@ import type { Architecture } from '../../rig/contracts/board.js';
 import type { Cancellable } from '../../rig/contracts/capabilities.js';
 import type { Json } from '../../rig/contracts/errors.js';
 import { RigError } from '../../rig/contracts/errors.js';
+import { maskKeyfile } from '../../rig/image/keyfile.js';
+import { connectionsFolder } from '../../rig/image/settings.js';
 import { runProgram } from '../../rig/lifetime/run-program.js';
 import { parseOsRelease } from './os-release.js';
 import { toolPath } from './toolbox.js';
@@ -37,6 +39,11 @@ const machines: Readonly<Record<number, Architecture>> = {
 };
 const armHardFloat = 0x400;
 
+/** A hostile file system may send a tool in circles. */
+const toolMs = 30_000;
+const unreadable: ReadonlySet<string> = new Set(['process.failed', 'lifetime.timeout']);
+const maxConnections = 32;
+
 /** Reads files of one partition inside a disk image. What cannot be read is undefined: an image may be anybody's. */
 export class PartitionReader {
   readonly #path: string;
@@ -51,19 +58,30 @@ export class PartitionReader {
     this.#options = options;
   }
 
-  /** `config.json` of a FAT partition; its text when it is not JSON. */
+  /** `config.json` of a FAT partition; `malformed` when it is not JSON. */
   async configJson(): Promise<Json | undefined> {
-    const text = await this.#run('mtype', [
-      '-i',
-      `${this.#path}@@${this.#options.startBytes}`,
-      '::config.json',
-    ]);
+    const text = await this.#type('config.json');
     if (text === undefined) return undefined;
     try {
       return JSON.parse(text) as Json;
     } catch {
       return { malformed: true };
     }
+  }
+
+  /** NetworkManager's connection files of a FAT partition, without their secrets. */
+  async connections(): Promise<Record<string, string> | undefined> {
+    const list = await this.#run('mdir', ['-b', '-i', this.#fatDevice, `::/${connectionsFolder}`]);
+    const names = (list ?? '')
+      .split('\n')
+      .filter((line) => line.startsWith('::/') && !line.endsWith('/'))
+      .map((line) => line.replace(/^.*\//, ''));
+    const found: Record<string, string> = {};
+    for (const name of names.slice(0, maxConnections)) {
+      const text = await this.#type(`${connectionsFolder}/${name}`);
+      if (text !== undefined) found[name] = maskKeyfile(text);
+    }
+    return names.length > 0 ? found : undefined;
   }
 
   async osRelease(): Promise<Record<string, string> | undefined> {
@@ -105,13 +123,27 @@ export class PartitionReader {
     }
   }
 
+  get #fatDevice(): string {
+    return `${this.#path}@@${this.#options.startBytes}`;
+  }
+
+  #type(file: string): Promise<string | undefined> {
+    return this.#run('mtype', ['-i', this.#fatDevice, `::/${file}`]);
+  }
+
   async #run(program: string, args: readonly string[]): Promise<string | undefined> {
     try {
       const { signal } = this.#options;
-      const env = { ...process.env, PATH: toolPath(), LC_ALL: 'C.UTF-8', MTOOLSRC: '/dev/null' };
-      return (await runProgram(program, args, { signal, env })).stdout;
+      const env = {
+        ...process.env,
+        PATH: toolPath(),
+        LC_ALL: 'C.UTF-8',
+        MTOOLSRC: '/dev/null',
+        MTOOLS_SKIP_CHECK: '1',
+      };
+      return (await runProgram(program, args, { signal, env, timeoutMs: toolMs })).stdout;
     } catch (error) {
-      if (error instanceof RigError && error.code === 'process.failed') return undefined;
+      if (error instanceof RigError && unreadable.has(error.code)) return undefined;
       throw error;
     }
   }

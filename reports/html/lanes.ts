@@ -30,6 +30,8 @@ export function renderLanes(run: RunRecord, board: BoardRecord): Markup {
     ['power', powerBars(board, total)],
     ['boots', board.epochs.flatMap((epoch) => bootBars(epoch))],
     ['link', linkBars(board, total)],
+    ['medium', mediumBars(board, total)],
+    ...lineBars(board, total),
     ['tests', own.flatMap(testBars)],
   ];
   const shown = lanes.filter(([, bars]) => bars.length > 0);
@@ -86,6 +88,33 @@ function linkBars(board: BoardRecord, endT: number): Bar[] {
     const toT = changes[index + 1]?.t ?? endT;
     const title = `link ${event.state}, ${seconds(event.t)} to ${seconds(toT)}`;
     return event.state === 'down' ? [{ fromT: event.t, toT, className: 'down', label: 'down', title }] : [];
+  });
+}
+
+/** While the medium is at the rig. */
+function mediumBars(board: BoardRecord, endT: number): Bar[] {
+  const changes = board.timeline.filter((event) => event.type === 'mux');
+  return changes.flatMap((event, index): Bar[] => {
+    if (event.side !== 'rig') return [];
+    const toT = changes[index + 1]?.t ?? endT;
+    const title = `medium at the rig, ${seconds(event.t)} to ${seconds(toT)}`;
+    return [{ fromT: event.t, toT, className: 'on', label: 'rig', title }];
+  });
+}
+
+/** A lane for each line that was watched, with a bar while it was high. */
+function lineBars(board: BoardRecord, endT: number): (readonly [string, readonly Bar[]])[] {
+  const edges = board.timeline.filter((event) => event.type === 'edge');
+  return [...new Set(edges.map(({ line }) => line))].map((line) => {
+    const own = edges.filter((edge) => edge.line === line);
+    const bars = own.flatMap((edge, index): Bar[] => {
+      if (edge.level === 0) return [];
+      const toT = own[index + 1]?.t ?? endT;
+      return [
+        { fromT: edge.t, toT, className: 'on', label: '', title: `${line} high at ${seconds(edge.t)}` },
+      ];
+    });
+    return [line, bars];
   });
 }
 

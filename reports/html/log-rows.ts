@@ -75,6 +75,13 @@ function boardRow(event: BoardEvent, board: string): Placed[] {
       return [{ seq, row: row('power', `Reset${byItself(event.cause)}`) }];
     case 'link':
       return [{ seq, row: row('link', `Network link ${event.state}`) }];
+    case 'mux':
+      return [{ seq, row: row('power', `Medium to the ${event.side}`) }];
+    case 'edge':
+      // A blinking LED would bury the log; the time line above shows it.
+      return [];
+    case 'provision':
+      return provisionRow(event).map(([kind, text]) => ({ seq, row: row(kind, text) }));
     case 'epoch':
       return [
         { seq, row: row('epoch', `Boot ${event.epoch} begins (${event.reason})`), before: event.offset },
@@ -98,6 +105,13 @@ function boardRow(event: BoardEvent, board: string): Placed[] {
     case 'log':
       return [{ seq, row: row(event.level === 'warning' ? 'trouble' : 'note', event.message) }];
   }
+}
+
+function provisionRow(event: Extract<BoardEvent, { type: 'provision' }>): [EventRow['kind'], string][] {
+  const { method, step, steps, what, phase, ms = 0, error } = event;
+  const place = `Provision (${method}) ${step} of ${steps}: ${what}`;
+  if (phase === 'start') return [['step', place]];
+  return error ? [['trouble', `${place} failed after ${duration(ms)}: ${error.message}`]] : [];
 }
 
 function byItself(cause: 'rig' | 'board'): string {

@@ -1,8 +1,8 @@
 import type { Image } from '../contracts/board.js';
-import { mediumBytesFor } from '../core/board/medium-size.js';
 import type { AttachedSession } from '../core/session/attached.js';
 import { type BoardRequest, backgroundSession, capability, imageFor } from './board-command.js';
 import type { CommandInput, CommandIo } from './command.js';
+import { provisionBoard } from './provision-board.js';
 
 export interface BroughtUp extends AsyncDisposable {
   readonly session: AttachedSession;
@@ -25,14 +25,9 @@ export async function bringUp(
   const { session, started } = await backgroundSession(request, { io, input, exclusive: true });
   try {
     const power = capability(session, 'power');
-    const unknown = session.capabilities.storage?.state().kind === 'unknown';
-    const image = wanted ?? (unknown ? await imageFor(request, { io, ref: undefined }) : undefined);
-    if (image) {
-      const { path, sha256 } = image;
-      const mediumBytes = mediumBytesFor(request.board.type, image);
-      await power.off({ signal: io.signal });
-      await capability(session, 'storage').provision({ path, sha256 }, { signal: io.signal, mediumBytes });
-    }
+    const image =
+      wanted ?? (isBlank(session, { started }) ? await imageFor(request, { io, ref: undefined }) : undefined);
+    if (image) await provisionBoard(session, image, io);
     await power.on({ signal: io.signal });
     return { session, started, image, [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() };
   } catch (error) {
@@ -40,4 +35,10 @@ export async function bringUp(
     await session[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** What a board wrote on its internal storage by itself nobody knows; it is there as long as the session is. */
+function isBlank({ board, capabilities }: AttachedSession, { started }: { started: boolean }): boolean {
+  if (board.type.flash === 'flasher' && board.type.machine) return started;
+  return capabilities.storage?.state().kind === 'unknown';
 }

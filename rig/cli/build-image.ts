@@ -1,11 +1,16 @@
 import { RigError } from '../contracts/errors.js';
 import type { BuildOptions, BuildRequest, BuiltImage } from '../contracts/image-builder.js';
 
-/** Builds a reference image, or takes it from the cache. @throws as `buildImage`, and RigError `image.cache-unusable` */
-export async function buildReferenceImage(request: BuildRequest, options: BuildOptions): Promise<BuiltImage> {
-  const { buildImage } = await import('../../qemu/image/build.js');
+/** Builds a reference image, or a flasher image of it, or takes it from the cache. @throws as `buildImage`, and RigError `image.cache-unusable` */
+export async function buildReferenceImage(
+  request: BuildRequest,
+  options: BuildOptions & { readonly flasher?: boolean },
+): Promise<BuiltImage> {
+  const build = options.flasher
+    ? (await import('../../qemu/image/flasher.js')).buildFlasher
+    : (await import('../../qemu/image/build.js')).buildImage;
   try {
-    return await buildImage(request, options);
+    return await build(request, options);
   } catch (error) {
     const { code, path, message } = error as NodeJS.ErrnoException;
     // Only what the file system refused below the cache; anything else is a defect and shall look like one.

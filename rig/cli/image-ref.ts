@@ -82,7 +82,12 @@ async function buildReference(
   }
   return buildReferenceImage(
     { flavour: 'tiny', arch, variant: request.variant ?? named ?? 'dev', version: referenceVersion },
-    { cacheDir: cacheDir(request.env), signal: request.signal, progress: request.progress },
+    {
+      cacheDir: cacheDir(request.env),
+      flasher: board.type.flash === 'flasher',
+      signal: request.signal,
+      progress: request.progress,
+    },
   );
 }
 

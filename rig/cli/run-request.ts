@@ -19,6 +19,7 @@ import { prune } from '../record/retention.js';
 import { SecretMask } from '../record/secrets.js';
 import type { CommandIo } from './command.js';
 import { resolveImage } from './image-ref.js';
+import { mediumWriter } from './medium-writer.js';
 import { reportError } from './print-error.js';
 import { privateKeyOf } from './private-key.js';
 import { openDevices } from './registry.js';
@@ -91,6 +92,11 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
     scale,
     siblings: (board, count) => siblings(board, { count, lab: request.lab.boards, taken }),
     image: (board, wanted) => images.of(board, wanted),
+    derive: async (from, wanted, options) => {
+      const { deriveImage } = await import('./derive-image.js');
+      const progress = (line: string): void => io.err(`${line}\n`);
+      return deriveImage(wanted, { from, env: io.env, progress, ...options });
+    },
     openBoard: async (board, { signal }) => {
       const say = (level: 'info' | 'warning', message: string): void =>
         void recorder.emit({ type: 'log', level, board: board.name, message });
@@ -129,6 +135,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
         consolePath: recorder.consolePath(board.name),
         secrets,
         scale: scale(board),
+        writer: mediumWriter,
       });
     },
   });

@@ -33,6 +33,9 @@ const machine = z.strictObject({
   medium: memoryMiB.optional(),
   boot,
   disk: z.enum(['virtio-mmio', 'virtio-pci', 'nvme', 'ahci']).optional(),
+  slot: z.enum(['virtio-mmio', 'virtio-pci']).optional(),
+  card: memoryMiB.optional(),
+  lines: z.record(plainName, z.int().min(0).max(7)).optional(),
   nic: z.enum(['virtio-mmio', 'virtio-pci', 'e1000e']).optional(),
   rng: z.enum(['virtio-mmio', 'virtio-pci']).optional(),
   forward: z.array(port).default([]),
@@ -56,6 +59,10 @@ export const boardTypeSchema = z.strictObject({
   login: z.strictObject({ user: text, password: z.string().optional() }).optional(),
   profile: text.default('bare'),
   flash: z.enum(['direct', 'sd', 'flasher', 'netboot', 'none']).default('none'),
+  muxUnderPower: z.boolean().optional(),
+  flasher: z
+    .strictObject({ failed: signature.optional(), led: plainName.optional(), budget: duration })
+    .optional(),
   inventory: z
     .strictObject({
       cpus: wholeNumber.optional(),

@@ -24,6 +24,7 @@ export const capabilityNames = [
   'bootMode',
   'console',
   'storage',
+  'mux',
   'gpio',
   'link',
   'address',
@@ -42,6 +43,8 @@ export const roles = [
   'powerButton',
   'console',
   'storage',
+  'mux',
+  'gpio',
   'link',
   'address',
 ] as const;

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
-import type { DeviceProfile, MachineSpec } from '../contracts/board.js';
+import type { DeviceProfile, FlasherSigns, MachineSpec } from '../contracts/board.js';
 import { RigError } from '../contracts/errors.js';
 import { didYouMean } from '../schema/nearest.js';
 import { boardTypeSchema, profileSchema } from './board-schema.js';
@@ -44,13 +44,14 @@ export async function readBoardType(
   if (own && machine) reportMissingFiles(machine, source, problems);
   if (!profile) return undefined;
   const { memory, ...inventory } = read.inventory;
-  const { budgets, machine: _, ...rest } = read;
+  const { budgets, flasher, machine: _, ...rest } = read;
   return {
     profile,
     type: {
       ...rest,
       name: read.name ?? basename(path).replace(/\.ya?ml$/, ''),
       ...(machine ? { machine } : {}),
+      ...(flasher ? { flasher: flasherSigns(flasher) } : {}),
       profile: profile.name,
       inventory: { ...inventory, ...(memory === undefined ? {} : { memoryMiB: memory }) },
       budgetsMs: budgets,
@@ -118,8 +119,21 @@ async function find({
   }
 }
 
+function flasherSigns({
+  budget,
+  ...signs
+}: NonNullable<ReturnType<typeof boardTypeSchema.parse>['flasher']>): FlasherSigns {
+  return { ...signs, budgetMs: budget };
+}
+
 function resolveMachine(
-  { memory, medium, boot, ...machine }: NonNullable<ReturnType<typeof boardTypeSchema.parse>['machine']>,
+  {
+    memory,
+    medium,
+    card,
+    boot,
+    ...machine
+  }: NonNullable<ReturnType<typeof boardTypeSchema.parse>['machine']>,
   folder: string,
 ): MachineSpec {
   const at = (path: string) => (isAbsolute(path) ? path : resolve(folder, path));
@@ -127,6 +141,7 @@ function resolveMachine(
     ...machine,
     memoryMiB: memory,
     ...(medium === undefined ? {} : { mediumMiB: medium }),
+    ...(card === undefined ? {} : { cardMiB: card }),
   };
   switch (boot.kind) {
     case 'u-boot':

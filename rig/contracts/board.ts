@@ -32,6 +32,10 @@ export interface BoardType {
   /** Name of the device profile that judges its images. */
   readonly profile: string;
   readonly flash: 'direct' | 'sd' | 'flasher' | 'netboot' | 'none';
+  /** The medium may change sides while the board is on; absent: never. */
+  readonly muxUnderPower?: boolean;
+  /** How a flasher image tells on this board what it does, for `flash: flasher`. */
+  readonly flasher?: FlasherSigns;
   readonly inventory: {
     readonly cpus?: number;
     readonly memoryMiB?: number;
@@ -43,6 +47,16 @@ export interface BoardType {
   readonly budgetsMs: { readonly [stage in Exclude<Stage, 'off' | 'recovery'>]?: number } & {
     readonly shell: number;
   };
+}
+
+/** A flasher image copies itself to the internal storage and powers the board off; meanwhile it shows this. */
+export interface FlasherSigns {
+  /** The console shows this when the flasher has given up. */
+  readonly failed?: Signature;
+  /** Name of the line of the LED that blinks while it works. */
+  readonly led?: string;
+  /** Allowed time from power-on until it powers the board off, on a host of reference speed. */
+  readonly budgetMs: number;
 }
 
 /** What QEMU needs to play a board. */
@@ -69,6 +83,12 @@ export interface MachineSpec {
   readonly mediumMiB?: number;
   /** How the disk hangs on the machine; absent: no disk. */
   readonly disk?: 'virtio-mmio' | 'virtio-pci' | 'nvme' | 'ahci';
+  /** A slot for a medium that can be taken out, which the firmware finds before the disk; absent: no slot. */
+  readonly slot?: 'virtio-mmio' | 'virtio-pci';
+  /** Size of the medium in the slot; default: 512 MiB. */
+  readonly cardMiB?: number;
+  /** Lines of the machine's first GPIO controller that the rig sees, by name (`virt`: the eight of its PL061). */
+  readonly lines?: Readonly<Record<string, number>>;
   readonly nic?: 'virtio-mmio' | 'virtio-pci' | 'e1000e';
   readonly rng?: 'virtio-mmio' | 'virtio-pci';
   /** Guest TCP ports forwarded to free ports of this host. */

@@ -5,9 +5,9 @@ import type { Snapshots } from './snapshot.js';
  * What a board can be asked to do. Contracts are minimal: what can be derived (`cycle`, `expect`, `login`)
  * is written once above the drivers, in `rig/core`.
  *
- * `reset` pulls a reset line; `powerButton` asks the running system to shut down. The names without an
- * interface here yet (`bootMode`, `gpio`, `update`, `capture`, `measure`) may already be declared as needs: no
- * board has them, so such tests are skipped with that reason.
+ * `reset` pulls a reset line; `powerButton` asks the running system to shut down; `mux` takes the medium out of the board
+ * and puts it back. The names without an interface here yet (`bootMode`, `update`, `capture`, `measure`) may already be
+ * declared as needs: no board has them, so such tests are skipped with that reason.
  */
 export type CapabilityName =
   | 'power'
@@ -16,6 +16,7 @@ export type CapabilityName =
   | 'bootMode'
   | 'console'
   | 'storage'
+  | 'mux'
   | 'gpio'
   | 'link'
   | 'address'
@@ -101,6 +102,55 @@ export interface Storage {
   keep(path: string, options?: Cancellable): Promise<void>;
 }
 
+export type MuxSide = 'rig' | 'board';
+
+/** A medium that is at the rig: a block device or a file of this host. */
+export interface Drive {
+  readonly path: string;
+  readonly sizeBytes: number;
+}
+
+/**
+ * A medium that changes sides: an SD card behind a multiplexer, or a virtual board's. Idempotent both ways. Who switches it
+ * sees to it that the board is off, unless its type says that the medium may move under power.
+ */
+export interface Mux {
+  side(options?: Cancellable): Promise<MuxSide>;
+  /** Resolves when the drive can be opened; nobody else may write to it until `toBoard`. */
+  toRig(options?: Cancellable): Promise<Drive>;
+  /** @param options `holds`: what was written and read back meanwhile; absent: the medium's content is unknown. */
+  toBoard(options?: ToBoardOptions): Promise<void>;
+}
+
+export interface ToBoardOptions extends Cancellable {
+  readonly holds?: ImageFile | undefined;
+}
+
+export type LineLevel = 0 | 1;
+
+/**
+ * Lines of the board that the rig sees: an LED, a status pin. They have the names that the board's type or the lab file
+ * gives them. A line of a board that is off is low.
+ */
+export interface Gpio {
+  lines(): Promise<readonly string[]>;
+  /** @throws RigError `gpio.unknown-line` */
+  read(line: string, options?: Cancellable): Promise<LineLevel>;
+  /**
+   * From when it resolves until `unwatch`, every change of `line` is reported as a device event `edge`. Watching twice is
+   * watching once. @throws RigError `gpio.unknown-line`
+   */
+  watch(line: string, options?: Cancellable): Promise<void>;
+  unwatch(line: string, options?: Cancellable): Promise<void>;
+}
+
+/** One change of a line. */
+export interface GpioEdge {
+  readonly level: LineLevel;
+  /** When it was seen, in nanoseconds of this host's monotonic clock (exact to 2 ns in the first 200 days after its boot). */
+  readonly atNs: number;
+}
+
 export interface ImageFile {
   readonly path: string;
   readonly sha256: string;
@@ -118,6 +168,8 @@ export interface Capabilities {
   readonly powerButton?: PowerButton;
   readonly console?: ConsolePort;
   readonly storage?: Storage;
+  readonly mux?: Mux;
+  readonly gpio?: Gpio;
   readonly link?: Link;
   readonly address?: Address;
   readonly snapshots?: Snapshots;

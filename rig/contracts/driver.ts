@@ -1,5 +1,5 @@
 import type { BoardConfig, DriverConfig } from './board.js';
-import type { Cancellable, Capabilities, LinkState, PowerState } from './capabilities.js';
+import type { Cancellable, Capabilities, GpioEdge, LinkState, MuxSide, PowerState } from './capabilities.js';
 import type { Json, RigError } from './errors.js';
 
 /** What the rig lends to a driver. */
@@ -17,6 +17,8 @@ export type DeviceEvent =
   | { readonly kind: 'power'; readonly state: PowerState; readonly cause: 'rig' | 'board' }
   | { readonly kind: 'reset'; readonly cause: 'rig' | 'board' }
   | { readonly kind: 'link'; readonly state: LinkState }
+  | { readonly kind: 'mux'; readonly side: MuxSide }
+  | ({ readonly kind: 'edge'; readonly line: string } & GpioEdge)
   | { readonly kind: 'panicked' }
   | { readonly kind: 'lost'; readonly error: RigError }
   | { readonly kind: 'note'; readonly name: string; readonly data: Json };

@@ -1,5 +1,5 @@
 import type { Image, Stage } from './board.js';
-import type { CapabilityName, LinkState, PowerState } from './capabilities.js';
+import type { CapabilityName, GpioEdge, LinkState, MuxSide, PowerState } from './capabilities.js';
 import type { ErrorRecord, Json } from './errors.js';
 import type { StartState } from './suite.js';
 import type { Verdict, VerdictCounts } from './verdict.js';
@@ -95,6 +95,20 @@ export type EventBody =
   | ({ readonly type: 'power'; readonly state: PowerState; readonly cause: 'rig' | 'board' } & BoardPlace)
   | ({ readonly type: 'reset'; readonly cause: 'rig' | 'board' } & BoardPlace)
   | ({ readonly type: 'link'; readonly state: LinkState } & BoardPlace)
+  | ({ readonly type: 'mux'; readonly side: MuxSide } & BoardPlace)
+  /** A watched line of the board changed. */
+  | ({ readonly type: 'edge'; readonly line: string } & GpioEdge & BoardPlace)
+  /** One step of putting an image on the board: `step` of `steps`, from 1. An end without `error` is a good one. */
+  | ({
+      readonly type: 'provision';
+      readonly method: string;
+      readonly step: number;
+      readonly steps: number;
+      readonly what: string;
+      readonly phase: 'start' | 'end';
+      readonly ms?: number;
+      readonly error?: ErrorRecord;
+    } & BoardPlace)
   /** A new epoch begins at byte `offset` of `console/<board>.raw`. */
   | ({ readonly type: 'epoch'; readonly reason: EpochReason; readonly offset: number } & BoardPlace)
   /** A running board was saved, or brought back; `state` says which: `shell`, `bootloader`, `failure`, `step 3`. */

@@ -1,6 +1,16 @@
 import type { BoardType, DeviceProfile, Image, Stage } from './board.js';
-import type { Cancellable, CapabilityName, Endpoint, Link, Power } from './capabilities.js';
+import type {
+  Cancellable,
+  CapabilityName,
+  Drive,
+  Endpoint,
+  GpioEdge,
+  LineLevel,
+  Link,
+  Power,
+} from './capabilities.js';
 import type { Json } from './errors.js';
+import type { WriteMediumOptions, WrittenMedium } from './medium-writer.js';
 import type { Random } from './random.js';
 
 /** Any time-out that a suite gives is for a host of reference speed; the rig scales it on virtual boards. */
@@ -108,6 +118,43 @@ export interface HostServices {
    * @param what says what is looked at, the same words whenever it is the same
    */
   observe<T extends Json | undefined>(what: string, look: () => Promise<T>): Promise<T>;
+  /**
+   * Another image than the run's, made from it, for this test alone.
+   *
+   * @returns undefined where the rig cannot make one: another version of an image that it did not build
+   */
+  image(wanted: DerivedImage): Promise<Image | undefined>;
+}
+
+/** What another image has that the run's has not. */
+export type DerivedImage =
+  | { readonly version: string }
+  | {
+      readonly config: Readonly<Record<string, Json>>;
+      readonly connections?: Readonly<Record<string, string>>;
+    };
+
+/** Lines of the board that the rig sees. */
+export interface BoardGpio {
+  lines(): Promise<readonly string[]>;
+  read(line: string, options?: Cancellable): Promise<LineLevel>;
+  /** Every change of `line` from when this resolves until the watch is disposed. */
+  watch(line: string, options?: Cancellable): Promise<LineWatch>;
+}
+
+export interface LineWatch extends AsyncDisposable {
+  /** In the order seen; it grows. */
+  readonly edges: readonly GpioEdge[];
+}
+
+/** The medium of the board, as the rig can take it out. Whoever changes it says so (`dirties: 'disk'`). */
+export interface BoardMedium {
+  /** Powers the board off, takes the medium to the rig for `body`, and puts it back whatever `body` comes to. Needs `mux`. */
+  atRig<T>(body: (drive: Drive) => Promise<T>): Promise<T>;
+  /** Writes the drive and reads it back. @throws RigError `flash.…` */
+  write(image: Image, drive: Drive, options?: WriteMediumOptions): Promise<WrittenMedium>;
+  /** Reads back what `image` maps. @throws RigError `flash.read-back-differs` */
+  verify(image: Image, drive: Drive, options?: Cancellable): Promise<void>;
 }
 
 /** A board as a suite sees it. The same whether QEMU plays it or wires lead to it. */
@@ -122,11 +169,15 @@ export interface Board {
     cycle(options?: Cancellable): Promise<void>;
   };
   readonly link: Link;
+  readonly gpio: BoardGpio;
+  readonly medium: BoardMedium;
   readonly console: Console;
   /** ssh where the board has it, else the console. */
   readonly shell: Shell;
   readonly ssh: Shell;
   readonly consoleShell: Shell;
+  /** Puts `image` on the board as its type says (`flash`); afterwards the board is off. Say so: `dirties: 'disk'`. */
+  provision(image: Image): Promise<void>;
   /** Powers on if need be and waits until a Shell answers. */
   boot(options?: WaitOptions): Promise<BootRecord>;
   /** Asks the running system to reboot, once, and waits until a Shell answers under a new boot id. */

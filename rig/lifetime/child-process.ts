@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { isMainThread } from 'node:worker_threads';
 import { RigError } from '../contracts/errors.js';
@@ -14,7 +15,10 @@ export interface ChildOptions {
   readonly sockets?: number;
   /** What is kept of each output, from its end; default 64 KiB. */
   readonly captureBytes?: number;
-  readonly stdin?: 'ignore' | 'pipe';
+  /** A number is a file descriptor of ours, which the program reads from where it stands. */
+  readonly stdin?: 'ignore' | 'pipe' | number;
+  /** The program writes there, and our end of it is closed once it has it; default is to capture the output. */
+  readonly stdout?: Socket;
 }
 
 /** How a process ended: an exit code, or the signal that ended it. */
@@ -65,10 +69,11 @@ export async function startChild(program: string, options: ChildOptions): Promis
       cwd: options.cwd,
       env: options.env ?? process.env,
       detached: true,
-      stdio: [options.stdin ?? 'ignore', 'pipe', 'pipe', ...extra],
+      stdio: [options.stdin ?? 'ignore', options.stdout ?? 'pipe', 'pipe', ...extra],
     },
   );
   await started(child, program);
+  options.stdout?.destroy();
   return follow(child, options);
 }
 

@@ -59,6 +59,9 @@ function add(draft: Draft, event: RigEvent): void {
     case 'power':
     case 'reset':
     case 'link':
+    case 'mux':
+    case 'edge':
+    case 'provision':
     case 'epoch':
     case 'stage':
     case 'console.input':

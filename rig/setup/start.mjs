@@ -19,6 +19,8 @@ process.argv.splice(
   2,
   process.argv.length,
   'run',
+  // First, since it needs a board that is off, and the next suite boots it anyway.
+  'flashing',
   'boot',
   'networking',
   ...(names('--board') ? [] : ['--board', 'virt-arm64']),

@@ -10,6 +10,7 @@ import type { Totals } from './print.js';
 /** The suites of a pull request, on both virtual boards, through the command that a person uses. */
 const command = [
   'run',
+  'flashing',
   'boot',
   'networking',
   'config',

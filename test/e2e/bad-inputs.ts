@@ -190,7 +190,7 @@ const suites: readonly BadInput[] = [
   {
     name: 'an unknown suite',
     args: runs('boto'),
-    says: ['Cannot find suite "boto"', 'boot, config, networking'],
+    says: ['Cannot find suite "boto"', 'boot, config, flashing, networking'],
   },
   {
     name: 'a suite that throws when it is loaded',

@@ -176,8 +176,16 @@ export class Running {
   }
 
   async untilError(text: string): Promise<void> {
-    await pollUntil(async () => this.#stderr.includes(text) || this.#stdout.includes(text), {
-      what: `the command to say ${JSON.stringify(text)}`,
+    await this.#untilSaid((said) => said.includes(text), JSON.stringify(text));
+  }
+
+  async sees(pattern: RegExp): Promise<void> {
+    await this.#untilSaid((said) => pattern.test(said), String(pattern));
+  }
+
+  async #untilSaid(wanted: (said: string) => boolean, what: string): Promise<void> {
+    await pollUntil(async () => wanted(this.#stderr) || wanted(this.#stdout), {
+      what: `the command to say ${what}`,
       timeoutMs: generousMs,
       everyMs: 50,
       blame: 'rig',

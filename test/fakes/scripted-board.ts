@@ -1,5 +1,5 @@
 import type { BoardConfig, Image } from '../../rig/contracts/board.js';
-import type { MediumState, PowerState } from '../../rig/contracts/capabilities.js';
+import type { PowerState } from '../../rig/contracts/capabilities.js';
 import { RigError } from '../../rig/contracts/errors.js';
 import type { BootRecord, Console, Shell, ShellResult } from '../../rig/contracts/suite.js';
 import { recordedLooks } from '../../rig/core/board/observe.js';
@@ -126,9 +126,16 @@ export class ScriptedBoard implements ManagedBoard {
     this.diary.push(`provision ${image?.variant ?? 'nothing'}`);
     this.image = image;
   }
+  get gpio(): ManagedBoard['gpio'] {
+    throw new Error('a scripted board has no lines');
+  }
+
+  get medium(): ManagedBoard['medium'] {
+    throw new Error('the medium of a scripted board cannot be taken out');
+  }
+
   reportConsole = (): void => {};
   observe = recordedLooks(({ what }) => this.diary.push(`look at ${what}`));
-  medium = (): MediumState => ({ kind: 'unknown' });
   answers = async (): Promise<boolean> => this.#state === 'on';
   consoleTail = (): string => 'last words on the console\n';
   async keepMedium(): Promise<void> {

@@ -3,9 +3,9 @@ import { chmod, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type GptPartition, readGpt } from '../../qemu/image/gpt.js';
 import { toolPath } from '../../qemu/image/toolbox.js';
 import { writeUbootScript } from '../../qemu/image/uboot-script.js';
+import { type GptPartition, readGpt } from '../../rig/image/gpt.js';
 
 const execute = promisify(execFile);
 const headBytes = 64 * 1024;

@@ -32,7 +32,7 @@ export function boardConfig(name: string, machine: MachineSpec = uBootMachine): 
   const type = {
     name: 'u-boot-alone',
     summary: 'U-Boot and nothing to boot',
-    arch: machine.model === 'virt' ? ('arm64' as const) : ('amd64' as const),
+    arch: machine.model.startsWith('virt') ? ('arm64' as const) : ('amd64' as const),
     machine,
     capabilities: [],
     signatures: { prompt: { literal: prompt } },

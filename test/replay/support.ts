@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { BoardConfig } from '../../rig/contracts/board.js';
 import type { RigEvent } from '../../rig/contracts/events.js';
+import type { MediumWriter } from '../../rig/contracts/medium-writer.js';
 import type { ConsoleMark, TestContext } from '../../rig/contracts/suite.js';
 import { BoardControl } from '../../rig/core/board/board-control.js';
 import { type ReplayedTest, type ReplayOptions, replayRun } from '../../rig/core/replay/replay-run.js';
@@ -16,6 +17,12 @@ import { consoleBoard, type DeviceScript, ScriptedSession } from '../fakes/scrip
 
 export const root = mkdtempSync(join(tmpdir(), 'replay-test-'));
 t.teardown(() => rmSync(root, { recursive: true, force: true }));
+
+/** A scripted device has no medium to write. */
+const noWriter: MediumWriter = {
+  write: async () => ({ mappedBytes: 0, writtenBytes: 0 }),
+  verify: async () => {},
+};
 
 export type Define = (test: AddTest) => void;
 const makeSuite = (define: Define) => suite('s', { summary: 'scripted' }, define);
@@ -60,6 +67,7 @@ export async function record(
     scale: () => 1,
     siblings: () => [],
     image: async () => undefined,
+    derive: async () => undefined,
     openBoard: async (config) => {
       const session = new ScriptedSession(config, script);
       const { name, type } = config;
@@ -80,6 +88,7 @@ export async function record(
         consolePath: recorder.consolePath(name),
         secrets,
         scale: 1,
+        writer: noWriter,
       });
     },
   });

@@ -21,6 +21,7 @@ export async function build({ args, options }: CommandInput, io: CommandIo): Pro
     cacheDir: cacheDir(io.env),
     noCache: options.cache === false,
     refresh: options.refresh === true,
+    flasher: options.flasher === true,
     signal: io.signal,
     progress: (line) => io.err(`${line}\n`),
   });
@@ -54,12 +55,20 @@ function describe(facts: ImageFacts): string {
     ['architecture', facts.arch],
     ['version', facts.version],
     ['variant', facts.variant],
+    ['table', facts.table && `${facts.table} ${facts.diskId}`],
     ['config.json', facts.config === undefined ? undefined : JSON.stringify(facts.config)],
   ];
   const table = facts.partitions.map(
-    ({ number, name, startBytes, sizeBytes, filesystem, label, typeGuid }) =>
-      `  ${number} ${printable(name).padEnd(14)} ${String(startBytes / 2 ** 20).padStart(7)} MiB + ${String(sizeBytes / 2 ** 20).padStart(7)} MiB  ${(filesystem ?? '-').padEnd(5)} ${printable(label ?? '-').padEnd(14)} ${typeGuid}\n`,
+    ({ number, name, startBytes, sizeBytes, filesystem, label, type }) =>
+      `  ${number} ${printable(name).padEnd(14)} ${String(startBytes / 2 ** 20).padStart(7)} MiB + ${String(sizeBytes / 2 ** 20).padStart(7)} MiB  ${(filesystem ?? '-').padEnd(5)} ${printable(label ?? '-').padEnd(14)} ${type}\n`,
   );
+  const connections = Object.entries(facts.connections ?? {}).flatMap(([name, text]) => [
+    `connection ${printable(name)}\n`,
+    ...text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => `  ${printable(line)}\n`),
+  ]);
   return [
     ...lines.flatMap(([key, value]) =>
       value === undefined ? [] : [`${key.padEnd(13)}${printable(value)}\n`],
@@ -67,6 +76,7 @@ function describe(facts: ImageFacts): string {
     ...(table.length > 0
       ? ['partitions: number, name, start, size, file system, its label, type\n', ...table]
       : []),
+    ...connections,
   ].join('');
 }
 

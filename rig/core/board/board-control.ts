@@ -1,25 +1,21 @@
 import type { BoardConfig, BoardType, DeviceProfile, Image } from '../../contracts/board.js';
-import type {
-  Address,
-  Cancellable,
-  CapabilityName,
-  Endpoint,
-  Link,
-  MediumState,
-  Storage,
-} from '../../contracts/capabilities.js';
+import type { Address, Cancellable, CapabilityName, Endpoint, Link } from '../../contracts/capabilities.js';
 import type { EventBody } from '../../contracts/events.js';
+import type { MediumWriter } from '../../contracts/medium-writer.js';
 import type { BoardSession } from '../../contracts/session.js';
-import type { Board, BootRecord, Shell, SshLogin, WaitOptions } from '../../contracts/suite.js';
+import type { Board, BoardGpio, BootRecord, Shell, SshLogin, WaitOptions } from '../../contracts/suite.js';
 import { DisposalStack } from '../../lifetime/disposal-stack.js';
 import type { SecretMask } from '../../record/secrets.js';
+import { provision } from '../provision/carry-out.js';
+import { provisionMethodOf } from '../provision/method.js';
 import type { BoardSnapshots, ManagedBoard } from '../runner/managed-board.js';
 import { need } from './absent.js';
 import { type ConsoleCount, openBoardConsole } from './board-console.js';
+import { boardGpio } from './board-gpio.js';
+import { MediumControl } from './board-medium.js';
 import { SavedStates } from './board-snapshots.js';
 import { type Bootable, boot, bootId, bootToBootloader, reboot, shutdown } from './boot.js';
 import { Circuit } from './circuit.js';
-import { mediumBytesFor } from './medium-size.js';
 import { looks, type Observe } from './observe.js';
 import { boardPower } from './power.js';
 import { RecordedConsole } from './recorded-console.js';
@@ -37,6 +33,8 @@ export interface BoardControlOptions {
   readonly secrets: SecretMask;
   /** Multiplies every time-out. */
   readonly scale: number;
+  /** Writes media that are at the rig. */
+  readonly writer: MediumWriter;
   /** Who answers commands instead of the board itself: a replay. */
   readonly shells?: (circuit: Circuit) => Shells;
   /** Who answers looks instead of the rig: a replay. */
@@ -54,6 +52,8 @@ export class BoardControl implements ManagedBoard {
   readonly ssh: Shell;
   readonly consoleShell: Shell;
   readonly shell: Shell;
+  readonly gpio: BoardGpio;
+  readonly medium: MediumControl;
   readonly snapshots: BoardSnapshots | undefined;
   image: Image | undefined;
 
@@ -62,6 +62,7 @@ export class BoardControl implements ManagedBoard {
   readonly #power: Board['power'];
   readonly #shells: Shells;
   readonly #console: RecordedConsole | undefined;
+  readonly #writer: MediumWriter;
   readonly #ends: DisposalStack;
 
   private constructor(circuit: Circuit, options: BoardControlOptions, ends: DisposalStack) {
@@ -79,6 +80,9 @@ export class BoardControl implements ManagedBoard {
       state: (call) => circuit.observe(looks.powerState, () => this.#power.state(call)),
     };
     this.link = boardLink(circuit);
+    this.gpio = boardGpio(circuit);
+    this.#writer = options.writer;
+    this.medium = new MediumControl(circuit, { power: this.#power, writer: options.writer });
     const { privateKey } = options;
     const shells =
       options.shells?.(circuit) ?? new BoardShells(circuit, { image: () => this.image, privateKey });
@@ -201,17 +205,18 @@ export class BoardControl implements ManagedBoard {
 
   async provision(image: Image | undefined): Promise<void> {
     const { capabilities } = this.#circuit.session;
-    if (capabilities.power) await this.power.off();
-    if (image && capabilities.storage) {
-      // A board that is in trouble gets its new medium all the same.
-      const mediumBytes = mediumBytesFor(this.type, image);
-      await capabilities.storage.provision({ path: image.path, sha256: image.sha256 }, { mediumBytes });
+    const method = provisionMethodOf(this.type, capabilities);
+    if (!image || !method) {
+      if (capabilities.power) await this.#power.off();
+    } else {
+      await provision(method, {
+        circuit: this.#circuit,
+        power: this.#power,
+        writer: this.#writer,
+        image,
+      });
     }
     this.image = image;
-  }
-
-  medium(): MediumState {
-    return this.#circuit.session.capabilities.storage?.state() ?? { kind: 'unknown' };
   }
 
   bootToBootloader(): Promise<void> {
@@ -227,11 +232,11 @@ export class BoardControl implements ManagedBoard {
   }
 
   async keepMedium(path: string): Promise<void> {
-    await this.#storage().keep(path);
+    await this.medium.keep(path);
   }
 
   async readMedium(offset: number, length: number): Promise<Uint8Array> {
-    return this.#storage().read(offset, length);
+    return this.medium.read(offset, length);
   }
 
   cpuSeconds(): Promise<number | undefined> {
@@ -260,10 +265,6 @@ export class BoardControl implements ManagedBoard {
 
   #address(): Address {
     return need(this.#circuit.session.capabilities.address, 'address', this.name);
-  }
-
-  #storage(): Storage {
-    return need(this.#circuit.session.capabilities.storage, 'storage', this.name);
   }
 
   #bootMs(options: WaitOptions): number {

@@ -1,4 +1,4 @@
-import type { Cancellable } from '../../contracts/capabilities.js';
+import type { Cancellable, GpioEdge } from '../../contracts/capabilities.js';
 import type { DeviceEvent } from '../../contracts/driver.js';
 import type { RigError } from '../../contracts/errors.js';
 import type { BoardPlace, EpochReason, EventBody } from '../../contracts/events.js';
@@ -31,6 +31,10 @@ export class Circuit {
   /** How a suite's looks are taken; a replay sets another way. */
   observe: Observe = recordedLooks((seen) => this.tell({ type: 'observation', ...seen }));
   console: BoardConsole | undefined;
+  /** How many watch each line. */
+  readonly lineWatchers = new Map<string, number>();
+  /** Called with every change of a line that somebody watches. */
+  readonly edgeListeners = new Set<(line: string, edge: GpioEdge) => void>();
   /** Called when no connection to the board can stand any more. */
   onCut: () => void = () => {};
   #calls = 0;
@@ -107,6 +111,15 @@ export class Circuit {
       case 'link':
         this.tell({ type: 'link', state: event.state });
         return;
+      case 'mux':
+        this.tell({ type: 'mux', side: event.side });
+        return;
+      case 'edge': {
+        const { line, level, atNs } = event;
+        this.tell({ type: 'edge', line, level, atNs });
+        for (const listener of [...this.edgeListeners]) listener(line, { level, atNs });
+        return;
+      }
       case 'panicked':
         this.raise(panicked(this.name));
         return;

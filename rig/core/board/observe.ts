@@ -16,6 +16,11 @@ export const looks = {
   powerState: 'power state',
   linkState: 'link state',
   hostAddress: 'address of this host',
+  drive: 'drive at the rig',
+  written: (image: string): string => `what was written of ${image}`,
+  verified: (image: string): string => `whether the medium holds ${image}`,
+  lines: 'lines',
+  level: (line: string): string => `level of line ${line}`,
   endpoint: (port: number): string => `endpoint of port ${port}`,
 } as const;
 

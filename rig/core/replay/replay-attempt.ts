@@ -82,6 +82,8 @@ export async function replayAttempt(
     bindAddress: '127.0.0.1',
     observe: own.control.observe,
     onRequest: () => {},
+    derive: async () => undefined,
+    signal: over.signal,
   });
   own.session.onRequest = (request) => host.requested(request);
   const signal = options.signal ? AbortSignal.any([over.signal, options.signal]) : over.signal;

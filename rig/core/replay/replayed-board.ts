@@ -3,6 +3,7 @@ import type { BoardConfig, Image } from '../../contracts/board.js';
 import type { CapabilityName } from '../../contracts/capabilities.js';
 import type { RigError } from '../../contracts/errors.js';
 import type { EventBody, RigEvent } from '../../contracts/events.js';
+import type { MediumWriter } from '../../contracts/medium-writer.js';
 import { consoleFile } from '../../record/layout.js';
 import type { SecretMask } from '../../record/secrets.js';
 import type { ConsoleCount } from '../board/board-console.js';
@@ -13,6 +14,12 @@ import { ReplayedSession } from './replayed-session.js';
 import { ReplayedShells } from './replayed-shells.js';
 import { askKey, type BodyWindow, type Entry } from './timeline.js';
 import type { VirtualTime } from './virtual-time.js';
+
+/** What was written then, and whether it read back, are looks, which were recorded. */
+const nobodyWrites: MediumWriter = {
+  write: async () => ({ mappedBytes: 0, writtenBytes: 0 }),
+  verify: async () => {},
+};
 
 /** What a run tells of one board. */
 export interface RecordedBoard {
@@ -72,6 +79,7 @@ export async function openReplayed(
     consoleLog: countingFrom(session.playback.offset),
     secrets,
     scale,
+    writer: nobodyWrites,
     observe: (circuit) =>
       replayedLooks(circuit, { session, dir, mask, seen: looksIn(events, { board: name, window }) }),
     shells: (circuit) => {

@@ -1,6 +1,12 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type { BoardConfig } from '../../contracts/board.js';
-import type { Capabilities, CapabilityName, LinkState, PowerState } from '../../contracts/capabilities.js';
+import type {
+  Capabilities,
+  CapabilityName,
+  LinkState,
+  MuxSide,
+  PowerState,
+} from '../../contracts/capabilities.js';
 import type { DeviceEvent } from '../../contracts/driver.js';
 import { RigError } from '../../contracts/errors.js';
 import type { BoardSession, ConsoleReader, SessionConsole } from '../../contracts/session.js';
@@ -38,6 +44,7 @@ export class ReplayedSession implements BoardSession {
   #file: number | undefined;
   #power: PowerState = 'off';
   #link: LinkState = 'up';
+  #side: MuxSide = 'board';
 
   constructor(options: ReplayedSessionOptions) {
     this.#options = options;
@@ -155,6 +162,21 @@ export class ReplayedSession implements BoardSession {
         read: () => nothing('read its medium'),
         keep: () => nothing('copy its medium'),
       },
+      mux: {
+        side: async () => this.#side,
+        // Where it was is a look, which was recorded.
+        toRig: async () => {
+          await this.#setSide('rig');
+          return { path: '', sizeBytes: 0 };
+        },
+        toBoard: () => this.#setSide('board'),
+      },
+      gpio: {
+        lines: async () => [],
+        read: (line) => nothing(`the level of its line ${line}`),
+        watch: async () => {},
+        unwatch: async () => {},
+      },
       snapshots: {
         key: () => nothing('what a snapshot of it depends on'),
         save: () => nothing('save a snapshot'),
@@ -170,6 +192,12 @@ export class ReplayedSession implements BoardSession {
     if (this.#link === state && !this.playback.expects(askKey.link(state))) return;
     await this.ask(askKey.link(state));
     this.#link = state;
+  }
+
+  async #setSide(side: MuxSide): Promise<void> {
+    if (this.#side === side && !this.playback.expects(askKey.mux(side))) return;
+    await this.ask(askKey.mux(side));
+    this.#side = side;
   }
 
   #makeConsole(): SessionConsole {
@@ -196,6 +224,7 @@ export class ReplayedSession implements BoardSession {
   #device(event: DeviceEvent): void {
     if (event.kind === 'power') this.#power = event.state;
     if (event.kind === 'link') this.#link = event.state;
+    if (event.kind === 'mux') this.#side = event.side;
     for (const listener of this.#listeners) listener(event);
   }
 }

@@ -32,6 +32,7 @@ export const askKey = {
   powerOff: 'power off',
   reset: 'reset',
   link: (state: string): string => `link ${state}`,
+  mux: (side: string): string => `medium to the ${side}`,
   type: (text: string): string => `type ${JSON.stringify(text)}`,
   shell: (via: string, command: string): string => `run ${JSON.stringify(command)} over ${via}`,
   look: (what: string): string => `look at ${what}`,
@@ -96,6 +97,12 @@ export function timelineOf(events: readonly RigEvent[], board: string): readonly
       }
       case 'link':
         return [ask(askKey.link(event.state)), device({ kind: 'link', state: event.state })];
+      case 'mux':
+        return [ask(askKey.mux(event.side)), device({ kind: 'mux', side: event.side })];
+      case 'edge': {
+        const { line, level, atNs } = event;
+        return [device({ kind: 'edge', line, level, atNs })];
+      }
       case 'host.request': {
         const { server, path, from } = event;
         return [{ seq, t, kind: 'request', request: { server, path, from } }];

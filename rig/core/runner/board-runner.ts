@@ -7,6 +7,7 @@ import type { AttemptOutcome } from './attempt.js';
 import { runBody } from './body.js';
 import { examine } from './examine.js';
 import type { Freezer } from './freeze.js';
+import type { DeriveImage } from './host-services.js';
 import { isStopped, type Lane } from './lanes.js';
 import type { ManagedBoard } from './managed-board.js';
 import {
@@ -31,6 +32,8 @@ export interface BoardRunnerOptions {
     config: BoardConfig,
     wanted: { variant: 'dev' | 'prod' | undefined; signal: AbortSignal },
   ) => Promise<Image | undefined | string>;
+  /** Another image made from the run's; undefined where it cannot be made. */
+  readonly derive: (from: Image, ...wanted: Parameters<DeriveImage>) => ReturnType<DeriveImage>;
   readonly emit: (event: EventBody) => void;
   readonly evidenceFile: (place: TestPlace, name: string) => Promise<{ path: string; relative: string }>;
   readonly mask: (text: string) => string;
@@ -146,12 +149,15 @@ export class BoardRunner {
         return outcomeOf(error);
       }
     }
-    const outcome = await this.#body(planned, place, opened as Opened[]);
+    const outcome = await this.#body(planned, { place, opened: opened as Opened[], image: image.image });
     if (isBad(outcome) && !signal.aborted) await this.#examine(opened as Opened[], place);
     return outcome;
   }
 
-  async #body(planned: PlannedTest, place: TestPlace, opened: readonly Opened[]): Promise<AttemptOutcome> {
+  async #body(
+    planned: PlannedTest,
+    { place, opened, image }: { place: TestPlace; opened: readonly Opened[]; image: Image | undefined },
+  ): Promise<AttemptOutcome> {
     const { emit, scale, seed, signal, freezer } = this.#options;
     const boards = opened.map((one) => one.board);
     const bootsBefore = boards.map(({ boots }) => boots);
@@ -160,6 +166,7 @@ export class BoardRunner {
       place,
       boards,
       seed,
+      derive: async (wanted, options) => image && this.#options.derive(image, wanted, options),
       scale: scale(this.#lane.board),
       signal,
       emit,

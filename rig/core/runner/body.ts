@@ -1,6 +1,6 @@
 import type { EventBody, TestPlace } from '../../contracts/events.js';
 import { type AttemptOutcome, runAttempt } from './attempt.js';
-import { TestHostServices } from './host-services.js';
+import { type DeriveImage, TestHostServices } from './host-services.js';
 import { imageFacts } from './image-facts.js';
 import type { ManagedBoard } from './managed-board.js';
 import type { PlannedTest } from './plan.js';
@@ -10,6 +10,7 @@ export interface BodyOptions {
   /** The test's own board first. */
   readonly boards: readonly ManagedBoard[];
   readonly seed: number;
+  readonly derive: DeriveImage;
   readonly scale: number;
   readonly signal: AbortSignal;
   readonly emit: (event: EventBody) => void;
@@ -35,6 +36,8 @@ export async function runBody(planned: PlannedTest, options: BodyOptions): Promi
     bindAddress: own.type.machine ? '127.0.0.1' : '0.0.0.0',
     observe: own.observe,
     onRequest: (request) => emit({ type: 'host.request', ...place, ...request }),
+    derive: options.derive,
+    signal,
   });
   const outcome = await runAttempt(planned, {
     place,

@@ -1,15 +1,24 @@
 import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Image } from '../../contracts/board.js';
+import type { Cancellable } from '../../contracts/capabilities.js';
 import type { Json } from '../../contracts/errors.js';
-import type { HostServices } from '../../contracts/suite.js';
+import type { DerivedImage, HostServices } from '../../contracts/suite.js';
 import { DisposalStack } from '../../lifetime/disposal-stack.js';
 import type { Observe } from '../board/observe.js';
+import { imageFacts } from './image-facts.js';
 
 export interface HostServicesOptions {
   /** Loopback for boards on a user-mode network, every interface for those on a wire. */
   readonly bindAddress: string;
   readonly observe: Observe;
   readonly onRequest: (request: HostRequest) => void;
+  readonly derive: DeriveImage;
+  /** Ends what is under way with the test. */
+  readonly signal: AbortSignal;
 }
 
 /** A request to the `server`-th server of a test, from 1. */
@@ -19,6 +28,12 @@ export interface HostRequest {
   readonly from: string;
 }
 
+/** Makes another image from the run's, in `folder` where it is for one test alone. */
+export type DeriveImage = (
+  wanted: DerivedImage,
+  options: Cancellable & { readonly folder: string },
+) => Promise<Image | undefined>;
+
 /** Host services of one test; what it opened is closed with it. */
 export class TestHostServices implements HostServices, AsyncDisposable {
   readonly #open = new DisposalStack();
@@ -27,6 +42,18 @@ export class TestHostServices implements HostServices, AsyncDisposable {
 
   constructor(options: HostServicesOptions) {
     this.#options = options;
+  }
+
+  async image(wanted: DerivedImage): Promise<Image | undefined> {
+    const { derive, signal } = this.#options;
+    const image = await this.observe(`image with ${JSON.stringify(wanted)}`, async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'boardrig-derived-'));
+      this.#open.defer(() => rm(folder, { recursive: true, force: true }));
+      const found = await derive(wanted, { folder, signal });
+      const { sshKeyFile } = found ?? {};
+      return found && { ...imageFacts(found), ...(sshKeyFile === undefined ? {} : { sshKeyFile }) };
+    });
+    return image as Image | undefined;
   }
 
   async serveHttp(body: string): ReturnType<HostServices['serveHttp']> {

@@ -1,5 +1,5 @@
 import type { BoardConfig, Image } from '../../contracts/board.js';
-import type { Cancellable, MediumState } from '../../contracts/capabilities.js';
+import type { Cancellable } from '../../contracts/capabilities.js';
 import type { SnapshotKey, SnapshotManifest } from '../../contracts/snapshot.js';
 import type { Board } from '../../contracts/suite.js';
 import type { Observe } from '../board/observe.js';
@@ -11,7 +11,6 @@ export interface ManagedBoard extends Board, AsyncDisposable {
   useSignal(signal: AbortSignal): void;
   /** Powers off and puts `image` on the medium; without one (a board that boots a given kernel) only powers off. */
   provision(image: Image | undefined): Promise<void>;
-  medium(): MediumState;
   /** Powers on and waits until the bootloader shows itself. @throws RigError as `Console.expect` */
   bootToBootloader(): Promise<void>;
   /** Whether a Shell answers within a short time. Never rejects. */

@@ -14,6 +14,7 @@ const capabilities: Readonly<Record<CapabilityName, true>> = {
   bootMode: true,
   console: true,
   storage: true,
+  mux: true,
   gpio: true,
   link: true,
   address: true,

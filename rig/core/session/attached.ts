@@ -4,9 +4,12 @@ import type {
   Cancellable,
   Capabilities,
   CapabilityName,
+  Drive,
   Endpoint,
   ImageFile,
+  LineLevel,
   LinkState,
+  MuxSide,
   PowerState,
 } from '../../contracts/capabilities.js';
 import type { DeviceEvent } from '../../contracts/driver.js';
@@ -101,10 +104,18 @@ function remoteCapabilities(
   const asks =
     <T>(op: string) =>
     async (options?: Cancellable): Promise<T> =>
-      (await client.request(op, {}, options)) as T;
+      (await client.request(op, {}, options)) as unknown as T;
   const on = does('power.on');
   const power = { on, off: does('power.off'), state: asks<PowerState>('power.state') };
   const link = { up: does('link.up'), down: does('link.down'), state: asks<LinkState>('link.state') };
+  // Both ends see the same files, so the drive's path is true here too.
+  const mux: NonNullable<Capabilities['mux']> = {
+    side: asks<MuxSide>('mux.side'),
+    toRig: asks<Drive>('mux.toRig'),
+    async toBoard({ holds, signal } = {}) {
+      await client.request('mux.toBoard', holds ? { holds: { ...holds } } : {}, { signal });
+    },
+  };
   const address: NonNullable<Capabilities['address']> = {
     endpoint: async (port, options) =>
       (await client.request('address.endpoint', { port }, options)) as unknown as Endpoint,
@@ -116,6 +127,8 @@ function remoteCapabilities(
     ...(gives.has('powerButton') ? { powerButton: { press: does('powerButton.press') } } : {}),
     ...(gives.has('link') ? { link } : {}),
     ...(gives.has('address') ? { address } : {}),
+    ...(gives.has('mux') ? { mux } : {}),
+    ...(gives.has('gpio') ? { gpio: remoteGpio(client) } : {}),
     ...(gives.has('storage') ? { storage: remoteStorage(client) } : {}),
     ...(gives.has('snapshots') ? { snapshots: remoteSnapshots(client) } : {}),
   };
@@ -140,6 +153,18 @@ function remoteStorage(client: SessionClient): NonNullable<Capabilities['storage
     async keep(path, options) {
       await client.request('storage.keep', { path }, options);
     },
+  };
+}
+
+/** Edges come as events of the session, to everybody who is attached. */
+function remoteGpio(client: SessionClient): NonNullable<Capabilities['gpio']> {
+  const about = async (op: string, line: string, options?: Cancellable): Promise<Json> =>
+    client.request(op, { line }, options) as Promise<Json>;
+  return {
+    lines: async () => (await client.request('gpio.lines')) as readonly string[],
+    read: async (line, options) => (await about('gpio.read', line, options)) as LineLevel,
+    watch: async (line, options) => void (await about('gpio.watch', line, options)),
+    unwatch: async (line, options) => void (await about('gpio.unwatch', line, options)),
   };
 }
 

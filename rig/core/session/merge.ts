@@ -9,6 +9,8 @@ const given = [
   'powerButton',
   'console',
   'storage',
+  'mux',
+  'gpio',
   'link',
   'address',
   'snapshots',

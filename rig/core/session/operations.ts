@@ -48,6 +48,31 @@ export const operations: Readonly<Record<string, Operation>> = {
       return undefined;
     },
   },
+  'mux.side': look((session, _, signal) => need(session, 'mux').side({ signal })),
+  'mux.toRig': {
+    exclusive: true,
+    run: async (session, _, signal) => ({ ...(await need(session, 'mux').toRig({ signal })) }),
+  },
+  'mux.toBoard': {
+    exclusive: true,
+    run: async (session, params, signal) => {
+      const holds = params.holds === undefined ? undefined : imageFile(params.holds);
+      await need(session, 'mux').toBoard({ holds, signal });
+      return undefined;
+    },
+  },
+  'gpio.lines': look(async (session) => need(session, 'gpio').lines()),
+  'gpio.read': look((session, params, signal) =>
+    need(session, 'gpio').read(text(params, 'line'), { signal }),
+  ),
+  'gpio.watch': look(async (session, params, signal) => {
+    await need(session, 'gpio').watch(text(params, 'line'), { signal });
+    return null;
+  }),
+  'gpio.unwatch': look(async (session, params, signal) => {
+    await need(session, 'gpio').unwatch(text(params, 'line'), { signal });
+    return null;
+  }),
   'snapshots.key': look(async (session, params, signal) => {
     const image = params.image === undefined ? {} : { image: imageFile(params.image) };
     return { ...(await need(session, 'snapshots').key({ ...image, ...mediumSize(params), signal })) };

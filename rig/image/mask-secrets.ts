@@ -1,4 +1,4 @@
-import type { Json } from '../../rig/contracts/errors.js';
+import type { Json } from '../contracts/errors.js';
 
 /** Keys of a configuration whose values nobody prints. Public keys (`sshKeys`) are not among them. */
 const secretKey = /(?:key|token|secret|password|passphrase|passwd|psk|credentials?)$/i;

@@ -1,0 +1,40 @@
+import { chmod, mkdir, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Cancellable } from '../../rig/contracts/capabilities.js';
+import { blockRanges, hashImage, writeBmap } from './bmap.js';
+import { imageFiles } from './cache.js';
+import { type DiskPart, writeDisk } from './disk.js';
+import { type Manifest, writeManifest } from './manifest.js';
+
+export interface FinishOptions extends Cancellable {
+  readonly name: string;
+  readonly parts: readonly DiskPart[];
+  readonly diskGuid: string;
+  readonly manifest: Omit<Manifest, 'schema' | 'image'>;
+  readonly workDir: string;
+}
+
+/** Puts partitions together to an image with its block map and manifest. @returns the folder that holds the three, to be published */
+export async function finishImage(options: FinishOptions): Promise<{ readonly folder: string }> {
+  const { name, parts, diskGuid, workDir, signal } = options;
+  const folder = join(workDir, 'image');
+  await mkdir(folder);
+  const files = imageFiles(folder, name);
+  const disk = await writeDisk(files.image, { parts, diskGuid, signal });
+  const ranges = blockRanges(disk.used);
+  const hashes = await hashImage(files.image, ranges, { signal });
+  await writeFile(files.bmap, writeBmap(ranges, { imageBytes: disk.sizeBytes, hashes: hashes.ranges }));
+  await chmod(files.image, 0o444);
+  const { mtimeMs } = await stat(files.image);
+  await writeManifest(files.manifest, {
+    schema: 1,
+    ...options.manifest,
+    image: {
+      file: files.imageName,
+      sha256: hashes.sha256,
+      sizeBytes: disk.sizeBytes,
+      modifiedMs: Math.trunc(mtimeMs),
+    },
+  });
+  return { folder };
+}

@@ -1,0 +1,103 @@
+import type { MachineSpec } from '../rig/contracts/board.js';
+import type { Cancellable, Capabilities, Drive, MuxSide } from '../rig/contracts/capabilities.js';
+import type { DriverContext } from '../rig/contracts/driver.js';
+import { Card } from './card.js';
+import type { MachineParts } from './command-line.js';
+import { Disk } from './disk.js';
+
+const mebibyte = 1024 * 1024;
+const defaultMiB = 512;
+
+/** Does something with the board off, and nothing else of the board meanwhile. */
+export type WhileOff = <T>(act: (signal: AbortSignal) => Promise<T>, options?: Cancellable) => Promise<T>;
+
+/**
+ * The media of a virtual board: the disk that images are put on, and where there is a slot the card in it. The mux moves the
+ * card, or the disk of a board without a slot. A medium that is at the rig is not in the machine.
+ */
+export class Media {
+  readonly disk: Disk;
+  readonly #spec: MachineSpec;
+  readonly #card: Card | undefined;
+  readonly #context: DriverContext;
+  #side: MuxSide;
+
+  constructor(spec: MachineSpec, context: DriverContext) {
+    this.#spec = spec;
+    this.#context = context;
+    this.disk = new Disk(context.workDir);
+    this.#card =
+      spec.slot === undefined
+        ? undefined
+        : new Card(context.workDir, { sizeBytes: (spec.cardMiB ?? defaultMiB) * mebibyte });
+    // A slot is empty until something is put into it; a board is never without its only disk.
+    this.#side = spec.slot === undefined ? 'board' : 'rig';
+  }
+
+  capabilities(whileOff: WhileOff): Pick<Capabilities, 'storage' | 'mux'> {
+    const { disk, slot } = this.#spec;
+    return {
+      ...(disk === undefined ? {} : { storage: this.#storage(whileOff) }),
+      ...(disk === undefined && slot === undefined ? {} : { mux: this.#mux(whileOff) }),
+    };
+  }
+
+  /** What is in the machine at the next power-on; a disk of a board with a slot is blank until something is written to it. */
+  async inMachine(options: Cancellable): Promise<Pick<MachineParts, 'disk' | 'card'>> {
+    const { disk, slot, mediumMiB = defaultMiB } = this.#spec;
+    if (disk !== undefined && slot !== undefined && this.disk.file === undefined)
+      await this.disk.blank(mediumMiB * mebibyte, options);
+    return {
+      disk: this.disk.file,
+      card: this.#card && this.#side === 'board' ? (await this.#card.drive()).path : undefined,
+    };
+  }
+
+  async remove(): Promise<void> {
+    await this.disk.remove();
+    await this.#card?.remove();
+  }
+
+  #storage(whileOff: WhileOff): NonNullable<Capabilities['storage']> {
+    return {
+      state: () => this.disk.state(),
+      provision: (image, options) =>
+        whileOff(async (signal) => {
+          await this.disk.provision(image, { ...options, signal });
+          if (!this.#card) this.#moved('board');
+        }, options),
+      read: (offset, length, options) =>
+        whileOff((signal) => this.disk.read(offset, length, { signal }), options),
+      keep: (path, options) => whileOff((signal) => this.disk.keep(path, { signal }), options),
+    };
+  }
+
+  #mux(whileOff: WhileOff): NonNullable<Capabilities['mux']> {
+    return {
+      side: async () => this.#side,
+      toRig: (options) =>
+        whileOff(async (signal) => {
+          const drive = await this.#atRig(signal);
+          this.#moved('rig');
+          return drive;
+        }, options),
+      toBoard: (options) =>
+        whileOff(async (signal) => {
+          if (this.#side === 'board') return;
+          if (!this.#card) await this.disk.putBack({ holds: options?.holds, signal });
+          this.#moved('board');
+        }, options),
+    };
+  }
+
+  #atRig(signal: AbortSignal): Promise<Drive> {
+    const { mediumMiB = defaultMiB } = this.#spec;
+    return this.#card?.drive() ?? this.disk.takeOut({ blankBytes: mediumMiB * mebibyte, signal });
+  }
+
+  #moved(side: MuxSide): void {
+    if (this.#side === side) return;
+    this.#side = side;
+    this.#context.emit({ kind: 'mux', side });
+  }
+}

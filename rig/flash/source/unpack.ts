@@ -1,0 +1,185 @@
+import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import type { Cancellable } from '../../contracts/capabilities.js';
+import { RigError } from '../../contracts/errors.js';
+import { type Child, startChild } from '../../lifetime/child-process.js';
+import { outputPipe } from '../../lifetime/output-pipe.js';
+import { corrupt, damaged, noUnpacker, truncated } from './damage.js';
+import { FileSource } from './file.js';
+import type { Packing } from './formats.js';
+import type { PackedSource } from './packed-source.js';
+import { zipMember } from './zip.js';
+
+/** Large enough that the thread pool's share is small, small enough that what waits for the collector is, too. */
+const gunzipChunkBytes = 256 * 1024;
+
+interface Unpacker {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly debianPackage: string;
+}
+
+const unpackers: Readonly<Record<Exclude<Packing, 'gzip' | 'zip'>, Unpacker>> = {
+  // Several threads where the file's blocks allow it, as long as they take little memory.
+  xz: { program: 'xz', args: ['-dcq', '-T0', '--memlimit-mt-decompress=96MiB'], debianPackage: 'xz-utils' },
+  zstd: { program: 'zstd', args: ['-dcq', '--no-progress'], debianPackage: 'zstd' },
+  bzip2: { program: 'bzip2', args: ['-dc'], debianPackage: 'bzip2' },
+};
+
+/** `-` instead of a path: from its input. */
+const zipUnpacker: Unpacker = { program: 'bsdtar', args: ['-xOf'], debianPackage: 'libarchive-tools' };
+
+/**
+ * The image's own bytes, unpacked as they come.
+ *
+ * @throws RigError `flash.image-truncated`, `flash.image-corrupt` (blame: config) at the place where that shows, `flash.no-unpacker`;
+ *   what the source throws; the signal's reason
+ */
+export function unpacked(
+  source: PackedSource,
+  { packing, signal }: { readonly packing: Packing | undefined } & Cancellable,
+): AsyncIterable<Uint8Array> {
+  if (packing === undefined) return source.chunks({ signal });
+  return packing === 'gzip' ? gunzipped(source, { signal }) : unpackedByProgram(source, { packing, signal });
+}
+
+/** In this process: Node's zlib is faster than gzip(1), and works in a thread of its own. */
+async function* gunzipped(source: PackedSource, options: Cancellable): AsyncGenerator<Uint8Array, void> {
+  const input = watched(source.chunks(options));
+  const gunzip = createGunzip({ chunkSize: gunzipChunkBytes });
+  const fed = pipeline(Readable.from(input.chunks, { objectMode: false }), gunzip);
+  // The loop below meets the same error.
+  fed.catch(() => {});
+  try {
+    for await (const chunk of gunzip) yield chunk as Buffer;
+    await fed;
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    if (input.error) throw input.error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'Z_BUF_ERROR') throw truncated(source, { said: 'unexpected end of file', cause: error });
+    if (code?.startsWith('Z_')) throw corrupt(source, { said: (error as Error).message, cause: error });
+    throw error;
+  } finally {
+    gunzip.destroy();
+  }
+}
+
+async function* unpackedByProgram(
+  source: PackedSource,
+  { packing, signal }: { packing: Exclude<Packing, 'gzip'> } & Cancellable,
+): AsyncGenerator<Uint8Array, void> {
+  const unpacker = packing === 'zip' ? await zipProgram(source, { signal }) : unpackers[packing];
+  const { program, args, debianPackage } = unpacker;
+  // A program that reads a file by itself costs this process nothing.
+  const direct = source instanceof FileSource ? source.handle.fd : undefined;
+  using output = await outputPipe();
+  const child = await start(program, { args, debianPackage, stdin: direct ?? 'pipe', stdout: output.writer });
+  const input = direct === undefined ? feed(child, source.chunks({ signal })) : undefined;
+  const onAbort = (): void => child.kill('SIGKILL');
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    signal?.throwIfAborted();
+    yield* output.chunks;
+    const end = await child.ended;
+    signal?.throwIfAborted();
+    await input?.settled;
+    if (input?.error) throw input.error;
+    if (end.code !== 0) {
+      const how = end.signal ?? `exit code ${end.code}`;
+      throw damaged(source, { stderr: child.stderr.text(), end: how, program });
+    }
+    if (packing === 'zip') refuseSecondMember(source, child);
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+    child.kill('SIGKILL');
+    await child.ended;
+  }
+}
+
+async function zipProgram(source: PackedSource, options: Cancellable): Promise<Unpacker> {
+  const { program, args, debianPackage } = zipUnpacker;
+  // From a stream every member comes, each named on standard error: a second one is told when it comes.
+  if (!(source instanceof FileSource)) return { program, args: ['-v', ...args, '-'], debianPackage };
+  const member = await zipMember(source, options);
+  return { program, args: [...args, source.path, '--', member], debianPackage };
+}
+
+function refuseSecondMember(source: PackedSource, child: Child): void {
+  const members = child.stderr
+    .text()
+    .split('\n')
+    .filter((line) => /^x .*[^/]$/.test(line));
+  if (members.length <= 1) return;
+  throw new RigError(`${source.name} holds ${members.length} files, not one image`, {
+    code: 'flash.image-ambiguous',
+    blame: 'config',
+    hint: 'Unpack it, and flash one of them.',
+  });
+}
+
+async function start(
+  program: string,
+  {
+    debianPackage,
+    ...options
+  }: { args: readonly string[]; debianPackage: string; stdin: 'pipe' | number; stdout: Socket },
+): Promise<Child> {
+  try {
+    return await startChild(program, {
+      ...options,
+      // Their words are read below.
+      env: { ...process.env, LC_ALL: 'C.UTF-8' },
+    });
+  } catch (error) {
+    if (!(error instanceof RigError) || error.code !== 'process.missing') throw error;
+    throw noUnpacker(program, debianPackage, error);
+  }
+}
+
+interface Watched {
+  readonly chunks: AsyncIterable<Uint8Array>;
+  /** What the source threw: the cause of whatever the unpacker says then. */
+  readonly error: unknown;
+}
+
+function watched(chunks: AsyncIterable<Uint8Array>): Watched {
+  let error: unknown;
+  async function* watch(): AsyncGenerator<Uint8Array, void> {
+    try {
+      yield* chunks;
+    } catch (caught) {
+      error = caught;
+      throw caught;
+    }
+  }
+  return {
+    chunks: watch(),
+    get error() {
+      return error;
+    },
+  };
+}
+
+/** Writes the source to the program's input as fast as it takes it. */
+function feed(
+  child: Child,
+  chunks: AsyncIterable<Uint8Array>,
+): Watched & { readonly settled: Promise<void> } {
+  const input = watched(chunks);
+  const { stdin } = child;
+  if (!stdin) throw new Error('the program was started without an input');
+  const settled = pipeline(input.chunks, stdin).catch(() => {
+    // Our error is in `input`; a program that stopped reading tells why by its exit code.
+    stdin.destroy();
+  });
+  return {
+    chunks: input.chunks,
+    settled,
+    get error() {
+      return input.error;
+    },
+  };
+}

@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto';
+import type { Cancellable } from '../../contracts/capabilities.js';
+import { RigError } from '../../contracts/errors.js';
+import type { AlignedPool } from '../aligned-pool.js';
+import type { ChecksumType } from '../bmap/block-map.js';
+import { blockBytes, roundUp } from '../byte-range.js';
+import type { Medium } from '../medium/medium.js';
+import type { FlashProgress } from '../progress.js';
+import type { Extent } from './extents.js';
+import { pieceOf } from './piece.js';
+import { readAhead } from './read-ahead.js';
+
+const readsAtATime = 4;
+
+export interface VerifyOptions extends Cancellable {
+  readonly pool: AlignedPool;
+  readonly checksumType: ChecksumType;
+  readonly progress: FlashProgress;
+}
+
+/**
+ * Reads every extent back from the medium and compares its checksum.
+ *
+ * @throws RigError `flash.read-back-differs`, `flash.read-failed`, `flash.medium-vanished` (blame: rig); the signal's reason
+ */
+export async function verifyExtents(
+  medium: Medium,
+  extents: readonly Extent[],
+  { pool, checksumType, progress, signal }: VerifyOptions,
+): Promise<void> {
+  const pieces = readAhead(extents, {
+    pieceBytes: pool.bufferBytes,
+    depth: readsAtATime,
+    read: async ({ start, end }) => {
+      const buffer = await pool.take({ signal });
+      try {
+        // A direct read has whole sectors, also behind the image's last byte.
+        const wanted = buffer.bytes.subarray(0, roundUp(end - start, blockBytes));
+        const length = Math.min(await medium.read(start, wanted), end - start);
+        return pieceOf(buffer, { offset: start, length });
+      } catch (error) {
+        buffer.release();
+        throw error;
+      }
+    },
+  });
+  let index = 0;
+  let hash = createHash(checksumType);
+  for await (const piece of pieces) {
+    try {
+      signal?.throwIfAborted();
+      hash.update(piece.bytes);
+      progress.verified(piece.bytes.length);
+    } finally {
+      piece.release();
+    }
+    const extent = extents[index];
+    // The reading generator cuts each extent by itself: its last piece ends where it does, or the medium ended before.
+    if (!extent || piece.offset + pool.bufferBytes < extent.end) continue;
+    const found = hash.digest('hex');
+    if (found !== extent.digest) throw differs(medium, { extent, found, checksumType });
+    hash = createHash(checksumType);
+    index += 1;
+  }
+}
+
+function differs(
+  medium: Medium,
+  { extent, found, checksumType }: { extent: Extent; found: string; checksumType: string },
+): RigError {
+  const { start, end, digest } = extent;
+  return new RigError(
+    `${medium.path} does not hold what was written to it: bytes ${start} to ${end} read back differently`,
+    {
+      code: 'flash.read-back-differs',
+      blame: 'rig',
+      hint: 'The medium is worn out, smaller than it says, or its reader corrupts: try another card, then another reader.',
+      evidence: { medium: medium.path, start, end, checksumType, expected: digest, found },
+    },
+  );
+}

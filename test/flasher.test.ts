@@ -1,0 +1,153 @@
+// test: vm, 8 minutes
+// The flasher image on a two-disk virtual board: end to end through the command, and each way in which it gives up, with
+// the LED pattern that says so and the log on its medium.
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { copyFileSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { buildFlasher } from '../qemu/image/flasher.js';
+import { inspectImage } from '../qemu/image/inspect.js';
+import { cacheDir } from '../rig/config/folders.js';
+import type { Image, MachineSpec } from '../rig/contracts/board.js';
+import type { RigEvent } from '../rig/contracts/events.js';
+import { pollUntil } from '../rig/lifetime/poll.js';
+import { groupsOf, pulsesOf } from '../suites/flashing/blinks.js';
+import { World } from './e2e/world.js';
+import { openFlasherBoard } from './flasher/board.js';
+
+t.setTimeout(480_000);
+
+const request = { flavour: 'tiny', arch: 'arm64', variant: 'dev', version: '1.0.0' } as const;
+const built = await buildFlasher(request, { cacheDir: cacheDir(process.env) });
+const flasher: Image = { ...built };
+
+t.test('end to end: rig run flashing on the board that a flasher installs', async (t) => {
+  using world = new World();
+  const ended = await world.rig([
+    ...[
+      'run',
+      'flashing',
+      '--board',
+      'virt-arm64-flasher',
+      '--report',
+      'report',
+      '--only',
+      'flasher|reads back',
+    ],
+  ]);
+  t.equal(ended.code, 0, ended.stdout + ended.stderr);
+  t.match(ended.stdout, '2 passed');
+  const lines = readFileSync(join(world.cwd, 'report/events.ndjson'), 'utf8').trim().split('\n');
+  const events = lines.map((line) => JSON.parse(line) as RigEvent);
+  const steps = events.flatMap((event) =>
+    event.type === 'provision' && event.phase === 'end' ? [event.what] : [],
+  );
+  t.equal(steps.length % 7, 0, 'every step of the plan is in the record');
+  t.ok(events.filter(({ type }) => type === 'edge').length > 8, 'and what the LED did');
+  const page = readFileSync(join(world.cwd, 'report/report.html'), 'utf8');
+  t.match(page, 'Provision (flasher) 6 of 7', 'the report shows the plan');
+  t.match(page, '<span>status</span>', 'and the LED as a lane');
+});
+
+/** Short enough for the path of a socket in it. */
+function folderOf(t: Test): string {
+  const folder = mkdtempSync(join(tmpdir(), 'flasher-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Lets the flasher fail, and gives what it left: what the LED showed after that, and the log on the medium. */
+async function failure(
+  t: Test,
+  { image, machine }: { image: Image; machine: (before: MachineSpec) => MachineSpec },
+): Promise<{ said: string; groups: number[]; log: string }> {
+  await using opened = await openFlasherBoard(folderOf(t), machine);
+  const { board } = opened;
+  const failed = await board.provision(image).then(
+    () => undefined,
+    (error: { code?: string; message?: string }) => error,
+  );
+  t.equal(failed?.code, 'provision.flasher-failed');
+  t.equal(await board.power.state(), 'on', 'it stays on, so that whoever comes sees it');
+  const groups = await (async () => {
+    await using watch = await board.gpio.watch('status');
+    return await pollUntil(
+      () => {
+        const found = groupsOf(pulsesOf(watch.edges), { times: 3 });
+        return found.length >= 4 && found;
+      },
+      { what: 'four groups of flashes', timeoutMs: 60_000 },
+    );
+  })();
+  await board.power.off();
+  const log = await board.medium.atRig(async ({ path }) =>
+    execFileSync('mtype', ['-i', `${path}@@4M`, '::flasher.log'], { encoding: 'utf8' }),
+  );
+  return { said: failed?.message ?? '', groups, log };
+}
+
+/** The first group may have been under way when the watch began, and a busy host may miss a flash. */
+function inThrees(groups: readonly number[]): boolean {
+  const threes = groups.slice(1).filter((count) => count === 3).length;
+  return threes * 2 > groups.length - 1;
+}
+
+t.test('an internal medium that is too small', async (t) => {
+  const { said, groups, log } = await failure(t, {
+    image: flasher,
+    machine: (machine) => ({ ...machine, mediumMiB: 128 }),
+  });
+  t.match(said, /failed too-small: \/dev\/vdb has 134217728 bytes/);
+  t.ok(inThrees(groups), `three flashes and a pause: ${groups.join(', ')}`);
+  t.match(log, /failed too-small/);
+  t.notMatch(log, /writing version/, 'nothing was written');
+});
+
+t.test('no internal medium at all: it never takes its own', async (t) => {
+  const { said, log } = await failure(t, {
+    image: flasher,
+    machine: ({ disk: _, ...machine }) => machine,
+  });
+  t.match(said, /failed no-target/);
+  t.match(log, /holds this flasher/);
+});
+
+t.test('the copy on its medium is damaged: what was written is read back and found wrong', async (t) => {
+  const image = join(folderOf(t), 'damaged.img');
+  execFileSync('cp', ['--sparse=always', flasher.path, image]);
+  execFileSync('chmod', ['u+w', image]);
+  // Without the block map beside it, which would catch it here already.
+  const { partitions } = await inspectImage(image);
+  const inner = partitions.find(({ name }) => name === 'flash-image')?.startBytes ?? 0;
+  const byte = Buffer.alloc(1);
+  const file = openSync(image, 'r+');
+  const offset = inner + 53 * 1024 * 1024;
+  readSync(file, byte, 0, 1, offset);
+  byte[0] = (byte[0] ?? 0) ^ 1;
+  writeSync(file, byte, 0, 1, offset);
+  const sha256 = createHash('sha256').update(readFileSync(image)).digest('hex');
+  const { said, log } = await failure(t, {
+    image: { path: image, sha256, sizeBytes: flasher.sizeBytes },
+    machine: (machine) => machine,
+  });
+  t.match(said, /failed verify-error: blocks \d+ to \d+ of \/dev\/vdb differ/);
+  t.match(log, /verifying/);
+});
+
+t.test('equal inputs give equal flashers, and it names what it installs', async (t) => {
+  const folder = folderOf(t);
+  copyFileSync(built.manifestPath, join(folder, 'manifest.json'));
+  const again = await buildFlasher(request, { cacheDir: cacheDir(process.env), noCache: true });
+  t.equal(again.sha256, built.sha256);
+  const manifest = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as { flashes?: string };
+  t.match(manifest.flashes, /^[0-9a-f]{64}$/);
+  execFileSync('bmaptool', ['copy', '--bmap', built.bmapPath, built.path, join(folder, 'medium')], {
+    stdio: 'ignore',
+  });
+  execFileSync('cmp', [built.path, join(folder, 'medium')]);
+  await t.rejects(buildFlasher({ ...request, arch: 'amd64' }, { cacheDir: cacheDir(process.env) }), {
+    code: 'image.no-flasher',
+  });
+});
