@@ -97,6 +97,10 @@ export interface HostServices {
     readonly port: number;
     readonly requests: readonly { readonly path: string; readonly from: string }[];
   }>;
+  /** Answers datagrams to any board until the test ends; `answer` may return nothing; what it throws is an error of the run. */
+  serveUdp(
+    answer: (datagram: Uint8Array) => Uint8Array | undefined,
+  ): Promise<{ readonly port: number; readonly received: number }>;
 }
 
 /** A board as a suite sees it. The same whether QEMU plays it or wires lead to it. */

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { AddTest } from '../../rig/mod.js';
 import { type Board, RigError, type TestContext } from '../../rig/mod.js';
+import { type Layout, readLayout } from '../board/layout.js';
 import { mountAt, mountsCommand, parseMounts } from '../facts/mounts.js';
 import { ask, quoted } from '../facts/sections.js';
-import { type Layout, readLayout } from './layout.js';
 
 type Promised = Board['profile']['partitions'][number];
 

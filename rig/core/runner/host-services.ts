@@ -34,6 +34,29 @@ export class TestHostServices implements HostServices, AsyncDisposable {
     return { port: (server.address() as AddressInfo).port, requests };
   }
 
+  async serveUdp(answer: Parameters<HostServices['serveUdp']>[0]): ReturnType<HostServices['serveUdp']> {
+    const { createSocket } = await import('node:dgram');
+    const socket = createSocket('udp4');
+    let received = 0;
+    socket.on('message', (datagram, { address, port }) => {
+      received += 1;
+      const reply = answer(datagram);
+      // The asker may be gone by now, as every datagram's may.
+      if (reply) socket.send(reply, port, address, () => {});
+    });
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject);
+      socket.bind(0, this.#bindAddress, resolve);
+    });
+    this.#open.defer(() => new Promise<void>((resolve) => socket.close(resolve)));
+    return {
+      port: socket.address().port,
+      get received() {
+        return received;
+      },
+    };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#open[Symbol.asyncDispose]();
   }
