@@ -13,9 +13,9 @@ const merged = ['bin', 'sbin', 'lib', 'lib64'];
  */
 const unwanted = [
   /^usr\/share\/(doc|man|info|locale|lintian|bug|menu|bash-completion|zsh|fish|maven-repo|sgml|xml|perl5?|initramfs-tools|dpkg|polkit-1|common-licenses|doc-base|pam-configs|gettext|gtk-doc|vala|gir-1\.0|metainfo|docker\.io|base-files\/(?!profile))(\/|$)/,
-  /^usr\/lib\/(modules|grub|locale|udev\/hwdb\.d|kernel\/install\.d|pppd|polkit-1|lsb|tc|modules-load\.d|sysusers\.d)(\/|$)/,
+  /^usr\/lib\/(modules|grub|locale|udev\/hwdb\.d|kernel\/install\.d|pppd|polkit-1|lsb|tc|modules-load\.d|sysusers\.d|NetworkManager\/dispatcher\.d|tmpfiles\.d\/(home|provision|etc|legacy|x11)\.conf)(\/|$)/,
   /^(boot|var|tmp|run|dev|proc|sys|home|media|srv|opt|mnt|root)(\/|$)/,
-  /^etc\/(init\.d|rc.\.d|cron\.\w+|logrotate\.d|kernel|apt|dpkg|grub\.d|apparmor\.d|ppp|ucf\.conf|perl|sgml|xml|network|dhcp|ifplugd|update-motd\.d|default\/grub.*|issue.*|os-release|resolv\.conf|pam\.d|polkit-1|e2scrub\.conf|skel|openvpn)(\/|$)/,
+  /^etc\/(init\.d|rc.\.d|cron\.\w+|logrotate\.d|kernel|apt|dpkg|grub\.d|apparmor\.d|ppp|ucf\.conf|perl|sgml|xml|network|dhcp|ifplugd|update-motd\.d|default\/grub.*|issue.*|os-release|resolv\.conf|pam\.d|polkit-1|e2scrub\.conf|skel|openvpn|NetworkManager\/dispatcher\.d)(\/|$)/,
   /^usr\/lib\/systemd\/(system-generators\/(?!systemd-debug-generator$)|user-generators|user\/|portable|network\/|catalog\/|user-preset|system-preset)/,
   /^usr\/lib\/systemd\/system\/([^/]*\.wants\/|initrd|rc-local|cryptdisks|systemd-(repart|sysusers|machine-id-commit|network-generator|pcrphase|binfmt|ask-password|hibernate|boot-system-token|update-utmp|quotacheck|remount-fs|networkd|firstboot|pstore|sysext|initctl)|chrony-dnssrv|chrony-wait|dpkg-db|e2scrub|container-getty|console-getty|getty-static|quotaon|openvpn)/,
   /^usr\/lib\/systemd\/system\/(autovt@|halt-local|hwclock|rc|rcS|x11-common)\.service$/,

@@ -13,7 +13,7 @@ export const basePackages = `
   libjson-c5 libk5crypto3 libkeyutils1 libkmod2 libkrb5-3 libkrb5support0 libldap-2.5-0 liblz4-1 liblzma5 liblzo2-2
   libmbim-glib4 libmbim-proxy libmd0 libmm-glib0 libmnl0 libmount1 libncursesw6 libndp0 libnetfilter-conntrack3
   libnettle8 libnewt0.52 libnfnetlink0 libnftables1 libnftnl11 libnghttp2-14 libnl-3-200 libnl-genl-3-200
-  libnl-route-3-200 libnm0 libonig5 libp11-kit0 libpam-modules libpam-modules-bin libpam0g libpcre2-8-0 libpcsclite1
+  libnl-route-3-200 libnm0 libnss-mdns libonig5 libp11-kit0 libpam-modules libpam-modules-bin libpam0g libpcre2-8-0 libpcsclite1
   libpkcs11-helper1 libpolkit-agent-1-0 libpolkit-gobject-1-0 libproc2-0 libpsl5 libqmi-glib5 libqmi-proxy
   libqrtr-glib0 libreadline8 librtmp1 libsasl2-2 libseccomp2 libselinux1 libslang2 libsmartcols1 libss2 libssh2-1
   libssl3 libsystemd-shared libsystemd0 libtasn1-6 libteamdctl0 libtinfo6 libtirpc3 libtomcrypt1 libtommath1 libudev1

@@ -21,6 +21,13 @@ export interface FullRootOptions extends Ingredients {
   readonly withEngine: boolean;
 }
 
+/** Where something is mounted or bound, or may be put by whoever makes an image of their own. */
+const emptyFolders = [
+  ...['dev', 'proc', 'sys', 'run', 'var', 'home', 'media', 'opt', 'srv'],
+  ...['mnt/boot', 'mnt/state', 'mnt/data'],
+  ...['etc/NetworkManager/system-connections', 'etc/dnsmasq.d', 'etc/dropbear', 'etc/openvpn'],
+];
+
 /** The read-only root of the full flavour. */
 export async function fullRoot(options: FullRootOptions): Promise<FileTree> {
   const { request, kernel, initrd, withEngine } = options;
@@ -28,8 +35,7 @@ export async function fullRoot(options: FullRootOptions): Promise<FileTree> {
   await addPackageFiles(tree, options);
   await addApplets(tree, options);
   await addModules(tree, options);
-  for (const path of ['dev', 'proc', 'sys', 'run', 'var', 'mnt/boot', 'mnt/state', 'mnt/data', 'etc/dropbear', 'etc/openvpn'])
-    tree.directory(path);
+  for (const path of emptyFolders) tree.directory(path);
   tree.directory('tmp', { mode: 0o1777 }).directory('root', { mode: 0o700 });
   await addOverlay(tree, 'root');
   await addOverlay(tree, request.variant);
