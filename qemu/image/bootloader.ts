@@ -1,7 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildRequest } from '../../rig/contracts/image-builder.js';
-import type { TinyBoard } from './board.js';
 import { guestFile } from './guest-files.js';
 import type { Toolbox } from './toolbox.js';
 import { FileTree } from './tree.js';
@@ -20,7 +19,9 @@ const grubModules =
 
 export interface BootOptions {
   readonly request: BuildRequest;
-  readonly board: TinyBoard;
+  readonly board: { readonly slug: string; readonly console: string };
+  /** Words for the kernel besides those of every image. */
+  readonly kernelWords?: string;
   readonly packages: string;
   readonly workDir: string;
   readonly tools: Toolbox;
@@ -31,7 +32,8 @@ export async function bootTree(options: BootOptions): Promise<FileTree> {
   const tree = new FileTree();
   const config = { deviceType: options.board.slug };
   tree.file('config.json', `${JSON.stringify(config, null, 2)}\n`);
-  const fill = { CMDLINE: commandLine(options.board.console) };
+  const words = [commandLine(options.board.console), options.kernelWords ?? ''];
+  const fill = { CMDLINE: words.join(' ').trim() };
   if (options.request.arch === 'arm64') {
     const script = writeUbootScript(await guestFile('boot.cmd', fill), { name: 'boardrig' });
     return tree.file('boot.scr', { data: script });
