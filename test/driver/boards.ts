@@ -12,6 +12,7 @@ const command = [
   'run',
   'boot',
   'networking',
+  'config',
   '--board',
   'virt-arm64',
   '--board',
