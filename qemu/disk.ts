@@ -1,4 +1,4 @@
-import { constants, copyFile, readFile, rename, rm, stat } from 'node:fs/promises';
+import { constants, copyFile, link, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Cancellable, ImageFile, MediumState, ProvisionOptions } from '../rig/contracts/capabilities.js';
 import { RigError } from '../rig/contracts/errors.js';
@@ -13,6 +13,8 @@ const sectorBytes = 512;
 export class Disk {
   readonly #folder: string;
   readonly #overlay: string;
+  /** The overlay of the snapshot that the board is forked from, by a name of its own. */
+  readonly #saved: string;
   #sizeBytes = 0;
   #state: MediumState = { kind: 'unknown' };
   /** The overlay lies on a snapshot's, and that one on the image. */
@@ -21,6 +23,7 @@ export class Disk {
   constructor(folder: string) {
     this.#folder = folder;
     this.#overlay = join(folder, 'medium.qcow2');
+    this.#saved = join(folder, 'medium-saved.qcow2');
   }
 
   /** The overlay's file; undefined before the first `provision`. */
@@ -41,8 +44,8 @@ export class Disk {
   async provision(image: ImageFile, { mediumBytes, signal }: ProvisionOptions = {}): Promise<void> {
     const path = resolve(image.path);
     const size = await this.sizeFor(image, { mediumBytes });
+    await this.remove();
     await this.#create(['-F', 'raw', '-b', path], size, { signal });
-    this.#forked = false;
     this.#state = { kind: 'image', sha256: image.sha256, path };
   }
 
@@ -74,16 +77,23 @@ export class Disk {
     if (this.#forked) await this.#img(['rebase', '-f', 'qcow2', '-F', 'raw', '-b', image, path], { signal });
   }
 
-  /** An overlay on `overlay`, which is never written, itself one on `image`. @throws as `provision` */
+  /**
+   * An overlay on `overlay`, which is never written, itself one on `image`. The snapshot may be removed afterwards: its overlay
+   * stays under a second name, or as a copy where the snapshot lies on another filesystem.
+   *
+   * @throws as `provision`
+   */
   async fork(
     overlay: string,
     { image, mediumBytes, signal }: Cancellable & { image: ImageFile; mediumBytes: number },
   ): Promise<void> {
     const path = resolve(image.path);
+    await this.remove();
+    await linkOrCopy(resolve(overlay), this.#saved);
     // The image may lie elsewhere than when the snapshot was saved: the whole chain is named anew.
     const chain = {
       driver: 'qcow2',
-      file: { driver: 'file', filename: resolve(overlay) },
+      file: { driver: 'file', filename: this.#saved },
       backing: { driver: 'raw', file: { driver: 'file', filename: path } },
     };
     await this.#create(['-F', 'qcow2', '-b', `json:${JSON.stringify(chain)}`], mediumBytes, { signal });
@@ -125,12 +135,11 @@ export class Disk {
 
   async remove(): Promise<void> {
     this.#state = { kind: 'unknown' };
-    await rm(this.#overlay, { force: true });
+    this.#forked = false;
+    for (const file of [this.#overlay, this.#saved]) await rm(file, { force: true });
   }
 
   async #create(backing: readonly string[], sizeBytes: number, { signal }: Cancellable): Promise<void> {
-    this.#state = { kind: 'unknown' };
-    await rm(this.#overlay, { force: true });
     await this.#img(['create', '-q', '-f', 'qcow2', ...backing, this.#overlay, String(sizeBytes)], {
       signal,
     });
@@ -160,6 +169,18 @@ export class Disk {
       blame: 'suite',
       hint: 'Provision it first.',
     });
+  }
+}
+
+/** Saved files are never written, so that one inode may serve any number of boards. */
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // Another filesystem, or one that has no links; or the kernel protects a file of somebody else's (proc(5), protected_hardlinks).
+    if (code !== 'EXDEV' && code !== 'EPERM' && code !== 'EMLINK') throw error;
+    await copyFile(from, to, constants.COPYFILE_FICLONE);
   }
 }
 

@@ -12,6 +12,7 @@ import { RigError } from '../rig/mod.js';
 import { filesystemOf } from '../suites/board/marks.js';
 import { textAfterKernel } from '../suites/variants/serial-text.js';
 import bootSuite from '../suites/boot/suite.js';
+import configSuite from '../suites/config/suite.js';
 import { consolesCommand, consoleUsers } from '../suites/facts/consoles.js';
 import { disksCommand, parseDisks } from '../suites/facts/disks.js';
 import { identifyFilesystem, superblockBytes } from '../suites/facts/filesystem.js';
@@ -325,7 +326,7 @@ t.test(
   'every test of the suites is seen to fail by a mutation, and every prediction names a test',
   async (t) => {
     const predicted = new Set(mutations.flatMap(({ fails }) => Object.keys(fails)));
-    const all = [bootSuite, networkingSuite].flatMap((suite) =>
+    const all = [bootSuite, networkingSuite, configSuite].flatMap((suite) =>
       suite.tests.map((test) => `${suite.name}/${test.name}`),
     );
     t.ok(all.length > 20, `${all.length} tests`);

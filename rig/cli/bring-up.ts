@@ -1,4 +1,5 @@
 import type { Image } from '../contracts/board.js';
+import { mediumBytesFor } from '../core/board/medium-size.js';
 import type { AttachedSession } from '../core/session/attached.js';
 import { type BoardRequest, backgroundSession, capability, imageFor } from './board-command.js';
 import type { CommandInput, CommandIo } from './command.js';
@@ -28,9 +29,9 @@ export async function bringUp(
     const image = wanted ?? (unknown ? await imageFor(request, { io, ref: undefined }) : undefined);
     if (image) {
       const { path, sha256 } = image;
-      const medium = mediumBytes(request, image);
+      const mediumBytes = mediumBytesFor(request.board.type, image);
       await power.off({ signal: io.signal });
-      await capability(session, 'storage').provision({ path, sha256 }, { signal: io.signal, ...medium });
+      await capability(session, 'storage').provision({ path, sha256 }, { signal: io.signal, mediumBytes });
     }
     await power.on({ signal: io.signal });
     return { session, started, image, [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() };
@@ -39,10 +40,4 @@ export async function bringUp(
     await session[Symbol.asyncDispose]();
     throw error;
   }
-}
-
-/** The size that a virtual board's type names, where the image is not larger. */
-function mediumBytes({ board }: BoardRequest, image: Image): { mediumBytes?: number } {
-  const mebibytes = board.type.machine?.mediumMiB;
-  return mebibytes === undefined ? {} : { mediumBytes: Math.max(image.sizeBytes, mebibytes * 2 ** 20) };
 }

@@ -38,6 +38,11 @@ export const grammar: readonly CommandEntry[] = [
       ['--jobs <n>', 'boards at a time', 1],
       ['--retries <n>', 'run a failed test again, up to n times; one that passes then is flaky', 0],
       ['--deadline <time>', 'time for the whole run, such as 10m; what is left then is blocked'],
+      ['--cold', 'boot every board: use no saved state, and save none'],
+      [
+        '--shuffle [seed]',
+        'run the tests in a random order that the seed decides (default: the seed of the run)',
+      ],
       ['--keep-on-failure', 'keep a copy of the medium of a board that failed'],
       ['--report <dir>', 'folder of this run (default: a new one under runs/)'],
       ['--junit <file>', 'also write the JUnit report here'],

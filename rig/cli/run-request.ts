@@ -10,6 +10,7 @@ import type { BoardPlan } from '../core/runner/plan.js';
 import { run } from '../core/runner/run.js';
 import { describeHolder } from '../core/session/holder.js';
 import { openSession, waitingLine } from '../core/session/open.js';
+import { WarmStates } from '../core/warm/warm-states.js';
 import { measureSpeedFactor } from '../lifetime/host-speed.js';
 import { RunRecorder } from '../record/recorder.js';
 import { prune } from '../record/retention.js';
@@ -19,6 +20,7 @@ import { resolveImage } from './image-ref.js';
 import { reportError } from './print-error.js';
 import { openDevices } from './registry.js';
 import { runStart } from './run-start.js';
+import { snapshotCache } from './snapshot-cache.js';
 
 /** Everything `rig run` was asked for, checked: nothing has been started yet. */
 export interface RunRequest {
@@ -30,6 +32,8 @@ export interface RunRequest {
   readonly retries: number;
   readonly jobs: number;
   readonly seed: number;
+  /** No board is restored, and none is saved. */
+  readonly cold: boolean;
   readonly deadlineMs: number | undefined;
   readonly keepOnFailure: boolean;
   readonly wait: boolean;
@@ -65,6 +69,9 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
     ...(request.deadlineMs === undefined ? {} : { deadlineMs: request.deadlineMs }),
     retries: request.retries,
     keepOnFailure: request.keepOnFailure,
+    warm: request.cold
+      ? undefined
+      : new WarmStates(snapshotCache(io.env), (event) => void recorder.emit(event)),
     signal: io.signal,
     emit: (event) => void recorder.emit(event),
     mask: (text) => secrets.maskText(text),

@@ -18,11 +18,14 @@ export interface EventHead {
   readonly wall: string;
 }
 
-/** Where in a board's life an event belongs. `epoch` counts power-ons and resets, `attempt` retries, both from 1. */
+/** Where in a board's life an event belongs. `epoch` counts power-ons, resets and restores, `attempt` retries, both from 1. */
 export interface BoardPlace {
   readonly board: string;
   readonly epoch: number;
 }
+
+/** How an epoch began. `restore`: a saved machine went on, so that no boot is to be seen. */
+export type EpochReason = 'power-on' | 'reset' | 'restore';
 
 /** One test on one board: `id` is `board/suite/test`, unique in a run; attempts repeat it. */
 export interface TestPlace {
@@ -80,7 +83,16 @@ export type EventBody =
   | ({ readonly type: 'reset'; readonly cause: 'rig' | 'board' } & BoardPlace)
   | ({ readonly type: 'link'; readonly state: LinkState } & BoardPlace)
   /** A new epoch begins at byte `offset` of `console/<board>.raw`. */
-  | ({ readonly type: 'epoch'; readonly reason: 'power-on' | 'reset'; readonly offset: number } & BoardPlace)
+  | ({ readonly type: 'epoch'; readonly reason: EpochReason; readonly offset: number } & BoardPlace)
+  /** A running board was saved, or brought back; `state` says which: `shell`, `bootloader`, `failure`, `step 3`. */
+  | ({
+      readonly type: 'snapshot';
+      readonly action: 'saved' | 'restored';
+      readonly state: string;
+      readonly ms: number;
+      /** Of one that belongs to the run: its folder, relative to the run folder. */
+      readonly dir?: string;
+    } & BoardPlace)
   /** A stage was reached; `ms` since the epoch began; `offset` is that of the console text which showed it. */
   | ({
       readonly type: 'stage';

@@ -40,8 +40,8 @@ export interface SnapshotManifest {
  * What a restored guest does not know, and the rig must tell it before a test sees it.
  *
  * - `clock`: the system clock goes on where it stood at the save: `date -u -s @SECONDS`. (The hardware clock is right.)
- * - `entropy`: all forks of one snapshot would draw the same random numbers: write 32 fresh bytes to `/dev/urandom`, as
- *   root. What a program drew before the save stays drawn.
+ * - `entropy`: all forks of one snapshot would draw the same random numbers: write fresh bytes to `/dev/urandom` and reseed from
+ *   them (RNDRESEEDCRNG, random(4)), as root. What a program drew before the save stays drawn.
  * - `identity`: the board goes by another name than the saved one: host name, machine id, host keys are the saved one's.
  *   Its MAC address is too, until the next reset; each virtual board has a network of its own, so nothing collides.
  */
@@ -80,8 +80,8 @@ export interface Snapshots {
    */
   save(dir: string, options?: Cancellable): Promise<SnapshotManifest>;
   /**
-   * Cuts the board if it is on, gives it the saved medium (an overlay on the snapshot's, which is never written and must stay until
-   * the medium is provisioned anew), and lets the saved guest go on. Network forwards are there when it resolves.
+   * Cuts the board if it is on, gives it the saved medium as an overlay (the snapshot is never written), and lets the saved guest
+   * go on. Network forwards are there when it resolves; the snapshot may be removed from then on.
    *
    * @throws RigError `snapshot.missing`, `snapshot.corrupt` and `snapshot.other-key`: the board is as it was, and the caller
    *   may boot cold instead; `snapshot.not-loaded`: the same, but the board is off and its medium unknown; the signal's reason

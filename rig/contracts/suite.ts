@@ -9,11 +9,12 @@ export interface WaitOptions extends Cancellable {
 
 /**
  * The state a test starts from. `fresh`: the image newly provisioned, powered off. `off`: powered off, the medium
- * as it is. `shell`: running, a Shell answers. `any`: whatever is there.
+ * as it is. `bootloader`: the image newly provisioned, powered on, and the bootloader has just shown itself; the boot goes on by
+ * itself. `shell`: running, a Shell answers. `any`: whatever is there.
  */
-export type StartState = 'fresh' | 'off' | 'shell' | 'any';
+export type StartState = 'fresh' | 'off' | 'bootloader' | 'shell' | 'any';
 
-/** What a test leaves changed. `memory` is undone by a reboot, `disk` by provisioning, `network` by link up. */
+/** What a test leaves changed when it passed; after a failure nothing is trusted. `memory` is undone by a reboot, `disk` by provisioning, `network` by link up. */
 export type Dirt = 'nothing' | 'memory' | 'disk' | 'network';
 
 /** `smoke` runs in `npm start`, `pr` also in `npm test`, `nightly` only in the full run. A run selects one tier and those before it. */

@@ -1,6 +1,6 @@
 import type { Stage } from '../contracts/board.js';
 import type { ErrorRecord, Json } from '../contracts/errors.js';
-import type { EventBody, RigEvent, RunStart } from '../contracts/events.js';
+import type { EpochReason, EventBody, RigEvent, RunStart } from '../contracts/events.js';
 import type { StartState } from '../contracts/suite.js';
 import type { Verdict, VerdictCounts } from '../contracts/verdict.js';
 
@@ -68,7 +68,7 @@ export type BoardEvent = Extract<
 
 export interface EpochRecord {
   readonly epoch: number;
-  readonly reason: 'power-on' | 'reset';
+  readonly reason: EpochReason;
   readonly t: number;
   readonly offset: number;
   /** In the order seen; `ms` since the epoch began. */

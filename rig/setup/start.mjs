@@ -21,6 +21,7 @@ process.argv.splice(
   'run',
   'boot',
   'networking',
+  'variants',
   ...(names('--board') ? [] : ['--board', 'virt-arm64']),
   ...(names('--tier') ? [] : ['--tier', 'smoke']),
   ...extra,

@@ -24,7 +24,6 @@ export function addressTests(test: AddTest): void {
 
   test('takes its address by DHCP', {
     needs: ['link'],
-    dirties: 'network',
     deadlineMs: 120_000,
   }, async (t: TestContext) => {
     const before = await t.step('Read the address', () => readStatus(t.board));

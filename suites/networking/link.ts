@@ -6,7 +6,6 @@ export function linkTests(test: AddTest): void {
   test('notices that the link is down and recovers when it is up', {
     tier: 'smoke',
     needs: ['link'],
-    dirties: 'network',
     deadlineMs: 120_000,
   }, async (t: TestContext) => {
     const { route } = requireUplink(t, await readStatus(t.board));

@@ -99,6 +99,11 @@ export class ScriptedBoard implements ManagedBoard {
     return this.lastBoot();
   }
 
+  async bootToBootloader(): Promise<void> {
+    this.diary.push('bootloader');
+    this.#state = 'on';
+  }
+
   reboot = () => this.boot();
   shutdown = async (): Promise<void> => {
     this.#state = 'off';

@@ -42,8 +42,16 @@ export async function runMutation(
   const { tier, only } = mutation.select ?? { tier: 'smoke', only: undefined };
   const exitCode = await rig(
     [
-      ...['run', 'boot', 'networking', '--lab', lab, '--board', boardName, '--image', image.path],
-      ...['--tier', tier, ...(only ? ['--only', only.source] : []), '--report', join(folder, 'run')],
+      ...['run', 'boot', 'networking', 'config', '--lab', lab, '--board', boardName, '--image', image.path],
+      // A saved state of an image that no other run will have is of no use.
+      ...[
+        '--cold',
+        '--tier',
+        tier,
+        ...(only ? ['--only', only.source] : []),
+        '--report',
+        join(folder, 'run'),
+      ],
     ],
     { log: join(folder, 'rig.log'), signal },
   );

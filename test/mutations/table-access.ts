@@ -93,7 +93,7 @@ export const accessMutations: readonly Mutation[] = [
     select: { tier: 'pr', only: /^networking\/(has|takes its host)/ },
     apply: (image) =>
       image.editRoot(`${scripts}/identity.sh`, 'hostname) hostname=$value ;;', 'hostname) ;;'),
-    fails: { 'networking/takes its host name from config.json': /the board is called as config.json says/ },
+    fails: { 'config/takes its host name from config.json': /the board is called as config.json says/ },
   },
   {
     name: 'same-machine-id',

@@ -5,7 +5,7 @@ import type { BoardConfig } from '../../contracts/board.js';
 import { RigError } from '../../contracts/errors.js';
 import type { SuiteDefinition, Tier } from '../../contracts/suite.js';
 import { exitCodes } from '../../contracts/verdict.js';
-import { type BoardPlan, planBoard } from '../../core/runner/plan.js';
+import { type BoardPlan, planBoard, shuffled } from '../../core/runner/plan.js';
 import { assertSafeRegExp } from '../../pattern/safe-regexp.js';
 import { parseDurationMs } from '../../schema/units.js';
 import type { CommandInput, CommandIo } from '../command.js';
@@ -35,7 +35,10 @@ async function readRequest(input: CommandInput, io: CommandIo): Promise<RunReque
   const boards = chooseBoards(lab, (options.board as string[] | undefined) ?? []);
   if (options.list !== true) await loadDrivers(boards);
   const suites = await loadSuites(names.length > 0 ? names : builtInSuites(), io.cwd);
-  const plans = planBoards(boards, suites, options);
+  const seed = wholeNumber(options.seed, { name: '--seed', least: 0 }) ?? Math.floor(Math.random() * 2 ** 31);
+  const plans = planBoards(boards, suites, options).map((plan) =>
+    options.shuffle === undefined ? plan : shuffled(plan, shuffleSeed(options.shuffle, seed)),
+  );
   const duration = options.deadline as string | undefined;
   const report = options.report as string | undefined;
   const junit = options.junit as string | undefined;
@@ -47,7 +50,8 @@ async function readRequest(input: CommandInput, io: CommandIo): Promise<RunReque
     junit: junit === undefined ? undefined : resolve(io.cwd, junit),
     retries: wholeNumber(options.retries, { name: '--retries', least: 0 }) ?? 0,
     jobs: wholeNumber(options.jobs, { name: '--jobs', least: 1 }) ?? 1,
-    seed: wholeNumber(options.seed, { name: '--seed', least: 0 }) ?? Math.floor(Math.random() * 2 ** 31),
+    seed,
+    cold: options.cold === true,
     deadlineMs: duration === undefined ? undefined : time(duration, '--deadline'),
     keepOnFailure: options.keepOnFailure === true,
     wait: options.wait === true,
@@ -85,6 +89,11 @@ function chooseBoards(lab: Lab, selectors: readonly string[]): readonly BoardCon
   const [only] = own;
   if (only && own.length === 1) return [only];
   throw badOption(`Say which board to run on: ${lab.boards.map((board) => board.name).join(', ')}`);
+}
+
+/** `--shuffle` alone is `true`. */
+function shuffleSeed(given: unknown, runSeed: number): number {
+  return given === true ? runSeed : (wholeNumber(given, { name: '--shuffle', least: 0 }) ?? runSeed);
 }
 
 function pattern(source: string): RegExp {

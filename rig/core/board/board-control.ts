@@ -13,11 +13,13 @@ import type { BoardSession } from '../../contracts/session.js';
 import type { Board, BootRecord, Shell, SshLogin, WaitOptions } from '../../contracts/suite.js';
 import { DisposalStack } from '../../lifetime/disposal-stack.js';
 import type { SecretMask } from '../../record/secrets.js';
-import type { ManagedBoard } from '../runner/managed-board.js';
+import type { BoardSnapshots, ManagedBoard } from '../runner/managed-board.js';
 import { need } from './absent.js';
 import { openBoardConsole } from './board-console.js';
-import { type Bootable, boot, bootId, reboot, shutdown } from './boot.js';
+import { SavedStates } from './board-snapshots.js';
+import { type Bootable, boot, bootId, bootToBootloader, reboot, shutdown } from './boot.js';
 import { Circuit } from './circuit.js';
+import { mediumBytesFor } from './medium-size.js';
 import { boardPower } from './power.js';
 import { BoardShells } from './shells.js';
 
@@ -44,6 +46,7 @@ export class BoardControl implements ManagedBoard {
   readonly ssh: Shell;
   readonly consoleShell: Shell;
   readonly shell: Shell;
+  readonly snapshots: BoardSnapshots | undefined;
   image: Image | undefined;
 
   readonly #circuit: Circuit;
@@ -67,6 +70,18 @@ export class BoardControl implements ManagedBoard {
     this.ssh = this.#shells.ssh;
     this.consoleShell = this.#shells.console;
     this.shell = this.#shells.preferred;
+    const { snapshots } = session.capabilities;
+    this.snapshots =
+      snapshots &&
+      new SavedStates({
+        circuit,
+        snapshots,
+        shells: this.#shells,
+        power: this.power,
+        onRestored: (image) => {
+          this.image = image;
+        },
+      });
     circuit.onCut = () => this.#shells.disconnect();
     ends.defer(() => this.#shells.disconnect());
     ends.use(session.onEvent((event) => circuit.deviceEvent(event)));
@@ -153,8 +168,7 @@ export class BoardControl implements ManagedBoard {
     if (capabilities.power) await this.power.off();
     if (image && capabilities.storage) {
       // A board that is in trouble gets its new medium all the same.
-      const { mediumMiB = 0 } = this.type.machine ?? {};
-      const mediumBytes = Math.max(mediumMiB * 1024 * 1024, image.sizeBytes);
+      const mediumBytes = mediumBytesFor(this.type, image);
       await capabilities.storage.provision({ path: image.path, sha256: image.sha256 }, { mediumBytes });
     }
     this.image = image;
@@ -162,6 +176,10 @@ export class BoardControl implements ManagedBoard {
 
   medium(): MediumState {
     return this.#circuit.session.capabilities.storage?.state() ?? { kind: 'unknown' };
+  }
+
+  bootToBootloader(): Promise<void> {
+    return bootToBootloader(this.#bootable, this.type.budgetsMs.bootloader);
   }
 
   answers(): Promise<boolean> {

@@ -1,6 +1,7 @@
 import { RigError } from '../../contracts/errors.js';
 import type { Board, BootRecord } from '../../contracts/suite.js';
 import { pollUntil } from '../../lifetime/poll.js';
+import { patternOf } from '../../pattern/signature.js';
 import { need } from './absent.js';
 import type { Circuit } from './circuit.js';
 import type { BoardShells } from './shells.js';
@@ -20,6 +21,19 @@ export async function boot(board: Bootable, timeoutMs: number): Promise<BootReco
   if ((await board.power.state()) !== 'on') await board.power.on();
   await untilShell(board, timeoutMs);
   return board.circuit.life.boot;
+}
+
+/** Powers on and waits for the bootloader's signature; the boot goes on by itself. @throws RigError `board.no-bootloader-signature` */
+export async function bootToBootloader(board: Bootable, timeoutMs: number | undefined): Promise<void> {
+  const { circuit, power } = board;
+  const { engine } = need(circuit.console, 'console', circuit.name);
+  const { name, signatures } = circuit.session.board.type;
+  if (!signatures.bootloader) throw noBootloaderSignature(name);
+  await power.on();
+  await engine.expect(patternOf(signatures.bootloader), {
+    since: engine.epochMark(),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  });
 }
 
 /**
@@ -103,6 +117,14 @@ async function untilShell({ circuit, shells }: Bootable, timeoutMs: number): Pro
     );
   }
   circuit.life.note('shell');
+}
+
+function noBootloaderSignature(type: string): RigError {
+  return new RigError(`Cannot tell when a board of type ${type} is in its bootloader`, {
+    code: 'board.no-bootloader-signature',
+    blame: 'config',
+    hint: 'Give the board type signatures.bootloader: what its console shows when the bootloader begins.',
+  });
 }
 
 /** Errors that only say that time ran out; anything else already names its cause. */

@@ -1,9 +1,8 @@
 import type { Cancellable } from '../../contracts/capabilities.js';
 import type { DeviceEvent } from '../../contracts/driver.js';
 import type { RigError } from '../../contracts/errors.js';
-import type { EventBody } from '../../contracts/events.js';
+import type { EpochReason, EventBody } from '../../contracts/events.js';
 import type { BoardSession } from '../../contracts/session.js';
-import type { EpochReason } from '../console/options.js';
 import type { BoardConsole } from './board-console.js';
 import { BoardLife } from './life.js';
 import { panicked, poweredOff } from './mishaps.js';
@@ -48,9 +47,9 @@ export class Circuit {
     return options?.signal ? options : { signal: this.signal };
   }
 
-  openEpoch(reason: EpochReason): void {
+  openEpoch(reason: EpochReason, options: { readonly running?: boolean } = {}): void {
     // The console tells back by `epochBegan`, also of resets that only it saw.
-    if (this.console) this.console.engine.openEpoch(reason);
+    if (this.console) this.console.engine.openEpoch(reason, options);
     else this.epochBegan(reason);
   }
 

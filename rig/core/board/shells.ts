@@ -1,5 +1,5 @@
 import type { Image } from '../../contracts/board.js';
-import type { Shell, SshLogin, WaitOptions } from '../../contracts/suite.js';
+import type { Shell, ShellResult, SshLogin, WaitOptions } from '../../contracts/suite.js';
 import { SshShell } from '../ssh/ssh-shell.js';
 import { need } from './absent.js';
 import type { Circuit } from './circuit.js';
@@ -23,6 +23,8 @@ export class BoardShells {
   readonly #circuit: Circuit;
   readonly #options: ShellsOptions;
   readonly #ssh: SshShell | undefined;
+  /** A chore over ssh had no answer: the console is asked first from then on. */
+  #sshFailed = false;
 
   constructor(circuit: Circuit, options: ShellsOptions) {
     this.#circuit = circuit;
@@ -65,6 +67,42 @@ export class BoardShells {
     } catch {
       return false;
     }
+  }
+
+  /** A login over ssh and out again, where the board has ssh. Never rejects: what is wrong with it shows later. */
+  async warmUp(timeoutMs: number): Promise<void> {
+    if (!this.#ssh) return;
+    try {
+      await this.#ssh.run('true', { timeoutMs });
+    } catch (error) {
+      const { name, emit } = this.#circuit;
+      const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
+      emit({ type: 'log', level: 'warning', board: name, message: `Saved without a login over ssh: ${why}` });
+    } finally {
+      this.disconnect();
+    }
+  }
+
+  /**
+   * A command of the rig's own; the record shows `shown` instead. ssh comes first, since the connection then serves the test too, unless
+   * it did not answer before; the console, where the image promises one, is the second way.
+   */
+  async chore(
+    command: string,
+    { shown, timeoutMs }: { shown: string; timeoutMs: number },
+  ): Promise<ShellResult> {
+    const onConsole = this.#circuit.console?.shell;
+    const second = onConsole && this.#promisesConsoleLogin() ? onConsole : undefined;
+    if (this.#ssh && !(second && this.#sshFailed)) {
+      try {
+        return await this.#ssh.run(command, { timeoutMs });
+      } catch (error) {
+        this.#circuit.signal.throwIfAborted();
+        if (!second) throw error;
+        this.#sshFailed = true;
+      }
+    }
+    return need(second ?? onConsole, 'shell', this.#circuit.name).run(command, { timeoutMs, shown });
   }
 
   accepts(login: SshLogin, options?: WaitOptions): Promise<boolean> {

@@ -20,8 +20,8 @@ export interface LoginOptions {
 
 /**
  * Waits until the console shows a prompt, logging in where it asks for a user. Types nothing before the board has shown a login or
- * command prompt in this epoch, since a key stops a bootloader; only a console that the rig found running (epoch 0) is asked
- * with an empty line.
+ * command prompt in this epoch, since a key stops a bootloader; only a console that the rig found running, or brought back so, is
+ * asked with an empty line.
  *
  * @throws RigError `shell.no-console-shell`, `shell.login-refused`, or those of `ConsoleEngine.expect`
  */
@@ -77,7 +77,7 @@ async function firstPrompt(
   { signal, leftMs }: LoginOptions,
 ): Promise<void> {
   for (;;) {
-    const found = engine.epoch === 0;
+    const found = engine.foundRunning;
     if (found) await engine.type('\n', { signal });
     const timeoutMs = found ? Math.min(askEveryMs, leftMs()) : leftMs();
     try {

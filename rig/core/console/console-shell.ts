@@ -44,8 +44,11 @@ export class ConsoleShell implements Shell {
     this.#options = options;
   }
 
-  /** @throws RigError `shell.timeout`, `shell.no-answer`, `shell.bad-command`, `shell.too-much-output`, or those of `ready` */
-  async run(command: string, options: WaitOptions = {}): Promise<ShellResult> {
+  /**
+   * @param options `shown`: what the record and errors call the command
+   * @throws RigError `shell.timeout`, `shell.no-answer`, `shell.bad-command`, `shell.too-much-output`, or those of `ready`
+   */
+  async run(command: string, options: WaitOptions & { readonly shown?: string } = {}): Promise<ShellResult> {
     const id = nonce();
     const lines = commandLines(command, id);
     return this.#inTurn(options, async (limits) => {
@@ -53,7 +56,7 @@ export class ConsoleShell implements Shell {
       const began = performance.now();
       let exitCode: number | null = null;
       try {
-        const result = await this.#frame(command, limits, { id, lines });
+        const result = await this.#frame(options.shown ?? command, limits, { id, lines });
         exitCode = result.exitCode;
         return result;
       } finally {

@@ -1,11 +1,12 @@
 // Long because matching, epochs, panics and resets share one position in the text: apart, each would hand it to the others.
 import type { Cancellable } from '../../contracts/capabilities.js';
 import type { RigError } from '../../contracts/errors.js';
+import type { EpochReason } from '../../contracts/events.js';
 import type { Console, ConsoleMark, ConsoleMatch, WaitOptions } from '../../contracts/suite.js';
 import { gather, timeoutError } from './evidence.js';
 import { Intake } from './intake.js';
 import { closed, epochOver, panicked, unexpectedReset } from './mishaps.js';
-import type { ConsoleEngineOptions, EpochReason } from './options.js';
+import type { ConsoleEngineOptions } from './options.js';
 import { PanicDetector, type PanicLine } from './panic.js';
 import { compilePatterns, describePatterns } from './pattern.js';
 import { RestTimer } from './rest-timer.js';
@@ -55,6 +56,7 @@ export class ConsoleEngine implements Console, Disposable {
   readonly #listeners = new Set<(chunk: Uint8Array) => void>();
 
   #epoch = 0;
+  #foundRunning = true;
   #epochAt: number;
   #epochOffset: number;
   /** Where the epoch's text begins, and where the last match ended. */
@@ -80,6 +82,11 @@ export class ConsoleEngine implements Console, Disposable {
 
   get epoch(): number {
     return this.#epoch;
+  }
+
+  /** This epoch began with a running system: the rig found it so, or brought it back so. */
+  get foundRunning(): boolean {
+    return this.#foundRunning;
   }
 
   /** Signatures seen in this epoch. */
@@ -118,11 +125,16 @@ export class ConsoleEngine implements Console, Disposable {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
-  /** The rig powered the board on or reset it: nothing of what came before is matched any more. */
-  openEpoch(reason: EpochReason): void {
+  /**
+   * The rig powered the board on, reset it or brought it back: nothing of what came before is matched any more.
+   *
+   * @param options `running`: a system is up already, so that a prompt may be asked for
+   */
+  openEpoch(reason: EpochReason, { running = false }: { readonly running?: boolean } = {}): void {
     this.#shownResetAt = undefined;
     if (reason === 'reset') this.#resetScope.came();
     this.#begin(reason, undefined);
+    this.#foundRunning = running;
   }
 
   /** A device reported a reset that the rig did not make. */
@@ -347,6 +359,7 @@ export class ConsoleEngine implements Console, Disposable {
     this.#epochStart = this.#window.start;
     this.#cursor = this.#epochStart;
     this.#epoch += 1;
+    this.#foundRunning = false;
     this.#epochAt = this.#options.clock();
     if (!this.#closed) this.#failure = undefined;
     this.#suspicion.drop();

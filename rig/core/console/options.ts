@@ -1,12 +1,11 @@
 import type { BoardType } from '../../contracts/board.js';
 import type { Cancellable } from '../../contracts/capabilities.js';
 import type { RigError } from '../../contracts/errors.js';
+import type { EpochReason } from '../../contracts/events.js';
 import type { ConsoleLog } from '../../record/console-log.js';
 import type { SecretMask } from '../../record/secrets.js';
 import type { ConsoleEvidence } from './evidence.js';
 import type { SignatureName } from './stages.js';
-
-export type EpochReason = 'power-on' | 'reset';
 
 /** What a console engine needs from those who own it. */
 export interface ConsoleEngineOptions {

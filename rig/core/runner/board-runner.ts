@@ -2,6 +2,7 @@ import type { BoardConfig, Image } from '../../contracts/board.js';
 import { type ErrorRecord, RigError, toErrorRecord } from '../../contracts/errors.js';
 import type { EventBody, TestPlace } from '../../contracts/events.js';
 import type { Verdict } from '../../contracts/verdict.js';
+import { isGuestUntold, type WarmStates } from '../warm/warm-states.js';
 import { type AttemptOutcome, runAttempt } from './attempt.js';
 import { gatherEvidence } from './evidence.js';
 import type { ManagedBoard } from './managed-board.js';
@@ -25,6 +26,8 @@ export interface BoardRunnerOptions {
   readonly retries: number;
   readonly scale: (config: BoardConfig) => number;
   readonly keepOnFailure: boolean;
+  /** Saved states of boards that have them; absent: every board boots. */
+  readonly warm?: WarmStates | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -178,11 +181,13 @@ export class BoardRunner {
   /** @returns the error when neither the direct way nor one recovery led to the start state */
   async #bring(one: Opened, wanted: Wanted): Promise<ErrorRecord | undefined> {
     const { signal, emit } = this.#options;
+    const twin = this.#opened.indexOf(one) + 1;
+    const warm = this.#options.warm?.of({ board: one.board, image: wanted.image, twin, signal });
     try {
-      await reach(one.board, one.state, wanted);
+      await reach(one.board, one.state, wanted, warm);
       return undefined;
     } catch (first) {
-      if (signal.aborted) return toErrorRecord(first);
+      if (signal.aborted || isGuestUntold(first)) return toErrorRecord(first);
       emit({
         type: 'log',
         level: 'warning',

@@ -1,5 +1,6 @@
 import type { BoardConfig, Image } from '../../contracts/board.js';
-import type { MediumState } from '../../contracts/capabilities.js';
+import type { Cancellable, MediumState } from '../../contracts/capabilities.js';
+import type { SnapshotKey, SnapshotManifest } from '../../contracts/snapshot.js';
 import type { Board } from '../../contracts/suite.js';
 
 /** A board as the runner drives it: what suites see, and the levers that bring it to a start state. */
@@ -10,6 +11,8 @@ export interface ManagedBoard extends Board, AsyncDisposable {
   /** Powers off and puts `image` on the medium; without one (a board that boots a given kernel) only powers off. */
   provision(image: Image | undefined): Promise<void>;
   medium(): MediumState;
+  /** Powers on and waits until the bootloader shows itself. @throws RigError as `Console.expect` */
+  bootToBootloader(): Promise<void>;
   /** Whether a Shell answers within a short time. Never rejects. */
   answers(): Promise<boolean>;
   /** Power-ons and observed resets so far. */
@@ -22,4 +25,26 @@ export interface ManagedBoard extends Board, AsyncDisposable {
   keepMedium(path: string): Promise<void>;
   readMedium(offset: number, length: number): Promise<Uint8Array>;
   cpuSeconds(): Promise<number | undefined>;
+  /** Absent on a board that cannot be saved. */
+  readonly snapshots?: BoardSnapshots | undefined;
+}
+
+/** The whole running board as a folder: memory, devices, medium. */
+export interface BoardSnapshots {
+  /** What a snapshot of the board with `image` on its medium depends on, here and now. */
+  key(image: Image): Promise<SnapshotKey>;
+  /** Logs in over ssh once and hangs up, so that network and ssh server have worked before the board is saved. Never rejects. */
+  warmUp(): Promise<void>;
+  /**
+   * @param state as the record calls it: `shell`, `failure`; `runDir`: where it is, if it belongs to the run
+   * @throws RigError as `Snapshots.save`
+   */
+  save(dir: string, options: Cancellable & { state: string; runDir?: string }): Promise<SnapshotManifest>;
+  /**
+   * Cuts the board and brings the saved one to life in a console epoch of its own. One saved behind its bootloader is told
+   * the time and gets fresh randomness before this resolves.
+   *
+   * @throws RigError as `Snapshots.restore`; `snapshot.clock-not-set`, `snapshot.entropy-not-fresh` (blame: rig)
+   */
+  restore(dir: string, options: { state: string; image: Image }): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { BoardConfig } from '../../contracts/board.js';
 import type { CapabilityName } from '../../contracts/capabilities.js';
 import type { SuiteDefinition, TestDefinition, Tier } from '../../contracts/suite.js';
@@ -56,6 +57,15 @@ export function planBoard(
   return { board, tests: [...bySuite.filter((planned) => !isOther(planned)), ...bySuite.filter(isOther)] };
 }
 
+/** The same tests in an order that only `seed` decides; suites still stay together. Verdicts must not depend on it. */
+export function shuffled(plan: BoardPlan, seed: number): BoardPlan {
+  const place = (name: string): string => createHash('sha256').update(`${seed} ${name}`).digest('hex');
+  const key = ({ suite, id }: PlannedTest): string => place(suite.name) + place(id);
+  const tests = plan.tests.map((test) => ({ test, key: key(test) }));
+  tests.sort((a, b) => (a.key < b.key ? -1 : 1));
+  return { ...plan, tests: tests.map(({ test }) => test) };
+}
+
 function plan(board: BoardConfig, suite: SuiteDefinition, test: TestDefinition): PlannedTest {
   const needs = new Set([...(suite.options.needs ?? []), ...(test.options.needs ?? [])]);
   const has = new Set<CapabilityName>(board.type.capabilities);
@@ -75,8 +85,8 @@ function lacks(board: BoardConfig, capabilities: readonly CapabilityName[]): str
 }
 
 const dirtRank = { nothing: 0, network: 1, memory: 2, disk: 3 } as const;
-const fromRank = { fresh: 0, any: 10, shell: 20, off: 30 } as const;
+const fromRank = { fresh: 0, bootloader: 10, any: 20, shell: 30, off: 40 } as const;
 
 function cost(test: TestDefinition): number {
-  return fromRank[test.options.from] + dirtRank[test.options.dirties] + (test.options.boards > 1 ? 5 : 0);
+  return fromRank[test.options.from] + dirtRank[test.options.dirties] + (test.options.boards > 1 ? 0.5 : 0);
 }

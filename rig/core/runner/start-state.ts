@@ -23,31 +23,47 @@ export interface Wanted {
   readonly image: Image | undefined;
 }
 
-/**
- * Brings a board to a start state the cheapest way, and keeps `state` true while it does. Rejects with the error of
- * the step that failed; the state is then doubtful.
- */
-export async function reach(board: ManagedBoard, state: BoardState, wanted: Wanted): Promise<void> {
-  const otherImage = state.medium === 'unknown' || state.image?.sha256 !== wanted.image?.sha256;
-  if (
-    otherImage ||
-    (wanted.from === 'fresh' && state.medium !== 'fresh') ||
-    (state.dirt.has('disk') && wanted.from !== 'any')
-  ) {
-    await provision(board, state, wanted.image);
-  }
-  switch (wanted.from) {
-    case 'any':
-      return;
-    case 'fresh':
-    case 'off':
-      return powerOff(board, state);
-    case 'shell':
-      return toShell(board, state);
-  }
+/** A state that can be saved once and then be had back as often as wanted. */
+export type SavedState = Extract<StartState, 'shell' | 'bootloader'>;
+
+/** Saved states of one board, with the image that a test wants. */
+export interface Warm {
+  /** @returns false when the board must boot, from a medium provisioned anew */
+  restore(state: SavedState): Promise<boolean>;
+  /** The board has just come to `state` from a fresh medium. Never rejects. */
+  keep(state: SavedState): Promise<void>;
 }
 
-/** From nothing known: power off, a fresh medium, and then `reach`. The one recovery that a board gets. */
+/**
+ * Brings a board to a start state the cheapest way, and keeps `state` true while it does. With `warm`, a board that is not known
+ * to be clean is restored rather than asked or mended. Rejects with the error of the step that failed; the state is then doubtful.
+ */
+export async function reach(
+  board: ManagedBoard,
+  state: BoardState,
+  wanted: Wanted,
+  warm?: Warm,
+): Promise<void> {
+  const { from } = wanted;
+  if (warm && (from === 'shell' || from === 'bootloader')) {
+    if (from === 'shell' && holds(state, wanted.image) && isClean(state)) return;
+    if (await restored(state, { image: wanted.image, from, warm })) return;
+    await provision(board, state, wanted.image);
+    await proceed(board, state, from);
+    await warm.keep(from);
+    return;
+  }
+  const startsFresh = from === 'fresh' || from === 'bootloader';
+  if (
+    !holds(state, wanted.image) ||
+    (startsFresh && state.medium !== 'fresh') ||
+    (state.dirt.has('disk') && from !== 'any')
+  )
+    await provision(board, state, wanted.image);
+  await proceed(board, state, from);
+}
+
+/** From nothing known: power off, a fresh medium, and then `reach` without any saved state. The one recovery that a board gets. */
 export async function recover(board: ManagedBoard, state: BoardState, wanted: Wanted): Promise<void> {
   state.running = 'doubtful';
   await powerOff(board, state);
@@ -68,6 +84,44 @@ export function leave(
   state.running = passed && test.from === 'shell' ? 'shell' : 'doubtful';
 }
 
+/** Whether the medium is known to hold `image`, whatever has run from it since. */
+function holds({ medium, image: present }: BoardState, image: Image | undefined): boolean {
+  return medium !== 'unknown' && present?.sha256 === image?.sha256;
+}
+
+function isClean({ running, dirt }: BoardState): boolean {
+  return running === 'shell' && dirt.size === 0;
+}
+
+async function restored(
+  state: BoardState,
+  { image, from, warm }: { image: Image | undefined; from: SavedState; warm: Warm },
+): Promise<boolean> {
+  state.medium = 'unknown';
+  state.running = 'doubtful';
+  if (!(await warm.restore(from))) return false;
+  state.image = image;
+  state.medium = 'used';
+  state.running = from === 'shell' ? 'shell' : 'doubtful';
+  state.dirt.clear();
+  return true;
+}
+
+/** From a medium that is right. */
+async function proceed(board: ManagedBoard, state: BoardState, from: StartState): Promise<void> {
+  switch (from) {
+    case 'any':
+      return;
+    case 'fresh':
+    case 'off':
+      return powerOff(board, state);
+    case 'bootloader':
+      return toBootloader(board, state);
+    case 'shell':
+      return toShell(board, state);
+  }
+}
+
 async function toShell(board: ManagedBoard, state: BoardState): Promise<void> {
   if (state.dirt.has('network')) {
     await board.link.up();
@@ -84,6 +138,13 @@ async function toShell(board: ManagedBoard, state: BoardState): Promise<void> {
   state.medium = state.medium === 'fresh' ? 'used' : state.medium;
   await board.boot();
   state.running = 'shell';
+}
+
+async function toBootloader(board: ManagedBoard, state: BoardState): Promise<void> {
+  await powerOff(board, state);
+  state.medium = 'used';
+  state.running = 'doubtful';
+  await board.bootToBootloader();
 }
 
 async function provision(board: ManagedBoard, state: BoardState, image: Image | undefined): Promise<void> {

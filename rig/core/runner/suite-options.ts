@@ -37,7 +37,7 @@ const suiteChecks: Readonly<Record<keyof SuiteOptions, Check>> = {
 };
 
 const testChecks: Readonly<Record<keyof TestOptions, Check>> = {
-  from: oneOf('fresh', 'off', 'shell', 'any'),
+  from: oneOf('fresh', 'off', 'bootloader', 'shell', 'any'),
   dirties: oneOf('nothing', 'memory', 'disk', 'network'),
   needs,
   tier: oneOf('smoke', 'pr', 'nightly'),

@@ -1,0 +1,87 @@
+import type { Image } from '../../contracts/board.js';
+import type { Cancellable } from '../../contracts/capabilities.js';
+import type { SnapshotKey, SnapshotManifest, Snapshots } from '../../contracts/snapshot.js';
+import type { Board } from '../../contracts/suite.js';
+import type { BoardSnapshots } from '../runner/managed-board.js';
+import type { Circuit } from './circuit.js';
+import { mediumBytesFor } from './medium-size.js';
+import { tellGuest } from './restored/tell-guest.js';
+import type { BoardShells } from './shells.js';
+
+/** A login over ssh that does not come in this time does not come; the board is saved without it. */
+const warmUpMs = 20_000;
+const tellMs = 10_000;
+
+export interface SnapshotParts {
+  readonly circuit: Circuit;
+  readonly snapshots: Snapshots;
+  readonly shells: BoardShells;
+  readonly power: Board['power'];
+  /** The image is on the medium now. */
+  readonly onRestored: (image: Image) => void;
+}
+
+/** Snapshots of a board in use: each restore opens a console epoch, and the guest is told what it slept through. */
+export class SavedStates implements BoardSnapshots {
+  readonly #parts: SnapshotParts;
+
+  constructor(parts: SnapshotParts) {
+    this.#parts = parts;
+  }
+
+  async key(image: Image): Promise<SnapshotKey> {
+    const { circuit, snapshots } = this.#parts;
+    const mediumBytes = mediumBytesFor(circuit.session.board.type, image);
+    return snapshots.key({ image, mediumBytes, ...circuit.cancellable() });
+  }
+
+  async warmUp(): Promise<void> {
+    const { shells } = this.#parts;
+    await shells.warmUp(warmUpMs);
+  }
+
+  async save(
+    dir: string,
+    { state, runDir, ...options }: Cancellable & { state: string; runDir?: string },
+  ): Promise<SnapshotManifest> {
+    const { circuit, snapshots } = this.#parts;
+    const began = performance.now();
+    const saved = await snapshots.save(dir, circuit.cancellable(options));
+    circuit.emit({
+      type: 'snapshot',
+      ...circuit.life.place,
+      action: 'saved',
+      state,
+      ms: Math.round(performance.now() - began),
+      ...(runDir === undefined ? {} : { dir: runDir }),
+    });
+    return saved;
+  }
+
+  async restore(dir: string, { state, image }: { state: string; image: Image }): Promise<void> {
+    const { circuit, snapshots, shells, power, onRestored } = this.#parts;
+    const began = performance.now();
+    await power.off();
+    circuit.console?.engine.recover();
+    circuit.openEpoch('restore', { running: state !== 'bootloader' });
+    const { path, sha256 } = image;
+    const { afterRestore } = await snapshots.restore(dir, {
+      image: { path, sha256 },
+      ...circuit.cancellable(),
+    });
+    onRestored(image);
+    const { name, type } = circuit.session.board;
+    if (state !== 'bootloader') {
+      const chore = (command: string, shown: string) => shells.chore(command, { shown, timeoutMs: tellMs });
+      await tellGuest({ name, arch: type.arch, chore }, afterRestore);
+      circuit.life.note('shell');
+    } else circuit.life.note('bootloader');
+    circuit.emit({
+      type: 'snapshot',
+      ...circuit.life.place,
+      action: 'restored',
+      state,
+      ms: Math.round(performance.now() - began),
+    });
+  }
+}
