@@ -59,6 +59,9 @@ export function commandLine(arch: Architecture, spec: MachineSpec, parts: Machin
     ...network(spec, parts.identity),
     ...random(spec),
     ...disk(spec, parts.disk),
+    ...(spec.watchdog ? ['-device', spec.watchdog] : []),
+    // Drawn for QEMU's own picture of it (`screendump`); nobody looks on.
+    ...(spec.display ? ['-device', 'VGA,romfile='] : []),
     ...(parts.loadsState ? ['-incoming', 'defer'] : []),
   ];
 }

@@ -35,6 +35,8 @@ const machine = z.strictObject({
   disk: z.enum(['virtio-mmio', 'virtio-pci', 'nvme', 'ahci']).optional(),
   nic: z.enum(['virtio-mmio', 'virtio-pci', 'e1000e']).optional(),
   rng: z.enum(['virtio-mmio', 'virtio-pci']).optional(),
+  watchdog: z.enum(['i6300esb']).optional(),
+  display: z.enum(['vga']).optional(),
   forward: z.array(port).default([]),
 });
 

@@ -66,12 +66,16 @@ export interface MachineSpec {
         readonly initrd?: string;
         readonly append?: string;
       };
-  /** Size of the medium that an image is put on, where the image is not larger; default: the image's own size. */
+  /** Size of the medium that an image is put on, doubled until the image fits; default: the image's own size. */
   readonly mediumMiB?: number;
   /** How the disk hangs on the machine; absent: no disk. */
   readonly disk?: 'virtio-mmio' | 'virtio-pci' | 'nvme' | 'ahci';
   readonly nic?: 'virtio-mmio' | 'virtio-pci' | 'e1000e';
   readonly rng?: 'virtio-mmio' | 'virtio-pci';
+  /** A watchdog timer; when it runs out the machine is reset. */
+  readonly watchdog?: 'i6300esb';
+  /** A graphics card, for systems that draw on a screen. */
+  readonly display?: 'vga';
   /** Guest TCP ports forwarded to free ports of this host. */
   readonly forward: readonly number[];
 }
