@@ -44,6 +44,8 @@ export class VirtualBoard implements Device {
   #machine: Machine | undefined;
   #link: LinkState = 'up';
   #forwards: ReadonlyMap<number, number> = new Map();
+  /** Between two QEMUs of one board that is on. */
+  #restarting = false;
   /** Of the QEMUs that ended. */
   #cpuSeconds = 0;
   #end: Promise<void> | undefined;
@@ -156,12 +158,19 @@ export class VirtualBoard implements Device {
   }
 
   #state(): PowerState {
-    return this.#machine ? 'on' : 'off';
+    return this.#machine || this.#restarting ? 'on' : 'off';
   }
 
-  async #powerOn({ signal, load }: Start): Promise<void> {
+  async #powerOn(start: Start): Promise<void> {
     if (this.#machine) return;
-    const { spec, context } = this.#options;
+    await this.#begin(start, () =>
+      this.#options.context.emit({ kind: 'power', state: 'on', cause: 'rig' }),
+    );
+  }
+
+  /** Starts a machine and sets it going; `begins` is called before its first instruction. */
+  async #begin({ signal, load }: Start, begins: () => void): Promise<void> {
+    const { spec } = this.#options;
     const machine = await this.#startMachine({ signal, load });
     this.#machine = machine;
     try {
@@ -171,13 +180,35 @@ export class VirtualBoard implements Device {
       );
       if (this.#link === 'down') await setLink(machine, 'down', { signal });
       signal?.throwIfAborted();
-      context.emit({ kind: 'power', state: 'on', cause: 'rig' });
+      begins();
       this.#disk.markDirty();
       await machine.cont({ signal });
     } catch (error) {
       await this.#powerOff({ cause: 'rig' });
       throw error;
     }
+  }
+
+  /**
+   * Resets a machine that stands still. An x86 kernel unpacks itself over memory that held code: QEMU's translator then takes
+   * the slow way for each write to a page of which it still keeps translated code (accel/tcg/translate-all.c), and a reboot
+   * costs four times a cold boot. A new process on the same medium has translated nothing yet.
+   */
+  async #restart(machine: Machine, options: Cancellable = {}): Promise<void> {
+    if (!this.#restartsAnew) return machine.restart(options);
+    this.#restarting = true;
+    try {
+      await machine.quit(options);
+      this.#forget(machine);
+      await this.#begin({ signal: options.signal }, () => {});
+    } finally {
+      this.#restarting = false;
+    }
+  }
+
+  get #restartsAnew(): boolean {
+    const { accelerator, context } = this.#options;
+    return accelerator.name === 'tcg' && /^(amd64|i386)$/.test(context.board.type.arch);
   }
 
   async #startMachine({ signal, load }: Start): Promise<Machine> {
@@ -237,7 +268,7 @@ export class VirtualBoard implements Device {
     await machine.stop({ signal });
     this.#options.context.emit({ kind: 'reset', cause: 'rig' });
     try {
-      await machine.restart({ signal });
+      await this.#restart(machine, { signal });
     } catch (error) {
       // Half a reset stands still for ever: better off.
       await this.#powerOff({ cause: 'rig' });
@@ -252,11 +283,12 @@ export class VirtualBoard implements Device {
       if (this.#machine !== machine || machine.stoppedFor !== reason) return;
       if (reason === 'shutdown') return this.#powerOff({ cause: 'board' });
       emit({ kind: 'reset', cause: 'board' });
-      await machine.restart();
+      await this.#restart(machine);
     });
     carriedOut.catch((error: unknown) => {
-      // Disposed meanwhile, or QEMU was lost, which `lost` reports.
-      if (this.#machine === machine && !this.#disposed.signal.aborted)
+      // Disposed meanwhile, or QEMU was lost, which `lost` reports; a new one that did not start reports nothing.
+      const isStuck = this.#machine === machine || (this.#restartsAnew && this.#machine === undefined);
+      if (isStuck && !this.#disposed.signal.aborted)
         emit({ kind: 'lost', error: error as RigError });
     });
   }

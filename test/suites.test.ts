@@ -10,7 +10,6 @@ import t from 'tap';
 import { packageRoot } from '../rig/config/package.js';
 import { RigError } from '../rig/mod.js';
 import { filesystemOf } from '../suites/board/marks.js';
-import { textAfterKernel } from '../suites/variants/serial-text.js';
 import bootSuite from '../suites/boot/suite.js';
 import configSuite from '../suites/config/suite.js';
 import { consolesCommand, consoleUsers } from '../suites/facts/consoles.js';
@@ -19,6 +18,7 @@ import { identifyFilesystem, superblockBytes } from '../suites/facts/filesystem.
 import { parseGpt } from '../suites/facts/gpt.js';
 import { parseHex } from '../suites/facts/hex.js';
 import { parseKernelLog } from '../suites/facts/kernel-log.js';
+import { isLeased } from '../suites/facts/leases.js';
 import { mountAt, mountsCommand, parseMounts } from '../suites/facts/mounts.js';
 import {
   defaultRoute,
@@ -31,9 +31,9 @@ import { parseOsRelease } from '../suites/facts/os-release.js';
 import { processesCommand } from '../suites/facts/processes.js';
 import { joinCommands, quoted, splitAnswer } from '../suites/facts/sections.js';
 import { parseUptime } from '../suites/facts/uptime.js';
-import { isLeased } from '../suites/facts/leases.js';
 import { isNameServerAnswer } from '../suites/networking/dns.js';
 import networkingSuite from '../suites/networking/suite.js';
+import { textAfterKernel } from '../suites/variants/serial-text.js';
 import { mutations } from './mutations/table.js';
 
 const sh = (command: string) => execFileSync('sh', ['-c', command], { encoding: 'utf8' });

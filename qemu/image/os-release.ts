@@ -14,6 +14,7 @@ export function osRelease(
     VARIANT: variant === 'dev' ? 'Development' : 'Production',
     VARIANT_ID: variant,
     FLAVOUR: flavour,
+    EXTRAS: extras.join(' '),
     SLUG: slug,
     RESIN_BOARD_REV: revision,
   };
