@@ -14,7 +14,7 @@ const engine = z.strictObject({
   command: text,
   port: byVariant(port.nullable()),
   unit: text,
-  runtimeUnit: text,
+  runtime: text,
   watchdogSeconds: z.int().min(1),
   image: text,
   healthFile: folder,

@@ -74,10 +74,10 @@ export interface EnginePromise {
   readonly command: string;
   /** TCP port of its interface where it is open. */
   readonly port: ByVariant<number | null>;
-  /** Its own service and the one below it, which runs the containers. */
+  /** Its service, and the name of the process in it that runs the containers. */
   readonly unit: string;
-  readonly runtimeUnit: string;
-  /** The runtime is restarted when it hangs for so long (systemd.service(5), WatchdogSec). */
+  readonly runtime: string;
+  /** The service is restarted when either hangs for so long (systemd.service(5), WatchdogSec). */
   readonly watchdogSeconds: number;
   /** An image that every board has, with a shell and a health check. */
   readonly image: string;

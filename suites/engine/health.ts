@@ -1,5 +1,6 @@
 import type { AddTest, TestContext } from '../../rig/mod.js';
 import { Engine } from '../board/engine.js';
+import { parseProcesses, processesCommand } from '../facts/processes.js';
 
 /** For some rounds of a health check. */
 const healthMs = 120_000;
@@ -33,19 +34,23 @@ export function healthTests(test: AddTest): void {
     deadlineMs: 900_000,
   }, async (t: TestContext) => {
     const engine = await Engine.of(t);
-    const { runtimeUnit, watchdogSeconds } = engine.promise;
-    const before = await engine.unit(runtimeUnit);
-    await t.step(`Stop ${runtimeUnit} in its tracks`, () =>
-      t.board.shell.text(`kill -STOP ${before.mainPid}`),
-    );
+    const { unit, runtime, watchdogSeconds } = engine.promise;
+    const before = await engine.unit(unit);
+    await t.step(`Stop ${runtime} in its tracks`, async () => {
+      const processes = parseProcesses(await t.board.shell.text(processesCommand));
+      // The kernel keeps 15 characters of a name.
+      const hung = processes.find(({ command }) => command === runtime.slice(0, 15));
+      t.require(hung, `${runtime} runs`);
+      await t.board.shell.text(`kill -STOP ${hung.pid}`);
+    });
     await t.step('Wait for another process', () =>
       t.eventually(
-        `${runtimeUnit} has another process`,
-        async () => (await engine.unit(runtimeUnit)).mainPid !== before.mainPid,
+        `${unit} has another process`,
+        async () => (await engine.unit(unit)).mainPid !== before.mainPid,
         { timeoutMs: (2 * watchdogSeconds + abortSeconds) * 1000, everyMs: 5_000 },
       ),
     );
-    const log = await t.board.shell.text(`journalctl -b -q --no-pager -o cat _PID=1 UNIT=${runtimeUnit}`);
+    const log = await t.board.shell.text(`journalctl -b -q --no-pager -o cat _PID=1 UNIT=${unit}`);
     t.match(log, /[Ww]atchdog timeout/, 'because the watchdog ran out');
     await t.step('Wait for the engine', () => engine.ready(t));
     t.equal(await t.step('Run a container', () => engine.run('echo well')), 'well', 'containers run again');
