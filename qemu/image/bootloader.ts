@@ -22,6 +22,8 @@ export interface BootOptions {
   readonly board: { readonly slug: string; readonly console: string };
   /** Words for the kernel besides those of every image. */
   readonly kernelWords?: string;
+  /** Modules of GRUB besides those of every image. */
+  readonly grubModules?: string;
   readonly packages: string;
   readonly workDir: string;
   readonly tools: Toolbox;
@@ -44,14 +46,14 @@ export async function bootTree(options: BootOptions): Promise<FileTree> {
 }
 
 /** GRUB with the modules of the downloaded package, so that the image does not hang on this host's version. */
-async function grub({ packages, workDir, tools }: BootOptions): Promise<string> {
+async function grub({ packages, workDir, tools, grubModules: more = '' }: BootOptions): Promise<string> {
   const early = join(workDir, 'grub-early.cfg');
   const file = join(workDir, 'BOOTX64.EFI');
   await writeFile(early, await guestFile('grub-early.cfg'));
   await tools.run('grub-mkimage', [
     ...['-O', 'x86_64-efi', '-d', join(packages, 'usr/lib/grub/x86_64-efi')],
     ...['-p', '/EFI/BOOT', '-c', early, '-o', file],
-    ...grubModules.split(' '),
+    ...`${grubModules} ${more}`.trim().split(' '),
   ]);
   return file;
 }

@@ -6,9 +6,9 @@ import { readProcessStat } from '../../rig/lifetime/process-stat.js';
 import { cachedImage, imageName, inputsOf, publish, removeUnused } from './cache.js';
 import { diskFull, isDiskFull } from './disk-full.js';
 import { fetchPackages, type PackageRequest, recordedPackages } from './packages.js';
-import { imageKey } from './ssh-key.js';
 import type { Recipe } from './recipe.js';
 import { recipeOf } from './recipes.js';
+import { imageKey } from './ssh-key.js';
 import { requireTools, Toolbox } from './toolbox.js';
 
 /**

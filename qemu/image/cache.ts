@@ -25,11 +25,7 @@ export function imageFiles(
 /** One hash of everything that decides an image: the builder's code, the request, packages, key and this host's tools. */
 export function inputsOf(
   request: BuildRequest,
-  {
-    key,
-    packages,
-    tools,
-  }: { key: ImageKey; packages: readonly ResolvedPackage[]; tools: readonly Tool[] },
+  { key, packages, tools }: { key: ImageKey; packages: readonly ResolvedPackage[]; tools: readonly Tool[] },
 ): string {
   const { flavour, extras = [], arch, variant, version } = request;
   return createHash('sha256')

@@ -30,7 +30,10 @@ export const grammar: readonly CommandEntry[] = [
     summary: 'provisions boards, runs suites on them, and writes the reports',
     options: [
       ['--board <name>', 'board, by name or label; give it again for more', 'repeatable'],
-      ['--image <ref>', 'image: tiny, tiny:prod, full, full+engine, or a path (default: the reference image of the board)'],
+      [
+        '--image <ref>',
+        'image: tiny, tiny:prod, full, full+engine, or a path (default: the reference image of the board)',
+      ],
       lab,
       ['--tier <tier>', 'smoke, pr or nightly: tests of that tier and of those before it', 'nightly'],
       ['--only <pattern>', 'only tests whose suite/name matches this regular expression'],

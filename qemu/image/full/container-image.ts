@@ -24,7 +24,8 @@ export function containerImage({
 }): Buffer {
   const root = new FileTree();
   root.file('bin/busybox', { data: busybox }, { mode: 0o755 });
-  for (const applet of busyboxApplets(busybox)) if (applet !== 'busybox') root.link(`bin/${applet}`, 'busybox');
+  for (const applet of busyboxApplets(busybox))
+    if (applet !== 'busybox') root.link(`bin/${applet}`, 'busybox');
   root.directory('tmp', { mode: 0o1777 }).file(healthFile.slice(1), '');
   root.directory('root', { mode: 0o700 });
   for (const path of ['dev', 'proc', 'sys', 'run']) root.directory(path);

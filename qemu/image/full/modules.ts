@@ -1,9 +1,9 @@
 import { mkdir, readFile, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { modulesInOrder } from '../kernel-modules.js';
+import { filesBelow } from '../packages.js';
 import type { Kernel } from '../rootfs.js';
 import type { Toolbox } from '../toolbox.js';
-import { filesBelow } from '../packages.js';
 import type { FileTree } from '../tree.js';
 
 /** What the initrd loads to reach the root; Debian's kernel for machines, unlike the one for clouds, has no ext4 in it. */

@@ -44,10 +44,10 @@ export async function addPackageFiles(tree: FileTree, { packages }: PackageFiles
       if (found.isSymbolicLink()) {
         tree.link(place, mergedTarget(path, await readlink(source)));
       } else if (found.isDirectory()) {
-        if (!tree.has(place)) tree.directory(place, { mode: found.mode & 0o7755 });
+        if (!tree.has(place)) tree.directory(place, { mode: found.mode & 0o1755 });
         await addFolder(path);
       } else if (found.isFile()) {
-        tree.file(place, { from: source }, { mode: found.mode & 0o7755 });
+        tree.file(place, { from: source }, { mode: found.mode & 0o1755 });
       }
     }
   }

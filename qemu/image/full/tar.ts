@@ -1,5 +1,5 @@
-import type { FileTree, TreeNode } from '../tree.js';
 import { sourceDateEpoch } from '../board.js';
+import type { FileTree, TreeNode } from '../tree.js';
 
 const blockBytes = 512;
 const typeFlags = { file: '0', link: '2', directory: '5' } as const;

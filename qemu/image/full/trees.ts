@@ -7,10 +7,10 @@ import { initrdModules } from './modules.js';
 import { fullRoot } from './root.js';
 
 /**
- * Interfaces keep the kernel's names, as on boards; no access control beyond Unix's and no audit, whose records nobody reads.
- * Nothing of systemd's own progress on the serial line.
+ * Interfaces keep the kernel's names, as on boards; no security module that would look for a policy, and no audit, whose
+ * records nobody reads; nothing of systemd's own progress on the serial line.
  */
-const kernelWords = 'net.ifnames=0 apparmor=0 selinux=0 audit=0 systemd.show_status=false';
+const kernelWords = 'net.ifnames=0 lsm=yama audit=0 systemd.show_status=false';
 /** A production image shows a picture on its screen and no cursor. */
 const prodKernelWords = `${kernelWords} vt.global_cursor_default=0`;
 
@@ -27,6 +27,7 @@ export async function fullTrees(
     boot: await bootTree({
       ...ingredients,
       board,
+      grubModules: 'efi_gop',
       kernelWords: request.variant === 'dev' ? kernelWords : prodKernelWords,
     }),
   };

@@ -82,8 +82,7 @@ export function enableUnits(tree: FileTree, { variant, withEngine }: Choice): vo
   const chosen = [always, variant === 'dev' ? dev : prod, ...(withEngine ? [engine] : [])];
   for (const wants of chosen)
     for (const [target, units] of Object.entries(wants))
-      for (const unit of units)
-        tree.link(`etc/systemd/system/${target}.wants/${unit}`, unitFile(tree, unit));
+      for (const unit of units) tree.link(`etc/systemd/system/${target}.wants/${unit}`, unitFile(tree, unit));
   for (const [alias, unit] of Object.entries(aliases))
     tree.link(`etc/systemd/system/${alias}`, unitFile(tree, unit));
   if (variant === 'prod')
@@ -93,7 +92,9 @@ export function enableUnits(tree: FileTree, { variant, withEngine }: Choice): vo
 /** An instance is started from its template. */
 function unitFile(tree: FileTree, unit: string): string {
   const name = unit.replace(/@[^.]+\./, '@.');
-  const path = [`etc/systemd/system/${name}`, `usr/lib/systemd/system/${name}`].find((file) => tree.has(file));
+  const path = [`etc/systemd/system/${name}`, `usr/lib/systemd/system/${name}`].find((file) =>
+    tree.has(file),
+  );
   if (path === undefined) throw new Error(`there is no unit ${unit} to enable`);
   return `/${path}`;
 }
