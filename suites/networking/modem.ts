@@ -3,13 +3,14 @@ import { promised } from '../board/promised.js';
 import { ask, quoted } from '../facts/sections.js';
 
 const searchMs = 120_000;
+const line = '/dev/ttyGS0';
 
 /**
  * Plays a modem of few words on the far end of a serial line that the kernel loops back over USB (dummy_hcd, g_serial):
  * it says who it is and takes every other command (3GPP TS 27.007, 5).
  */
-const modem = `exec 3<>/dev/ttyGS0
-stty -F /dev/ttyGS0 raw -echo
+const modem = `exec 3<>${line}
+stty -F ${line} raw -echo
 while read -r said <&3; do
   said=$(printf '%s' "$said" | tr -d '\\r')
   answer=
@@ -47,11 +48,16 @@ export function modemTests(test: AddTest): void {
     await promised(t, 'modems');
     const { modems } = await ask(t.board.shell, { modems: 'mmcli -L' });
     t.notMatch(modems.text, 'Emulated', 'it is not known before');
-    await t.step('Plug a serial modem in', () =>
-      t.board.shell.text(
-        `modprobe dummy_hcd && modprobe g_serial && printf '%s' ${quoted(modem)} >/run/rig-modem && { setsid sh /run/rig-modem </dev/null >/dev/null 2>&1 & }`,
-      ),
-    );
+    await t.step('Plug a serial modem in', async () => {
+      await t.board.shell.text('modprobe dummy_hcd && modprobe g_serial');
+      await t.eventually(
+        'The serial line is there',
+        async () => (await t.board.shell.run(`[ -c ${line} ]`)).exitCode === 0,
+      );
+      await t.board.shell.text(
+        `printf '%s' ${quoted(modem)} >/run/rig-modem && { setsid sh /run/rig-modem </dev/null >/dev/null 2>&1 & }`,
+      );
+    });
     const found = await t.step('Wait for ModemManager to see it', () =>
       t.eventually(
         'ModemManager knows the modem',
