@@ -44,7 +44,7 @@ mount_part() { # LABEL TYPE POINT OPTIONS
 purge_part() { # LABEL
   part=$(part_of_label "$1") || return
   uuid=$(blkid -p -o value -s UUID "$part")
-  mke2fs -q -F -t ext4 -L "$1" ${uuid:+-U "$uuid"} -E nodiscard "$part" >/run/boardrig/purge-$1 2>&1 &&
+  /usr/sbin/mke2fs -q -F -t ext4 -L "$1" ${uuid:+-U "$uuid"} -E nodiscard "$part" >/run/boardrig/purge-$1 2>&1 &&
     report "purged $1" || report "cannot purge $1"
 }
 
