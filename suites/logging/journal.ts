@@ -5,9 +5,8 @@ import { promised } from '../board/promised.js';
 import { logCommand } from '../facts/logs.js';
 import { quoted } from '../facts/sections.js';
 
-/** Of text that does not compress: long lines, so that journald's limit of lines a time does not drop them. */
-const line = 'head -c 24576 /dev/urandom | base64 -w 0';
-const lineKib = 32;
+/** Text that does not compress, in long lines: journald drops lines of whoever writes too many in a time. */
+const noise = (mebibytes: number) => `head -c ${mebibytes * 0.75 * 2 ** 20} /dev/urandom | base64 -w 32768`;
 
 export function journalTests(test: AddTest): void {
   test('the journal stays in memory and within its limit', {
@@ -15,13 +14,11 @@ export function journalTests(test: AddTest): void {
     deadlineMs: 180_000,
   }, async (t: TestContext) => {
     const { memoryMiB, volatile, persistent } = await promised(t, 'journal');
-    const lines = Math.ceil((2 * memoryMiB * 1024) / lineKib);
     const first = `first-${randomUUID()}`;
     await t.step(`Log ${2 * memoryMiB} MiB`, () =>
-      t.board.shell.text(
-        `${logCommand(first)}; i=0; while [ $i -lt ${lines} ]; do ${line}; echo; i=$((i + 1)); done | logger -t rig --size 64KiB`,
-        { timeoutMs: 120_000 },
-      ),
+      t.board.shell.text(`${logCommand(first)}; ${noise(2 * memoryMiB)} | systemd-cat -t rig`, {
+        timeoutMs: 120_000,
+      }),
     );
     const used = async () => Number((await t.board.shell.text(`du -sk ${quoted(volatile)}`)).split('\t')[0]);
     const usedKib = await t.step('Measure the journal', used);
