@@ -163,9 +163,7 @@ export class VirtualBoard implements Device {
 
   async #powerOn(start: Start): Promise<void> {
     if (this.#machine) return;
-    await this.#begin(start, () =>
-      this.#options.context.emit({ kind: 'power', state: 'on', cause: 'rig' }),
-    );
+    await this.#begin(start, () => this.#options.context.emit({ kind: 'power', state: 'on', cause: 'rig' }));
   }
 
   /** Starts a machine and sets it going; `begins` is called before its first instruction. */
@@ -288,8 +286,7 @@ export class VirtualBoard implements Device {
     carriedOut.catch((error: unknown) => {
       // Disposed meanwhile, or QEMU was lost, which `lost` reports; a new one that did not start reports nothing.
       const isStuck = this.#machine === machine || (this.#restartsAnew && this.#machine === undefined);
-      if (isStuck && !this.#disposed.signal.aborted)
-        emit({ kind: 'lost', error: error as RigError });
+      if (isStuck && !this.#disposed.signal.aborted) emit({ kind: 'lost', error: error as RigError });
     });
   }
 
