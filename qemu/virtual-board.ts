@@ -1,22 +1,18 @@
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { MachineSpec } from '../rig/contracts/board.js';
 import type { Cancellable, Capabilities, LinkState, PowerState } from '../rig/contracts/capabilities.js';
 import type { Device, DriverContext } from '../rig/contracts/driver.js';
 import type { RigError } from '../rig/contracts/errors.js';
-import { findExecutable } from '../rig/lifetime/find-executable.js';
 import { SerialQueue } from '../rig/lifetime/serial-queue.js';
 import type { Accelerator } from './accelerator.js';
-import { commandLine, nicId, qemuProgram } from './command-line.js';
+import { nicId } from './command-line.js';
 import { Disk } from './disk.js';
-import { checkBootFiles, uefiVariables, writeEnvironmentFlash } from './firmware.js';
-import { missingQemu } from './host-errors.js';
 import { identityOf } from './identity.js';
-import { Machine } from './machine.js';
+import type { Machine } from './machine.js';
 import { endpointOf, forwardPorts, hostAddressInGuest } from './ports.js';
 import { boardClosed, boardOff, boardOn } from './refusals.js';
-import { SerialPipe } from './serial-pipe.js';
 import { VirtualSnapshots } from './snapshots.js';
+import { environmentFlashIn, startMachine } from './start-machine.js';
 import { VirtualConsole } from './virtual-console.js';
 
 export interface VirtualBoardOptions {
@@ -210,30 +206,12 @@ export class VirtualBoard implements Device {
   }
 
   async #startMachine({ signal, load }: Start): Promise<Machine> {
-    const { spec, context, accelerator } = this.#options;
-    const { arch } = context.board.type;
-    const { program, debianPackage } = qemuProgram(arch);
-    if (!findExecutable(program)) throw missingQemu(program, debianPackage);
-    await checkBootFiles(spec.boot);
-    const serial = await SerialPipe.make(context.workDir);
-    const args = commandLine(arch, spec, {
-      serialPath: serial.path,
-      accelerator,
-      identity: identityOf(this.#name),
+    const { context } = this.#options;
+    const machine: Machine = await startMachine({
+      ...this.#options,
       disk: this.#disk.file,
-      environmentFlash: await this.#environmentFlash(),
-      uefiVariables:
-        spec.boot.kind === 'uefi' ? await uefiVariables(context.stateDir, spec.boot.variables) : undefined,
-      loadsState: load !== undefined,
-    });
-    const machine: Machine = await Machine.start({
-      board: this.#name,
-      program,
-      args,
-      serial,
-      folder: context.workDir,
       signal,
-      prepare: load,
+      load,
       listener: {
         console: (chunk) => this.#console.received(chunk),
         stopped: (reason) => this.#onStopped(machine, reason),
@@ -242,14 +220,6 @@ export class VirtualBoard implements Device {
       },
     });
     return machine;
-  }
-
-  async #environmentFlash(): Promise<string | undefined> {
-    const { spec, context } = this.#options;
-    if (spec.boot.kind !== 'u-boot' || spec.boot.environment === undefined) return undefined;
-    const path = join(context.workDir, 'u-boot-environment.flash');
-    await writeEnvironmentFlash(path, spec.boot.environment);
-    return path;
   }
 
   async #powerOff({ cause, signal }: Cancellable & { cause: 'rig' | 'board' }): Promise<void> {
@@ -320,7 +290,7 @@ export class VirtualBoard implements Device {
     await this.#queue.idle();
     await this.#powerOff({ cause: 'rig' });
     await this.#disk.remove();
-    await rm(join(this.#options.context.workDir, 'u-boot-environment.flash'), { force: true });
+    await rm(environmentFlashIn(this.#options.context.workDir), { force: true });
   }
 }
 
