@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { AddTest, Board, TestContext } from '../../rig/mod.js';
 import { mountAt, mountsCommand, parseMounts } from '../facts/mounts.js';
 import { ask, quoted } from '../facts/sections.js';
@@ -10,7 +9,7 @@ export function hostnameTests(test: AddTest): void {
     deadlineMs: 300_000,
   }, async (t: TestContext) => {
     const before = await readHostname(t.board);
-    const name = `rig-${randomUUID().slice(0, 8)}`;
+    const name = `rig-${t.random.uuid().slice(0, 8)}`;
     await t.step(`Write the host name ${name} to config.json`, () => setHostname(t.board, name));
     await t.step('Reboot', () => t.board.reboot());
     const after = await t.step('Read the host name', () => readHostname(t.board));

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { AddTest, Board, TestContext } from '../../rig/mod.js';
 import { quoted } from '../facts/sections.js';
 
@@ -6,9 +5,9 @@ const answerMs = 10_000;
 
 export function trafficTests(test: AddTest): void {
   test('reaches an HTTP server of the rig', { tier: 'smoke' }, async (t: TestContext) => {
-    const body = `boardrig ${randomUUID()}`;
+    const body = `boardrig ${t.random.uuid()}`;
     const server = await t.step('Serve something that nobody can guess', () => t.host.serveHttp(body));
-    const path = `/${randomUUID()}`;
+    const path = `/${t.random.uuid()}`;
     const received = await t.step('Fetch it from the board', async () => {
       const url = `http://${await t.board.hostAddress()}:${server.port}${path}`;
       return t.board.shell.text(fetchCommand(url), { timeoutMs: answerMs });
@@ -48,8 +47,11 @@ export function fetchPage(
 ): Promise<{ readonly status: number; readonly body: string }> {
   return t.eventually('The board answers HTTP', async () => {
     const { host, port: mapped } = await board.endpoint(port);
-    const signal = AbortSignal.any([t.signal, AbortSignal.timeout(answerMs)]);
-    const response = await fetch(`http://${host}:${mapped}/`, { signal, headers: { connection: 'close' } });
-    return { status: response.status, body: await response.text() };
+    const url = `http://${host}:${mapped}/`;
+    return t.host.observe(`page of ${url}`, async () => {
+      const signal = AbortSignal.any([t.signal, AbortSignal.timeout(answerMs)]);
+      const response = await fetch(url, { signal, headers: { connection: 'close' } });
+      return { status: response.status, body: await response.text() };
+    });
   });
 }
