@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SessionConsole } from '../rig/contracts/session.js';
 import type { Shell } from '../rig/contracts/suite.js';
+import { echoed } from './board/answer.js';
 import { labgridRoundTripMs } from './board/labgrid.js';
 import { type BenchBoard, openBoard } from './board/open.js';
 import { median } from './median.js';
@@ -98,27 +99,8 @@ async function shellRoundTripMs(shell: Shell): Promise<number> {
   return ms;
 }
 
-/** Types `echo` at the guest's prompt; over when the guest has printed the word and its next prompt. */
 async function bareRoundTripMs(line: SessionConsole): Promise<number> {
-  const word = randomBytes(6).toString('hex');
-  let text = '';
-  let done = (): void => undefined;
-  const seen = new Promise<void>((resolve) => {
-    done = resolve;
-  });
-  using _reader = line.subscribe({
-    data: (chunk) => {
-      text += Buffer.from(chunk).toString('latin1');
-      // What is echoed of the typed line has quotes in it.
-      const at = text.indexOf(`<${word}`);
-      if (at >= 0 && text.includes('# ', at)) done();
-    },
-    lost: (error) => {
-      throw error;
-    },
-  });
   const began = performance.now();
-  await line.write(Buffer.from(`echo "<"${word}\n`));
-  await seen;
+  await echoed(line, { prompt: true });
   return performance.now() - began;
 }

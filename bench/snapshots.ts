@@ -3,12 +3,14 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { SessionConsole } from '../rig/contracts/session.js';
 import type { SnapshotManifest, Snapshots } from '../rig/contracts/snapshot.js';
 import { boardPlaces, sessionRoots } from '../rig/core/session/directory.js';
+import { echoed } from './board/answer.js';
 import { type BenchBoard, openBoard } from './board/open.js';
 import { median } from './median.js';
 import type { BenchRow } from './row.js';
+import { forkRows } from './snapshots/fork.js';
+import { suiteRows } from './snapshots/suite.js';
 
 const restores = 5;
 const megabyte = 1_000_000;
@@ -18,7 +20,7 @@ const goals = {
   'virt-x86-64': { console: 1.5, ssh: 3 },
 } as const;
 
-/** A board that was saved at its shell: what it costs to save it, to bring it back, and to fork it. */
+/** A board that was saved at its shell: what it costs to save it, to bring it back, and to fork it; and what that saves a suite. */
 export async function run(): Promise<BenchRow[]> {
   const folder = await mkdtemp(join(tmpdir(), 'boardrig-bench-'));
   try {
@@ -29,6 +31,7 @@ export async function run(): Promise<BenchRow[]> {
       if (!snapshots) throw new Error(`${name} has no snapshots`);
       rows.push(...(await rowsOf(opened, { name, goal, snapshots, dir: join(folder, name) })));
     }
+    rows.push(...(await suiteRows(folder)));
     return rows;
   } finally {
     await rm(folder, { recursive: true });
@@ -97,6 +100,7 @@ async function rowsOf(
         value: middle((round) => round.overlay) / megabyte,
       },
     },
+    ...(await forkRows(saved, { name, dir })),
   ];
 }
 
@@ -121,32 +125,11 @@ async function restoreOnce(
   await snapshots.restore(dir);
   const seconds = (performance.now() - beganMs) / 1000;
   const { size } = await stat(overlay);
-  await firstAnswer(session.console);
+  if (!session.console) throw new Error('the board has no console');
+  await echoed(session.console);
   const onConsole = await since();
   await board.ssh.run('true', { timeoutMs: 120_000 });
   return { console: onConsole, ssh: await since(), seconds, overlay: size };
-}
-
-/** Types `echo` at the prompt at which the board was saved; over when the guest has printed the word. */
-async function firstAnswer(line: SessionConsole | undefined): Promise<void> {
-  if (!line) throw new Error('the board has no console');
-  let text = '';
-  let done = (): void => undefined;
-  const seen = new Promise<void>((resolve) => {
-    done = resolve;
-  });
-  using _reader = line.subscribe({
-    data: (chunk) => {
-      text += Buffer.from(chunk).toString('latin1');
-      // What is echoed of the typed line has quotes in it.
-      if (text.includes('<awake>')) done();
-    },
-    lost: (error) => {
-      throw error;
-    },
-  });
-  await line.write(Buffer.from('echo "<"awake">"\n'));
-  await seen;
 }
 
 async function unpackedBytes(dir: string, state: SnapshotManifest['state']): Promise<number> {

@@ -43,18 +43,10 @@ export class Disk {
   /** @throws RigError `storage.image-missing`, `storage.medium-too-small`, `qemu.host-disk-full`, `process.failed` */
   async provision(image: ImageFile, { mediumBytes, signal }: ProvisionOptions = {}): Promise<void> {
     const path = resolve(image.path);
-    const size = await this.sizeFor(image, { mediumBytes });
+    const size = await mediumSize(image, { mediumBytes });
     await this.remove();
     await this.#create(['-F', 'raw', '-b', path], size, { signal });
     this.#state = { kind: 'image', sha256: image.sha256, path };
-  }
-
-  /** Size of the medium with `image` on it. @throws RigError `storage.image-missing`, `storage.medium-too-small` */
-  async sizeFor(image: ImageFile, { mediumBytes }: Pick<ProvisionOptions, 'mediumBytes'>): Promise<number> {
-    const imageBytes = await sizeOf(resolve(image.path));
-    if (mediumBytes !== undefined && mediumBytes < imageBytes)
-      throw tooSmall(image.path, { mediumBytes, imageBytes });
-    return roundUp(mediumBytes ?? imageBytes, sectorBytes);
   }
 
   /** The image under the overlay, and the medium's size. */
@@ -173,6 +165,17 @@ export class Disk {
 }
 
 /** Saved files are never written, so that one inode may serve any number of boards. */
+/** Size of the medium with `image` on it. @throws RigError `storage.image-missing`, `storage.medium-too-small` */
+export async function mediumSize(
+  image: ImageFile,
+  { mediumBytes }: Pick<ProvisionOptions, 'mediumBytes'>,
+): Promise<number> {
+  const imageBytes = await sizeOf(resolve(image.path));
+  if (mediumBytes !== undefined && mediumBytes < imageBytes)
+    throw tooSmall(image.path, { mediumBytes, imageBytes });
+  return roundUp(mediumBytes ?? imageBytes, sectorBytes);
+}
+
 async function linkOrCopy(from: string, to: string): Promise<void> {
   try {
     await link(from, to);

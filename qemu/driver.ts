@@ -1,11 +1,8 @@
 import { mkdir } from 'node:fs/promises';
-import type { Cancellable } from '../rig/contracts/capabilities.js';
 import type { Driver } from '../rig/contracts/driver.js';
 import { RigError } from '../rig/contracts/errors.js';
-import { runProgram } from '../rig/lifetime/run-program.js';
 import { chooseAccelerator } from './accelerator.js';
-import { qemuProgram } from './command-line.js';
-import { missingQemu } from './host-errors.js';
+import { qemuVersion } from './version.js';
 import { VirtualBoard } from './virtual-board.js';
 
 /** Plays a whole board from `machine` of its type. It has no options: a lab file need not name it. */
@@ -32,7 +29,7 @@ export const qemuDriver: Driver = {
         },
       );
     }
-    const version = await qemuVersion(qemuProgram(board.type.arch), options);
+    const version = await qemuVersion(board.type.arch, options);
     for (const folder of [context.workDir, context.stateDir])
       await mkdir(folder, { recursive: true, mode: 0o700 });
     const accelerator = chooseAccelerator(board.type.arch);
@@ -40,18 +37,3 @@ export const qemuDriver: Driver = {
     return new VirtualBoard({ spec, accelerator, context, version });
   },
 };
-
-/** `QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7)` */
-async function qemuVersion(
-  { program, debianPackage }: { program: string; debianPackage: string },
-  { signal }: Cancellable,
-): Promise<string> {
-  try {
-    const { stdout } = await runProgram(program, ['--version'], { signal });
-    return /version (.+)/.exec(stdout)?.[1] ?? 'unknown';
-  } catch (error) {
-    if (error instanceof RigError && error.code === 'process.missing')
-      throw missingQemu(program, debianPackage, error);
-    throw error;
-  }
-}

@@ -14,7 +14,7 @@ import {
   type UntoldFact,
 } from '../rig/contracts/snapshot.js';
 import { findExecutable } from '../rig/lifetime/find-executable.js';
-import type { Disk } from './disk.js';
+import { type Disk, mediumSize } from './disk.js';
 import { replaceUefiVariables, uefiVariables } from './firmware.js';
 import { hostDiskFull } from './host-errors.js';
 import type { Identity } from './identity.js';
@@ -53,7 +53,7 @@ export class VirtualSnapshots implements Snapshots {
   async key({ image, mediumBytes, signal }: SnapshotKeyOptions = {}): Promise<SnapshotKey> {
     const { disk, facts } = this.#board;
     const medium = image
-      ? { sha256: image.sha256, sizeBytes: await disk.sizeFor(image, { mediumBytes }) }
+      ? { sha256: image.sha256, sizeBytes: await mediumSize(image, { mediumBytes }) }
       : disk.content;
     return snapshotKey({ ...facts, medium, signal });
   }

@@ -27,7 +27,7 @@ export function environmentFlashIn(workDir: string): string {
   return join(workDir, 'u-boot-environment.flash');
 }
 
-/** Starts the QEMU process that plays a board; it stands still until `cont`. @throws RigError `qemu.not-found`; what `Machine.start` throws */
+/** Starts the QEMU process that plays a board; it stands still until `cont`. @throws RigError `qemu.missing`; what `Machine.start` throws */
 export async function startMachine(options: StartMachineOptions): Promise<Machine> {
   const { spec, context, accelerator, disk, load, signal, listener } = options;
   const { name, type } = context.board;

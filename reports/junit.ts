@@ -3,6 +3,7 @@ import {
   type AttemptRecord,
   type BoardRecord,
   boardsOf,
+  nameOf,
   type RunRecord,
   runProblem,
   type SuiteRecord,
@@ -11,6 +12,7 @@ import {
 import { consoleTailOf } from './console-text.js';
 import { assertionLines, errorLines, failedAssertions } from './explain.js';
 import { addElements, attribute, type CaseElement, junitText, newJunit } from './junit-builder.js';
+import { byRepeatedTest, repetitionWords } from './repetitions.js';
 
 /** Of the console of one test; Jenkins keeps the text of every failed test for ever. */
 const maxConsoleBytes = 64 * 1024;
@@ -32,7 +34,7 @@ export function junitReport(run: RunRecord): string {
       const testCase = element
         .testCase()
         .className(attribute(`${suite.board}.${suite.suite}`))
-        .name(attribute(test.name))
+        .name(attribute(nameOf(test)))
         .time(seconds(test.ms));
       addElements(testCase, elementsOf(run, test));
     }
@@ -76,7 +78,11 @@ function properties(run: RunRecord, suite: SuiteRecord): [string, string][] {
     ]),
     ...suite.tests
       .filter((test) => test.verdict === 'flaky')
-      .map((test): [string, string] => [`flaky.${attribute(test.name)}`, attemptsInWords(test)]),
+      .map((test): [string, string] => [`flaky.${attribute(nameOf(test))}`, attemptsInWords(test)]),
+    ...[...byRepeatedTest(suite.tests).values()].map((tests): [string, string] => [
+      `repeated.${attribute(tests[0]?.name ?? '')}`,
+      repetitionWords(tests),
+    ]),
   ];
 }
 
@@ -131,6 +137,8 @@ function flakyElement(attempt: AttemptRecord): CaseElement {
 /** Measures always; message, hint and console of what did not simply pass. */
 function systemOut(run: RunRecord, test: TestRecord): string {
   const parts: string[] = [];
+  if (test.repetition && test.verdict !== 'passed')
+    parts.push(`On ${test.board}, with the seed ${test.repetition.seed}`);
   for (const attempt of test.attempts) {
     if (test.attempts.length > 1) parts.push(`Attempt ${attempt.attempt}: ${attempt.verdict}`);
     for (const { name, value, unit } of attempt.measures) parts.push(`${name} = ${value} ${unit}`);

@@ -1,7 +1,14 @@
 import { stringify } from 'yaml';
 import type { Json } from '../rig/contracts/errors.js';
-import { type RunRecord, runProblem, type SuiteRecord, type TestRecord } from '../rig/record/model.js';
+import {
+  nameOf,
+  type RunRecord,
+  runProblem,
+  type SuiteRecord,
+  type TestRecord,
+} from '../rig/record/model.js';
 import { failedAssertions } from './explain.js';
+import { byRepeatedTest, repetitionWords } from './repetitions.js';
 import { visible, visibleLine } from './visible.js';
 
 /**
@@ -27,6 +34,8 @@ function subtest(suite: SuiteRecord, number: number): string[] {
     const diagnostic = diagnosticOf(test);
     if (diagnostic !== undefined) lines.push(...yamlBlock(diagnostic, '      '));
   }
+  for (const tests of byRepeatedTest(suite.tests).values())
+    lines.push(`    # ${visibleLine(tests[0]?.name ?? '')}: ${repetitionWords(tests)}`);
   const ok = suite.tests.every(isOk);
   // A plan of 0 is a skipped subtest, and says so.
   const skip = suite.tests.length === 0 ? ' # SKIP no test of it began' : '';
@@ -38,7 +47,7 @@ function point(test: TestRecord, number: number): string {
   const skip =
     test.verdict === 'skipped' ? ` # SKIP ${description(test.reason ?? 'no reason was given')}` : '';
   const time = skip === '' ? ` # time=${Math.round(test.ms)}ms` : '';
-  return `${isOk(test) ? 'ok' : 'not ok'} ${number} - ${description(test.name)}${skip}${time}`;
+  return `${isOk(test) ? 'ok' : 'not ok'} ${number} - ${description(nameOf(test))}${skip}${time}`;
 }
 
 function isOk({ verdict }: TestRecord): boolean {
@@ -47,7 +56,7 @@ function isOk({ verdict }: TestRecord): boolean {
 
 function diagnosticOf(test: TestRecord): Json | undefined {
   if (test.verdict === 'passed' || test.verdict === 'skipped') return undefined;
-  const { error, reason, verdict, attempts } = test;
+  const { error, reason, verdict, attempts, repetition } = test;
   const failed = attempts.flatMap((attempt) =>
     failedAssertions(attempt).map(({ steps, assertion }) => ({
       attempt: attempt.attempt,
@@ -68,6 +77,7 @@ function diagnosticOf(test: TestRecord): Json | undefined {
           ...causes(error.causes),
         }
       : {}),
+    ...(repetition ? { board: test.board, seed: repetition.seed } : {}),
     ...(attempts.length > 1 ? { attempts: attempts.map((attempt) => attempt.verdict) } : {}),
     ...(failed.length > 0 ? { failed } : {}),
   };

@@ -2,20 +2,21 @@ import type { ErrorRecord } from '../rig/contracts/errors.js';
 import type { RigEvent } from '../rig/contracts/events.js';
 import { mayUseEscapes, type RunSource, type TerminalIo } from './terminal/io.js';
 import { LiveLines } from './terminal/live-lines.js';
-import { type Paint, paintWith } from './terminal/paint.js';
-import { type BoardStatus, type FinishedTest, RunStatus } from './terminal/status.js';
+import { paintWith } from './terminal/paint.js';
+import { type BoardStatus, RunStatus } from './terminal/status.js';
 import { summaryText } from './terminal/summary.js';
+import { milestone, TestLines } from './terminal/test-lines.js';
 import { visibleLine } from './visible.js';
-import { duration, marks } from './words.js';
+import { duration } from './words.js';
 
 export interface TerminalReporterOptions {
   readonly io: TerminalIo;
-  /** How many tests are planned. */
-  readonly total: number;
+  /** How many tests are planned; undefined where nobody knows. */
+  readonly total: number | undefined;
 }
 
 /**
- * Prints a run as it goes: a line for each test that ended, and in a terminal, below them, a line for each board that
+ * Prints a run as it goes: a line for each test that ended, of repetitions only for those that did not pass, and in a terminal, below them, a line for each board that
  * is drawn over again. Disposing prints the summary. Nothing that a device said reaches the terminal unless made harmless.
  */
 export function terminalReporter(source: RunSource, { io, total }: TerminalReporterOptions): Disposable {
@@ -24,7 +25,7 @@ export function terminalReporter(source: RunSource, { io, total }: TerminalRepor
   const status = new RunStatus();
   let lastEvent: { t: number; atMs: number } = { t: 0, atMs: performance.now() };
   let runError: ErrorRecord | undefined;
-  let blockedBy: string | undefined;
+  const lines = new TestLines(paint);
   const now = (): number => lastEvent.t + performance.now() - lastEvent.atMs;
   const live = escapes ? new LiveLines(io.out, () => liveLines(status, { nowT: now(), total })) : undefined;
   const print = (line: string): void => (live ? live.print(`${line}\n`) : io.out(`${line}\n`));
@@ -33,10 +34,8 @@ export function terminalReporter(source: RunSource, { io, total }: TerminalRepor
     lastEvent = { t: event.t, atMs: performance.now() };
     const finished = status.add(event);
     if (finished) {
-      // One cause blocks many tests: it is said once.
-      const told = finished.verdict === 'blocked' && finished.reason === blockedBy;
-      if (finished.verdict === 'blocked') blockedBy = finished.reason;
-      print(testLine(finished, { paint, told }));
+      const line = lines.lineFor(finished) ?? (live ? undefined : milestone(status.finished, total));
+      if (line !== undefined) print(line);
     }
     if (event.type === 'console') return;
     const notice = noticeOf(event);
@@ -51,15 +50,6 @@ export function terminalReporter(source: RunSource, { io, total }: TerminalRepor
       io.out(summaryText(source, { finished: status.finished, ms: lastEvent.t, error: runError, paint }));
     },
   };
-}
-
-function testLine(test: FinishedTest, { paint, told }: { paint: Paint; told: boolean }): string {
-  const again = test.attempts > 1 ? `, ${test.attempts} attempts` : '';
-  const why = test.reason ?? test.error?.message.split('\n')[0];
-  const reason = test.verdict === 'passed' || why === undefined || told ? '' : `: ${visibleLine(why)}`;
-  const word = test.verdict === 'passed' ? '' : ` ${test.verdict}`;
-  const head = paint(test.verdict, `${marks[test.verdict]}${word}`);
-  return `${head} ${visibleLine(test.id)} (${duration(test.ms)}${again})${reason}`;
 }
 
 function noticeOf(event: RigEvent): string | undefined {
@@ -78,10 +68,14 @@ function imageWords({ image }: Extract<RigEvent, { type: 'board.open' }>): strin
   return `, image ${visibleLine(name === '' ? image.path : name)} (${image.sha256.slice(0, 12)})`;
 }
 
-function liveLines(status: RunStatus, { nowT, total }: { nowT: number; total: number }): string[] {
+function liveLines(
+  status: RunStatus,
+  { nowT, total }: { nowT: number; total: number | undefined },
+): string[] {
   if (status.boards.length === 0) return [];
   const bad = status.finished.filter(({ verdict }) => verdict === 'failed' || verdict === 'errored').length;
-  const counts = `${status.finished.length} of ${total} tests, ${bad} bad, ${duration(nowT)}`;
+  const of = total === undefined ? '' : ` of ${total}`;
+  const counts = `${status.finished.length}${of} tests, ${bad} bad, ${duration(nowT)}`;
   return [...status.boards.map((board) => boardLine(board, nowT)), counts];
 }
 

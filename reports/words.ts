@@ -56,6 +56,11 @@ export function repeatCommand(run: RunRecord): string {
   return ['npx', 'rig', ...words.map(shellWord)].join(' ');
 }
 
+/** The command that brings the boards of a failed test back to life where it failed. */
+export function resumeCommand(run: string, test: string): string {
+  return ['npx', 'rig', 'resume', run, test].map(shellWord).join(' ');
+}
+
 function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -7,6 +7,7 @@
 export type { BoardType, DeviceProfile, Image, Stage } from './contracts/board.js';
 export { RigError } from './contracts/errors.js';
 export type { EnginePromise, PromiseName } from './contracts/promises.js';
+export type { Random } from './contracts/random.js';
 export type {
   Assertions,
   Board,

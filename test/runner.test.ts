@@ -9,6 +9,7 @@ import { RigError } from '../rig/contracts/errors.js';
 import type { EventBody } from '../rig/contracts/events.js';
 import type { SuiteDefinition, TestContext } from '../rig/contracts/suite.js';
 import { type AddTest, suite } from '../rig/core/runner/define.js';
+import { Freezer } from '../rig/core/runner/freeze.js';
 import { planBoard } from '../rig/core/runner/plan.js';
 import { type RunOptions, run } from '../rig/core/runner/run.js';
 import { boardConfig, type Script, ScriptedBoard } from './fakes/scripted-board.js';
@@ -59,8 +60,8 @@ async function runSuite(
     evidenceFile: async (_place, name) => ({ path: join(dir, name), relative: name }),
     mask: (text) => text,
     retries: 0,
+    seed: 1,
     scale: () => 1,
-    keepOnFailure: false,
     ...options,
   });
   const verdicts = events.flatMap((event) =>
@@ -71,6 +72,11 @@ async function runSuite(
       : [],
   );
   return { events, boards, exitCode: result.exitCode, verdicts };
+}
+
+function freezer(): Freezer {
+  const folder = () => ({ path: '/nowhere', relative: 'nowhere' });
+  return new Freezer({ maxBytes: 1, steps: false, folder, emit: () => {} });
 }
 
 const boardError = (message: string): RigError =>
@@ -261,7 +267,7 @@ t.test('boots are shared and dirt is undone', async (t) => {
 
 t.test('evidence is gathered from a board that answers', async (t) => {
   const { events } = await runSuite((test) => test('fails', (t) => void t.ok(false)), {
-    keepOnFailure: true,
+    freezer: freezer(),
   });
   const names = events.flatMap((event) => (event.type === 'evidence' ? [event.name] : []));
   t.strictSame(names, [
@@ -549,7 +555,7 @@ t.test('a board that a test switched on is fresh no more', async (t) => {
 t.test('evidence is let go when the run is to end meanwhile', async (t) => {
   const abort = new AbortController();
   const { boards } = await runSuite((test) => test('fails', (t) => void t.ok(false)), {
-    keepOnFailure: true,
+    freezer: freezer(),
     signal: abort.signal,
     script: {
       shell: (command) => {
@@ -596,8 +602,8 @@ t.test('what a suite leaves behind ends no run', async (t) => {
       evidenceFile: async () => { throw new Error('no evidence here'); },
       mask: (text) => text,
       retries: 0,
+      seed: 1,
       scale: () => 1,
-      keepOnFailure: false,
     });
     console.log(result.exitCode, result.counts.passed, result.counts.failed, JSON.stringify(diagnostics));`;
   const child = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });

@@ -401,7 +401,11 @@ t.test('listening sockets, swaps and units', async (t) => {
 });
 
 t.test('servers of the rig, asked by real clients', async (t) => {
-  await using host = new TestHostServices('127.0.0.1');
+  await using host = new TestHostServices({
+    bindAddress: '127.0.0.1',
+    observe: (_what, look) => look(),
+    onRequest: () => {},
+  });
   const names = await host.serveUdp(nameServer('only.example', '192.0.2.7'));
   const resolver = new Resolver({ timeout: 5_000, tries: 1 });
   resolver.setServers([`127.0.0.1:${names.port}`]);

@@ -7,10 +7,12 @@ const maxBoots = 40;
 
 /** Every boot as a bar of its stages, all to one scale, so that a slow one shows. */
 export function renderBoots(run: RunRecord): Markup {
-  const boards = run.boards.filter((board) => board.epochs.some((epoch) => epoch.stages.length > 0));
+  const boards = run.boards.filter((board) =>
+    board.epochs.some((epoch) => isBoot(epoch) && epoch.stages.length > 0),
+  );
   if (boards.length === 0) return html``;
   const longest = Math.max(
-    ...boards.flatMap((board) => board.epochs.map((epoch) => epoch.stages.at(-1)?.ms ?? 0)),
+    ...boards.flatMap((board) => board.epochs.filter(isBoot).map((epoch) => epoch.stages.at(-1)?.ms ?? 0)),
     1,
   );
   return html`<section id="boots"><h2>Boots</h2>
@@ -18,9 +20,15 @@ export function renderBoots(run: RunRecord): Markup {
 ${boards.map((board) => boardBoots(board, longest))}</section>`;
 }
 
+/** A saved machine that goes on has no stages to show. */
+function isBoot({ reason }: EpochRecord): boolean {
+  return reason !== 'restore';
+}
+
 function boardBoots(board: BoardRecord, longest: number): Markup {
-  const shown = board.epochs.slice(-maxBoots);
-  const older = board.epochs.length - shown.length;
+  const boots = board.epochs.filter(isBoot);
+  const shown = boots.slice(-maxBoots);
+  const older = boots.length - shown.length;
   return html`<table class="boots"><caption>${board.name}</caption><tbody>
 ${older > 0 && html`<tr><td colspan="3" class="none">${older} earlier boots are in the event log</td></tr>`}
 ${shown.map((epoch) => bootRow(epoch, longest))}</tbody></table>`;

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EvidenceRecord } from '../../rig/record/model.js';
 import { readConsole } from '../console-text.js';
@@ -22,13 +22,25 @@ function evidenceItem(
   { name, file }: EvidenceRecord,
   { dir, budget }: { dir: string; budget: ConsoleBudget },
 ): Markup {
-  const sizeBytes = statSync(join(dir, file), { throwIfNoEntry: false })?.size;
+  const sizeBytes = sizeOf(join(dir, file));
   if (sizeBytes === undefined) return html`<li>${name} <small>the file is no longer there</small></li>`;
   const link = html`${fileLink(file, name)} <small>${sizeWords(sizeBytes)}</small>`;
   // The console is on the time line below already.
   if (!/\.(txt|log)$/.test(file) || /(^|-)console\.txt$/.test(name) || !budget.takePreview())
     return html`<li>${link}</li>`;
   return html`<li><details><summary>${link}</summary><pre>${tail(join(dir, file), sizeBytes)}</pre></details></li>`;
+}
+
+/** Of a file, or of what lies in a folder that may be looked into. */
+function sizeOf(path: string): number | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found?.isDirectory()) return found?.size;
+  try {
+    return readdirSync(path).reduce((sum, name) => sum + statSync(join(path, name)).size, 0);
+  } catch {
+    // A kept board is for its owner's eyes alone.
+    return found.size;
+  }
 }
 
 function tail(path: string, sizeBytes: number): Markup {

@@ -1,4 +1,10 @@
-import type { BoardRecord, EpochRecord, RunRecord, TestRecord } from '../../rig/record/model.js';
+import {
+  type BoardRecord,
+  type EpochRecord,
+  nameOf,
+  type RunRecord,
+  type TestRecord,
+} from '../../rig/record/model.js';
 import { duration } from '../words.js';
 import { anchorOf } from './links.js';
 import { html, type Markup } from './markup.js';
@@ -88,8 +94,8 @@ function testBars(test: TestRecord): Bar[] {
     fromT: attempt.startT,
     toT: attempt.endT,
     className: `v-${attempt.verdict}`,
-    label: test.name,
-    title: `${test.suite}: ${test.name}, ${attempt.verdict}, ${duration(attempt.ms)}`,
+    label: nameOf(test),
+    title: `${test.suite}: ${nameOf(test)}, ${attempt.verdict}, ${duration(attempt.ms)}`,
     href: anchorOf(test.id),
   }));
 }

@@ -89,6 +89,10 @@ function boardRow(event: BoardEvent, board: string): Placed[] {
       const end = event.exitCode === null ? 'no answer' : `exit ${event.exitCode}`;
       return [{ seq, row: row('input', `${event.via} $ ${event.command} → ${end}, ${duration(event.ms)}`) }];
     }
+    case 'snapshot': {
+      const done = event.action === 'saved' ? 'Saved' : 'Brought back to';
+      return [{ seq, row: row('note', `${done} "${event.state}" in ${duration(event.ms)}`) }];
+    }
     case 'board.broken':
       return [{ seq, row: row('trouble', `Board broken: ${event.error.message}`) }];
     case 'log':

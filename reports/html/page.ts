@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Verdict, verdicts } from '../../rig/contracts/verdict.js';
-import { type RunRecord, runProblem, type SuiteRecord } from '../../rig/record/model.js';
+import { nameOf, type RunRecord, runProblem, type SuiteRecord } from '../../rig/record/model.js';
 import { blameWords, duration, marks, runVerdict } from '../words.js';
 import { renderBoots } from './boots.js';
 import { ConsoleBudget } from './budget.js';
@@ -9,6 +9,7 @@ import { renderHeader } from './header.js';
 import { renderLanes } from './lanes.js';
 import { anchorOf } from './links.js';
 import { html, Markup } from './markup.js';
+import { renderRepetitions, shownTests } from './repetitions.js';
 import { script } from './script.js';
 import { style } from './style.js';
 import { consoleStyle } from './style-console.js';
@@ -31,6 +32,7 @@ export function htmlReport(run: RunRecord): string {
 <title>${word}: ${run.run}</title><style>${new Markup(css)}</style></head><body><main>
 ${renderHeader(run)}
 ${problem && html`<section id="problem"><h2>The run itself</h2>${renderError(problem)}</section>`}
+${renderRepetitions(run)}
 ${failures(run)}
 <section id="timeline"><h2>Time line</h2><div class="scroll" tabindex="0" role="region" aria-label="Time line">${run.boards.map((board) => renderLanes(run, board))}</div></section>
 ${renderBoots(run)}
@@ -44,12 +46,12 @@ ${logs(run)}
 }
 
 function failures(run: RunRecord): Markup {
-  const bad = run.tests.filter(isBad);
+  const bad = shownTests(run.tests.filter(isBad));
   if (bad.length === 0) return html``;
   return html`<section id="failures"><h2>What went wrong</h2><ol class="failures">${bad.map(
     (
       test,
-    ) => html`<li class="v-${test.verdict}"><span class="mk">${marks[test.verdict]}</span> <a href="#${anchorOf(test.id)}">${test.name}</a> <small>${test.board}, ${test.suite}</small>
+    ) => html`<li class="v-${test.verdict}"><span class="mk">${marks[test.verdict]}</span> <a href="#${anchorOf(test.id)}">${nameOf(test)}</a> <small>${test.board}, ${test.suite}</small>
 <p>${test.error && html`<span class="tag b-${test.error.blame}">${blameWords[test.error.blame]}</span> `}${firstLine(test.error?.message ?? test.reason ?? '')}</p></li>`,
   )}</ol></section>`;
 }
@@ -68,10 +70,12 @@ const gravity: readonly Verdict[] = ['failed', 'errored', 'blocked', 'flaky', 'p
 /** Failures first; else in the order in which they ran. */
 function suiteSection(run: RunRecord, suite: SuiteRecord, budget: ConsoleBudget): Markup {
   const rank = (verdict: Verdict): number => Math.min(gravity.indexOf(verdict), gravity.indexOf('flaky'));
-  const tests = [...suite.tests].sort((a, b) => rank(a.verdict) - rank(b.verdict));
+  const shown = shownTests(suite.tests);
+  const hidden = suite.tests.length - shown.length;
+  const tests = [...shown].sort((a, b) => rank(a.verdict) - rank(b.verdict));
   const missing = suite.planned - suite.tests.length;
   return html`<section class="suite"><h3>${suite.suite} <small>on ${suite.board} · ${suite.tests.length} tests · ${duration(suite.endT - suite.startT)}${missing > 0 && ` · ${missing} never began`}</small></h3>
-${tests.map((test) => renderTest(run, test, budget))}</section>
+${tests.map((test) => renderTest(run, test, budget))}${hidden > 0 && html`<p class="none">${hidden} more repetitions are in the event log.</p>`}</section>
 `;
 }
 

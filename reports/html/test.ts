@@ -1,5 +1,13 @@
-import { type AttemptRecord, boardsOf, type RunRecord, type TestRecord } from '../../rig/record/model.js';
-import { duration, marks } from '../words.js';
+import { join } from 'node:path';
+import { isFrozen } from '../../rig/record/frozen.js';
+import {
+  type AttemptRecord,
+  boardsOf,
+  nameOf,
+  type RunRecord,
+  type TestRecord,
+} from '../../rig/record/model.js';
+import { duration, marks, resumeCommand } from '../words.js';
 import type { ConsoleBudget } from './budget.js';
 import { renderError } from './error.js';
 import { renderEvidence } from './evidence.js';
@@ -15,17 +23,25 @@ export function renderTest(run: RunRecord, test: TestRecord, budget: ConsoleBudg
   const bad = isBad(test);
   const share = Math.min(Math.max((test.ms / Math.max(run.durationMs, 1)) * 100, 0.6), 100);
   return html`<details class="test v-${test.verdict}" id="${anchorOf(test.id)}" data-v="${test.verdict}"${bad && openAttribute}>
-<summary><span class="mk">${marks[test.verdict]}</span><span class="nm">${test.name}${
+<summary><span class="mk">${marks[test.verdict]}</span><span class="nm">${nameOf(test)}${
     test.reason !== undefined && html` <small>${test.reason}</small>`
   }</span>${test.attempts.length > 1 && html`<span class="tag">${test.attempts.length} attempts</span>`}${
     test.verdict !== 'passed' && html`<span class="tag vt">${test.verdict}</span>`
   }<svg class="share" width="100%" height="6" aria-hidden="true"><rect width="${share.toFixed(2)}%" height="6" rx="1"></rect></svg><span class="ms">${duration(test.ms)}</span></summary>
-<div class="body">${test.attempts.map((attempt) => renderAttempt(run, { test, attempt, budget }))}</div></details>
+<div class="body">${test.attempts.map((attempt) => renderAttempt(run, { test, attempt, budget }))}${
+    test.attempts.some(isFrozen) &&
+    html`<p class="facts">Enter the board where it failed: <code>${resumeCommand(runWord(run), test.id)}</code></p>`
+  }</div></details>
 `;
 }
 
 export function isBad({ verdict }: TestRecord): boolean {
   return verdict === 'failed' || verdict === 'errored';
+}
+
+/** As `rig resume` finds it: by name in ./runs, else by its folder. */
+function runWord({ dir, run }: RunRecord): string {
+  return dir.endsWith(join('runs', run)) ? run : dir;
 }
 
 function renderAttempt(
@@ -48,7 +64,7 @@ ${
   touched &&
   html`<details class="console"${bad && openAttribute}><summary>Console and actions, ${duration(attempt.endT - attempt.startT)} from ${duration(attempt.startT)} into the run</summary>
 ${renderLog(run.dir, { boards, attempt, maxBytes: budget.bytesFor(attempt) })}</details>
-<p class="facts">Started from <b>${attempt.from}</b> · deadline ${duration(attempt.deadlineMs)} · <code>${test.id}</code></p>`
+<p class="facts">Started from <b>${attempt.from}</b> · deadline ${duration(attempt.deadlineMs)} · <code>${test.id}</code>${test.repetition && html` · on ${test.board} · seed ${test.repetition.seed}`}</p>`
 }</section>`;
 }
 

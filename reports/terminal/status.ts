@@ -1,6 +1,7 @@
 import type { ErrorRecord } from '../../rig/contracts/errors.js';
-import type { RigEvent } from '../../rig/contracts/events.js';
+import type { Repetition, RigEvent } from '../../rig/contracts/events.js';
 import type { Verdict } from '../../rig/contracts/verdict.js';
+import { isFrozen } from '../../rig/record/frozen.js';
 
 /** What one board is doing. */
 export interface BoardStatus {
@@ -16,6 +17,7 @@ export interface FinishedTest {
   readonly board: string;
   readonly suite: string;
   readonly name: string;
+  readonly repetition?: Repetition;
   readonly verdict: Verdict;
   readonly ms: number;
   readonly attempts: number;
@@ -23,6 +25,8 @@ export interface FinishedTest {
   readonly error?: ErrorRecord;
   /** Where the board's console file ended when the test did. */
   readonly consoleEnd: number;
+  /** A board of it was kept where it failed. */
+  readonly frozen: boolean;
 }
 
 type Draft = { -readonly [Key in keyof BoardStatus]: BoardStatus[Key] } & { steps: [number, string][] };
@@ -31,7 +35,10 @@ type Draft = { -readonly [Key in keyof BoardStatus]: BoardStatus[Key] } & { step
 export class RunStatus {
   readonly finished: FinishedTest[] = [];
   readonly #boards = new Map<string, Draft>();
+  /** Of tests under way, by id. */
+  readonly #repetitions = new Map<string, Repetition>();
   readonly #consoleEnds = new Map<string, number>();
+  readonly #frozen = new Set<string>();
 
   get boards(): readonly BoardStatus[] {
     return [...this.#boards.values()];
@@ -58,8 +65,10 @@ export class RunStatus {
       case 'test.start':
         // The first test of a board begins before the board is opened for it.
         this.#begin(event.board);
+        if (event.repetition) this.#repetitions.set(event.id, event.repetition);
         this.#change(event.board, (board) => {
-          board.test = `${event.suite}: ${event.name}`;
+          const number = event.repetition ? ` #${event.repetition.number}` : '';
+          board.test = `${event.suite}: ${event.name}${number}`;
           board.testSinceT = event.t;
           board.steps = [];
         });
@@ -72,6 +81,9 @@ export class RunStatus {
           event.board,
           (board) => (board.steps = board.steps.filter(([step]) => step !== event.step)),
         );
+        return undefined;
+      case 'evidence':
+        if (isFrozen({ evidence: [event] })) this.#frozen.add(event.id);
         return undefined;
       case 'test.end':
         return this.#end(event);
@@ -88,6 +100,8 @@ export class RunStatus {
     });
     if (event.final === undefined) return undefined;
     const { id, board, suite, name, ms, attempt, final, reason, error } = event;
+    const repetition = this.#repetitions.get(id);
+    this.#repetitions.delete(id);
     const finished: FinishedTest = {
       id,
       board,
@@ -96,7 +110,9 @@ export class RunStatus {
       verdict: final,
       ms,
       attempts: attempt,
+      ...(repetition ? { repetition } : {}),
       consoleEnd: this.#consoleEnds.get(board) ?? 0,
+      frozen: this.#frozen.has(id),
       ...(reason === undefined ? {} : { reason }),
       ...(error === undefined ? {} : { error }),
     };

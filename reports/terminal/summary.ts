@@ -3,8 +3,9 @@ import { join, relative } from 'node:path';
 import type { ErrorRecord } from '../../rig/contracts/errors.js';
 import { countVerdicts } from '../../rig/contracts/verdict.js';
 import { readConsole } from '../console-text.js';
+import { byRepeatedTest, repetitionWords, worst } from '../repetitions.js';
 import { visible, visibleLine } from '../visible.js';
-import { blameWords, countWords, duration, marks } from '../words.js';
+import { blameWords, countWords, duration, marks, resumeCommand } from '../words.js';
 import type { RunSource } from './io.js';
 import type { Paint } from './paint.js';
 import type { FinishedTest } from './status.js';
@@ -19,11 +20,19 @@ export function summaryText(
   options: { finished: readonly FinishedTest[]; ms: number; error?: ErrorRecord | undefined; paint: Paint },
 ): string {
   const { finished, paint } = options;
-  const bad = finished.filter(({ verdict }) => verdict === 'failed' || verdict === 'errored');
+  const bad = firstOfEachCause(
+    finished.filter(({ verdict }) => verdict === 'failed' || verdict === 'errored'),
+  );
   const lines: string[] = [''];
   for (const test of bad.slice(0, maxFailures)) lines.push(...failureLines(source, { test, paint }), '');
   if (bad.length > maxFailures) lines.push(`${bad.length - maxFailures} more are in the report.`, '');
   if (options.error) lines.push(paint('errored', 'The run itself'), ...errorLines(options.error), '');
+  const repeated = [...byRepeatedTest(finished)];
+  for (const [id, tests] of repeated) {
+    const verdict = worst(tests);
+    lines.push(`${paint(verdict, marks[verdict])} ${visibleLine(id)}: ${repetitionWords(tests)}`);
+  }
+  if (repeated.length > 0) lines.push('');
   const counts = countVerdicts(finished.map(({ verdict }) => verdict));
   lines.push(`${countWords(counts)} in ${duration(options.ms)}`);
   for (const file of ['report.html', 'junit.xml', 'report.tap']) {
@@ -31,6 +40,15 @@ export function summaryText(
     if (existsSync(path)) lines.push(`  ${fromHere(path)}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** Of the repetitions of a test that failed alike, the first. */
+function firstOfEachCause(bad: readonly FinishedTest[]): FinishedTest[] {
+  const told = new Set<string>();
+  return bad.filter(({ id, repetition, error }) => {
+    const cause = JSON.stringify([repetition?.of ?? id, error?.code, error?.message.split('\n')[0]]);
+    return !told.has(cause) && told.add(cause);
+  });
 }
 
 function failureLines(source: RunSource, { test, paint }: { test: FinishedTest; paint: Paint }): string[] {
@@ -41,6 +59,7 @@ function failureLines(source: RunSource, { test, paint }: { test: FinishedTest; 
     head,
     ...error,
     ...(said.length > 0 ? ['    console:', ...said.map((line) => `      ${line}`)] : []),
+    ...(test.frozen ? [`    enter: ${visibleLine(resumeCommand(fromHere(source.dir), test.id))}`] : []),
   ];
 }
 

@@ -1,23 +1,32 @@
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { findBoard } from '../config/find-boards.js';
 import type { Lab } from '../config/lab.js';
 import type { BoardConfig, Image } from '../contracts/board.js';
 import { RigError } from '../contracts/errors.js';
 import type { AttachedSession } from '../core/session/attached.js';
+import { boardPlaces, isBoardName, sessionRoots } from '../core/session/directory.js';
 import { attachSession, noSession, openBackground, waitingLine } from '../core/session/open.js';
 import { parseDurationMs } from '../schema/units.js';
 import type { CommandInput, CommandIo } from './command.js';
 import { openLab } from './open-lab.js';
 
-/** A command about one board: its first word is the board's name. */
-export interface BoardRequest {
-  readonly board: BoardConfig;
-  readonly lab: Lab;
+/** A command about a board's session. */
+export interface SessionRequest {
+  readonly board: Pick<BoardConfig, 'name'>;
   /** As others are told: `rig console`. */
   readonly purpose: string;
 }
 
+/** A command about one board: its first word is the board's name. */
+export interface BoardRequest extends SessionRequest {
+  readonly board: BoardConfig;
+  readonly lab: Lab;
+}
+
 const defaultIdle = '30m';
+/** What a background session runs. */
+export const sessionHost = fileURLToPath(new URL('./session-host.js', import.meta.url));
 
 /** @throws RigError (blame: config) for a lab file or a board that cannot be right */
 export async function boardRequest(
@@ -25,12 +34,37 @@ export async function boardRequest(
   { io, purpose }: { io: CommandIo; purpose: string },
 ): Promise<BoardRequest> {
   const lab = await openLab(input, io);
-  return { lab, purpose, board: findBoard(lab, String(input.args[0])) };
+  const name = String(input.args[0]);
+  const isKnown = lab.boards.some((board) => board.name === name);
+  const board = isKnown ? undefined : await boardOfSession(name, { purpose, io });
+  return { lab, purpose, board: board ?? findBoard(lab, name) };
+}
+
+/** For what needs a board's name alone: also one that no lab file tells of and whose session has ended. */
+export async function sessionRequest(
+  input: CommandInput,
+  { io, purpose }: { io: CommandIo; purpose: string },
+): Promise<SessionRequest> {
+  const name = String(input.args[0]);
+  const isLeft = isBoardName(name) && existsSync(boardPlaces(name, sessionRoots(io.env)).state);
+  if (!isLeft) return boardRequest(input, { io, purpose });
+  await openLab(input, io);
+  return { board: { name }, purpose };
+}
+
+/** The board of a session that no lab file tells of: one that `rig resume` brought back to life, a twin that a run made. */
+async function boardOfSession(
+  name: string,
+  { purpose, io }: { purpose: string; io: CommandIo },
+): Promise<BoardConfig | undefined> {
+  if (!isBoardName(name)) return undefined;
+  await using session = await attachSession(name, { purpose, signal: io.signal });
+  return session?.board;
 }
 
 /** The session that the board has now; undefined when it has none. */
 export function existingSession(
-  { board, purpose }: BoardRequest,
+  { board, purpose }: SessionRequest,
   io: CommandIo,
 ): Promise<AttachedSession | undefined> {
   return attachSession(board.name, { purpose, signal: io.signal });
@@ -52,7 +86,7 @@ export function backgroundSession(
   return openBackground(board, {
     purpose,
     exclusive,
-    entry: fileURLToPath(new URL('./session-host.js', import.meta.url)),
+    entry: sessionHost,
     idleMs: idleMs(input),
     wait: input.options.wait === true,
     onWait: (holder) => io.err(`${waitingLine(board.name, holder)}\n`),
@@ -61,7 +95,7 @@ export function backgroundSession(
   });
 }
 
-function idleMs(input: CommandInput): number {
+export function idleMs(input: CommandInput): number {
   const text = String(input.options.idle ?? defaultIdle);
   const ms = parseDurationMs(text);
   if (ms !== undefined && ms > 0) return ms;

@@ -13,6 +13,8 @@ export interface CommandEntry {
   readonly usage: string;
   readonly summary: string;
   readonly options?: readonly OptionEntry[];
+  /** Of `cache list`: the word `cache` alone means it. */
+  readonly isDefault?: true;
   readonly load: () => Promise<CommandModule>;
 }
 
@@ -38,7 +40,9 @@ export const grammar: readonly CommandEntry[] = [
       ['--tier <tier>', 'smoke, pr or nightly: tests of that tier and of those before it', 'nightly'],
       ['--only <pattern>', 'only tests whose suite/name matches this regular expression'],
       ['--list', 'print what would run, and run nothing'],
-      ['--jobs <n>', 'boards at a time', 1],
+      ['--jobs <n>', 'boards at a time; with --repeat also forks of a virtual board', 1],
+      ['--repeat <n>', 'run every test n times'],
+      ['--until-failure', 'repeat until a test does not pass, --repeat or --deadline is reached, or ctrl-C'],
       ['--retries <n>', 'run a failed test again, up to n times; one that passes then is flaky', 0],
       ['--deadline <time>', 'time for the whole run, such as 10m; what is left then is blocked'],
       ['--cold', 'boot every board: use no saved state, and save none'],
@@ -46,7 +50,13 @@ export const grammar: readonly CommandEntry[] = [
         '--shuffle [seed]',
         'run the tests in a random order that the seed decides (default: the seed of the run)',
       ],
-      ['--keep-on-failure', 'keep a copy of the medium of a board that failed'],
+      [
+        '--keep-on-failure',
+        'keep each board that failed as it stands, for rig resume (default in a terminal)',
+      ],
+      ['--no-keep-on-failure', 'keep none'],
+      ['--keep-limit <size>', 'what a run may keep of its boards in all', '2G'],
+      ['--snapshots <when>', 'steps: also keep a failed test at the beginning of each of its steps'],
       ['--report <dir>', 'folder of this run (default: a new one under runs/)'],
       ['--junit <file>', 'also write the JUnit report here'],
       ['--seed <n>', 'seed of everything random (default: a new one, which the report names)'],
@@ -147,6 +157,62 @@ export const grammar: readonly CommandEntry[] = [
     summary: 'makes the reports of a run again: its folder, its name in ./runs, or latest',
     options: [json],
     load: () => import('./commands/report.js'),
+  },
+  {
+    usage: 'resume <run> [test]',
+    summary: 'brings a failed board of a run, or of a pack, back to life where it failed, as often as wanted',
+    options: [
+      ['--step <n>', 'where that step began instead (a run with --snapshots steps)'],
+      ['--image <file>', 'the image that the board ran, where it lies now'],
+      ['--detach', 'in a terminal: do not open its console'],
+      idle,
+      lab,
+      json,
+    ],
+    load: () => import('./commands/resume.js'),
+  },
+  {
+    usage: 'pack <run>',
+    summary:
+      'puts a run, its frozen boards and their images into one file, for rig resume on another machine',
+    options: [['-o, --output <file>', 'default: RUN.pack.tar.zst here'], json],
+    load: () => import('./commands/pack.js'),
+  },
+  {
+    usage: 'cache list',
+    summary: 'lists the saved boards that runs start from, and what they and the images take',
+    options: [json],
+    isDefault: true,
+    load: () => import('./commands/cache.js').then(({ list }) => ({ run: list })),
+  },
+  {
+    usage: 'cache prune',
+    summary:
+      'removes damaged saved boards, and those not used for longest until the rest is within the limit',
+    options: [
+      ['--all', 'remove every saved board'],
+      ['--older-than <time>', 'also those not used for so long, such as 7d or 12h'],
+      ['--max-size <size>', 'a smaller limit, such as 2GiB or 500M'],
+      json,
+    ],
+    load: () => import('./commands/cache.js').then(({ prune }) => ({ run: prune })),
+  },
+  {
+    usage: 'cache explain <board>',
+    summary: 'tells whether a run would start a board warm, and if not, what differs from the saved ones',
+    options: [['--image <ref>', 'image: tiny, tiny:prod, or a path (default: that of the board)'], lab, json],
+    load: () => import('./commands/cache.js').then(({ explain }) => ({ run: explain })),
+  },
+  {
+    usage: 'replay <run> [tests...]',
+    summary: "tries today's suites on the boards of a recorded run, without a board",
+    options: [
+      ['--suite <path>', 'suite to use for the one of its name; give it again for more', 'repeatable'],
+      ['--speed <speed>', 'fast, or real: as time passed then', 'fast'],
+      json,
+      lab,
+    ],
+    load: () => import('./commands/replay.js'),
   },
   {
     usage: 'schema',

@@ -77,7 +77,9 @@ async function main(argv: readonly string[]): Promise<number> {
         parent.commands.find((command) => command.name() === word) ??
         parent.command(word).description(`${word} commands`);
     }
-    const command = parent.command(`${words.at(-1)}${usage}`).description(entry.summary);
+    const command = parent
+      .command(`${words.at(-1)}${usage}`, { isDefault: entry.isDefault === true })
+      .description(entry.summary);
     for (const [flags, meaning, fallback] of entry.options ?? []) {
       if (fallback === 'repeatable') command.option(flags, meaning, collect);
       else command.option(flags, meaning, fallback === undefined ? undefined : String(fallback));

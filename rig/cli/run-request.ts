@@ -1,11 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { terminalReporter } from '../../reports/terminal.js';
 import type { Lab } from '../config/lab.js';
 import type { BoardConfig, Image } from '../contracts/board.js';
-import { RigError } from '../contracts/errors.js';
+import type { EventBody } from '../contracts/events.js';
 import { exitCodes } from '../contracts/verdict.js';
 import { BoardControl } from '../core/board/board-control.js';
+import { Freezer } from '../core/runner/freeze.js';
+import { imageFacts } from '../core/runner/image-facts.js';
+import { forks, type Repeat } from '../core/runner/lanes.js';
 import type { BoardPlan } from '../core/runner/plan.js';
 import { run } from '../core/runner/run.js';
 import { describeHolder } from '../core/session/holder.js';
@@ -18,8 +20,10 @@ import { SecretMask } from '../record/secrets.js';
 import type { CommandIo } from './command.js';
 import { resolveImage } from './image-ref.js';
 import { reportError } from './print-error.js';
+import { privateKeyOf } from './private-key.js';
 import { openDevices } from './registry.js';
 import { runStart } from './run-start.js';
+import { siblings } from './siblings.js';
 import { snapshotCache } from './snapshot-cache.js';
 
 /** Everything `rig run` was asked for, checked: nothing has been started yet. */
@@ -30,12 +34,14 @@ export interface RunRequest {
   readonly reportDir: string | undefined;
   readonly junit: string | undefined;
   readonly retries: number;
+  readonly repeat: Repeat | undefined;
   readonly jobs: number;
   readonly seed: number;
   /** No board is restored, and none is saved. */
   readonly cold: boolean;
   readonly deadlineMs: number | undefined;
-  readonly keepOnFailure: boolean;
+  /** Boards that fail are kept as they stand. */
+  readonly keep: { readonly maxBytes: number; readonly steps: boolean } | undefined;
   readonly wait: boolean;
 }
 
@@ -53,6 +59,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
   const suites = new Set(request.plans.flatMap((plan) => plan.tests.map((test) => test.suite.name)));
   const purpose = `rig run ${[...suites].join(' ')}`;
   const runsDir = join(io.cwd, 'runs');
+  const saved = snapshotCache(io.env);
   const { reportDir } = request;
   await using recorder = await RunRecorder.create({
     runsDir,
@@ -63,21 +70,26 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
   recorder.emit(runStart({ run: recorder.run, seed: request.seed, speedFactor }));
   for (const note of request.lab.notes) recorder.emit({ type: 'log', level: 'info', message: note });
 
+  const emit = (event: EventBody): void => void recorder.emit(event);
+  const boards = request.plans.flatMap(({ board }) => forks(board, request));
+  const taken = new Set(boards.map(({ name }) => name));
   const result = await run({
     plans: request.plans,
     jobs: request.jobs,
     ...(request.deadlineMs === undefined ? {} : { deadlineMs: request.deadlineMs }),
+    repeat: request.repeat,
     retries: request.retries,
-    keepOnFailure: request.keepOnFailure,
-    warm: request.cold
-      ? undefined
-      : new WarmStates(snapshotCache(io.env), (event) => void recorder.emit(event)),
+    freezer:
+      request.keep &&
+      new Freezer({ ...request.keep, folder: (place, frozen) => recorder.frozenFolder(place, frozen), emit }),
+    warm: request.cold || saved.maxBytes === 0 ? undefined : new WarmStates(saved, emit),
+    seed: request.seed,
     signal: io.signal,
-    emit: (event) => void recorder.emit(event),
+    emit,
     mask: (text) => secrets.maskText(text),
     evidenceFile: (place, name) => recorder.evidenceFile(place, name),
     scale,
-    siblings: (board, count) => siblings(request, { board, count }),
+    siblings: (board, count) => siblings(board, { count, lab: request.lab.boards, taken }),
     image: (board, wanted) => images.of(board, wanted),
     openBoard: async (board, { signal }) => {
       const say = (level: 'info' | 'warning', message: string): void =>
@@ -98,6 +110,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
           'warning',
           `Who had it before died without ending its session, and what was left is cleaned up: ${describeHolder(session.recovered)}`,
         );
+      if (request.keep && session.capabilities.snapshots) await recorder.keepDefinition(board);
       const image = await images.of(board);
       recorder.emit({
         type: 'board.open',
@@ -106,12 +119,13 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
         profile: board.profile.name,
         virtual: board.type.machine !== undefined,
         drivers: session.drivers,
+        capabilities: [...session.has],
         ...(typeof image === 'object' ? { image: imageFacts(image) } : {}),
       });
       return BoardControl.open({
         session,
         privateKey: (current) => privateKeyOf(current, board),
-        emit: (event) => void recorder.emit(event),
+        emit,
         consolePath: recorder.consolePath(board.name),
         secrets,
         scale: scale(board),
@@ -178,47 +192,8 @@ class Images {
   }
 }
 
-/** Further boards of the same type: virtual ones are simply made, real ones must be in the lab and not in this run. */
-function siblings(
-  request: RunRequest,
-  { board, count }: { board: BoardConfig; count: number },
-): readonly BoardConfig[] | string {
-  if (board.type.machine) {
-    return Array.from({ length: count }, (_, index) => ({ ...board, name: `${board.name}~${index + 2}` }));
-  }
-  const planned = new Set(request.plans.map((plan) => plan.board.name));
-  const free = request.lab.boards.filter(
-    (other) => other.type.name === board.type.name && !planned.has(other.name),
-  );
-  return free.length >= count
-    ? free.slice(0, count)
-    : `it needs ${count + 1} boards of type ${board.type.name}; the lab has ${free.length + 1} that this run may use`;
-}
-
-function imageFacts(image: Image): { path: string; sha256: string; version?: string; variant?: string } {
-  return {
-    path: image.path,
-    sha256: image.sha256,
-    ...(image.version === undefined ? {} : { version: image.version }),
-    ...(image.variant === undefined ? {} : { variant: image.variant }),
-  };
-}
-
-function privateKeyOf(image: Image | undefined, board: BoardConfig): string | undefined {
-  const file = board.ssh?.keyFile ?? image?.sshKeyFile;
-  if (file === undefined) return undefined;
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new RigError(`Cannot read the ssh key ${file}`, {
-      code: 'ssh.key-unreadable',
-      blame: 'config',
-      hint: 'Give a private key file that this user may read.',
-      cause: error,
-    });
-  }
-}
-
-function countTests(request: RunRequest): number {
-  return request.plans.reduce((sum, plan) => sum + plan.tests.length, 0);
+/** Undefined: nobody knows. */
+function countTests({ plans, repeat }: RunRequest): number | undefined {
+  const total = plans.reduce((sum, plan) => sum + plan.tests.length, 0) * (repeat?.times ?? 1);
+  return Number.isFinite(total) ? total : undefined;
 }

@@ -1,5 +1,5 @@
-import type { Stage } from './board.js';
-import type { LinkState, PowerState } from './capabilities.js';
+import type { Image, Stage } from './board.js';
+import type { CapabilityName, LinkState, PowerState } from './capabilities.js';
 import type { ErrorRecord, Json } from './errors.js';
 import type { StartState } from './suite.js';
 import type { Verdict, VerdictCounts } from './verdict.js';
@@ -27,11 +27,23 @@ export interface BoardPlace {
 /** How an epoch began. `restore`: a saved machine went on, so that no boot is to be seen. */
 export type EpochReason = 'power-on' | 'reset' | 'restore';
 
-/** One test on one board: `id` is `board/suite/test`, unique in a run; attempts repeat it. */
+/** One test on one board: `id` is `board/suite/test`, with ` #3` where the run repeats it; unique in a run. Attempts share it. */
 export interface TestPlace {
   readonly id: string;
   readonly board: string;
   readonly attempt: number;
+}
+
+/** Which time it is that a test runs, in a run that repeats it. */
+export interface Repetition {
+  /** The test's id without its number. */
+  readonly of: string;
+  /** The board that was asked for; `TestPlace.board` may be a fork of it. */
+  readonly board: string;
+  /** From 1. */
+  readonly number: number;
+  /** In place of the run's: a run with this seed does what this repetition did. */
+  readonly seed: number;
 }
 
 export interface RunStart {
@@ -49,6 +61,10 @@ export interface RunStart {
   readonly seed: number;
 }
 
+/** What the log tells of an image; its file may be gone when the log is read. */
+export type ImageFacts = Pick<Image, 'path' | 'sha256' | 'version' | 'variant'> &
+  Partial<Pick<Image, 'sizeBytes' | 'arch'>>;
+
 export type EventBody =
   | RunStart
   | {
@@ -65,12 +81,9 @@ export type EventBody =
       readonly profile: string;
       readonly virtual: boolean;
       readonly drivers: readonly { readonly name: string; readonly version: string }[];
-      readonly image?: {
-        readonly path: string;
-        readonly sha256: string;
-        readonly version?: string;
-        readonly variant?: string;
-      };
+      /** What it can be asked to do; older runs do not tell. */
+      readonly capabilities?: readonly CapabilityName[];
+      readonly image?: ImageFacts;
     }
   | {
       readonly type: 'board.close';
@@ -102,15 +115,66 @@ export type EventBody =
     } & BoardPlace)
   /** Bytes `offset` to `offset + length` of `console/<board>.raw` had arrived by `t`; consecutive, without a gap. */
   | ({ readonly type: 'console'; readonly offset: number; readonly length: number } & BoardPlace)
-  /** What the rig typed; secrets masked. */
-  | ({ readonly type: 'console.input'; readonly text: string } & BoardPlace)
+  /** What the rig typed; secrets masked. `by` is absent where the rig itself typed: a login, a framed command. */
+  | ({ readonly type: 'console.input'; readonly text: string; readonly by?: 'suite' } & BoardPlace)
+  /**
+   * A wait of the suite on the console ended: at bytes `start` to `end` of the log, or with the code of an error; with neither, the panic or
+   * reset came that was awaited.
+   */
+  | ({
+      readonly type: 'console.wait';
+      readonly patterns: string;
+      readonly start?: number;
+      readonly end?: number;
+      readonly code?: string;
+      readonly ms: number;
+    } & BoardPlace)
+  /** The board was asked something; the answer follows, with the same number (from 1, unique on its board). */
+  | ({ readonly type: 'ask'; readonly call: number } & BoardPlace)
+  /**
+   * A command was answered, or not (`exitCode` null, then with the error). What it printed is masked; where that is more than
+   * 64 KiB it is in `outputFile` instead, relative to the run folder: JSON of both streams. Older runs have no output.
+   */
   | ({
       readonly type: 'shell';
       readonly via: 'ssh' | 'console';
       readonly command: string;
       readonly exitCode: number | null;
       readonly ms: number;
+      readonly call?: number;
+      readonly stdout?: string;
+      readonly stderr?: string;
+      readonly outputFile?: string;
+      readonly error?: ErrorRecord;
     } & BoardPlace)
+  /** Whether the board's ssh server let its user in this way; `accepted` null: no server answered. */
+  | ({
+      readonly type: 'ssh.login';
+      readonly method: 'none' | 'password' | 'key';
+      readonly accepted: boolean | null;
+      readonly ms: number;
+      readonly call: number;
+      readonly error?: ErrorRecord;
+    } & BoardPlace)
+  /**
+   * What a suite read from the rig, or through it from this host, and what it got: a value (masked; absent: none) or an error.
+   * A value of more than 64 KiB is in `outputFile`, relative to the run folder.
+   */
+  | ({
+      readonly type: 'observation';
+      readonly what: string;
+      readonly value?: Json;
+      readonly outputFile?: string;
+      readonly error?: ErrorRecord;
+      readonly ms: number;
+    } & BoardPlace)
+  /** A server of the test was asked; `server` counts the servers of the attempt from 1. */
+  | ({
+      readonly type: 'host.request';
+      readonly server: number;
+      readonly path: string;
+      readonly from: string;
+    } & TestPlace)
   | {
       readonly type: 'suite.start';
       readonly suite: string;
@@ -125,7 +189,10 @@ export type EventBody =
       readonly name: string;
       readonly deadlineMs: number;
       readonly from: StartState;
+      readonly repetition?: Repetition;
     } & TestPlace)
+  /** The start state is reached with `image` on the medium, and the body begins; or it is over, and what follows is the rig's own doing. */
+  | ({ readonly type: 'test.body'; readonly phase: 'begin' | 'end'; readonly image?: ImageFacts } & TestPlace)
   | ({
       readonly type: 'step.start';
       readonly step: number;

@@ -144,7 +144,9 @@ export function snapshotMiss(saved: SnapshotKey, wanted: SnapshotKey): string[] 
 function fromFirstDifference(saved: string | undefined, wanted: string | undefined): [string, string] {
   const show = (value: string | undefined, from: number): string => {
     if (value === undefined) return 'not told';
-    const tail = `${from > 0 ? '…' : ''}${value.slice(from)}`;
+    const tail = `${from > 0 ? '…' : ''}${value.slice(from)}`.replaceAll(/[0-9a-f]{64}/g, (hash) =>
+      hash.slice(0, 12),
+    );
     return JSON.stringify(tail.length > shownLength ? `${tail.slice(0, shownLength)}…` : tail);
   };
   if (saved === undefined || wanted === undefined || Math.max(saved.length, wanted.length) <= shownLength)

@@ -1,6 +1,7 @@
 import type { BoardType, DeviceProfile, Image, Stage } from './board.js';
 import type { Cancellable, CapabilityName, Endpoint, Link, Power } from './capabilities.js';
 import type { Json } from './errors.js';
+import type { Random } from './random.js';
 
 /** Any time-out that a suite gives is for a host of reference speed; the rig scales it on virtual boards. */
 export interface WaitOptions extends Cancellable {
@@ -76,6 +77,8 @@ export interface TestContext extends Assertions {
   /** `board` first; as many as the test's `boards`. */
   readonly boards: readonly Board[];
   readonly host: HostServices;
+  /** The same values again for the same seed of the run, test and attempt. */
+  readonly random: Random;
   /** Aborts when the test's time is over or the run ends. */
   readonly signal: AbortSignal;
   /** A named part of the test, with its own line in the reports. Steps nest. */
@@ -102,6 +105,13 @@ export interface HostServices {
   serveUdp(
     answer: (datagram: Uint8Array) => Uint8Array | undefined,
   ): Promise<{ readonly port: number; readonly received: number }>;
+  /**
+   * Looks at something past the board and the rig (a page through an endpoint, a measuring device) and records what `look`
+   * returns, or how it failed: a replay reads that and does not call `look`.
+   *
+   * @param what says what is looked at, the same words whenever it is the same
+   */
+  observe<T extends Json | undefined>(what: string, look: () => Promise<T>): Promise<T>;
 }
 
 /** A board as a suite sees it. The same whether QEMU plays it or wires lead to it. */

@@ -63,6 +63,7 @@ function add(draft: Draft, event: RigEvent): void {
     case 'stage':
     case 'console.input':
     case 'shell':
+    case 'snapshot':
     case 'log':
       draft.timeline.push(event);
       return;

@@ -5,6 +5,7 @@ import { buildAttempt } from './build-attempt.js';
 import type { AttemptRecord, SuiteRecord, TestRecord } from './model.js';
 
 type TestEvent = Extract<RigEvent, { id: string }>;
+type SuiteStart = Extract<RigEvent, { type: 'suite.start' }>;
 type TestEnd = Extract<RigEvent, { type: 'test.end' }>;
 
 /** What is said of a test that has no end. */
@@ -21,12 +22,14 @@ export function buildTests(
   endT: number,
 ): { suites: SuiteRecord[]; tests: TestRecord[] } {
   const tests = [...groupByTest(events).values()].map((own) => buildTest(own, endT));
-  const starts = events.filter((event) => event.type === 'suite.start');
-  const ends = events.filter((event) => event.type === 'suite.end');
-  const suites = starts.map((start): SuiteRecord => {
+  const suites = suiteStarts(events).map((start): SuiteRecord => {
     const { suite, board, file } = start;
-    const own = tests.filter((test) => test.board === board && test.suite === suite);
-    const end = ends.find((other) => other.suite === suite && other.board === board && other.seq > start.seq);
+    const own = tests.filter(
+      (test) => test.suite === suite && (test.repetition?.board ?? test.board) === board,
+    );
+    const end = events.findLast(
+      (event) => event.type === 'suite.end' && event.suite === suite && event.board === board,
+    );
     return {
       suite,
       board,
@@ -41,6 +44,17 @@ export function buildTests(
   // Reports go by suite: a test that belongs to none would silently be missing from them.
   if (tests.some((test) => !known.has(test))) throw new TypeError('test without a suite');
   return { suites, tests: [...known] };
+}
+
+/** Recorders of before told a suite again whose tests of another image variant came later. */
+function suiteStarts(events: readonly RigEvent[]): SuiteStart[] {
+  const starts = new Map<string, SuiteStart>();
+  for (const event of events) {
+    if (event.type !== 'suite.start') continue;
+    const key = JSON.stringify([event.board, event.suite]);
+    if (!starts.has(key)) starts.set(key, event);
+  }
+  return [...starts.values()];
 }
 
 function groupByTest(events: readonly RigEvent[]): Map<string, TestEvent[]> {
@@ -74,6 +88,7 @@ function buildTest(events: readonly TestEvent[], endT: number): TestRecord {
     board: named.board,
     suite: named.suite,
     name: named.name,
+    ...(starts[0]?.repetition ? { repetition: starts[0].repetition } : {}),
     verdict: final,
     ms: attempts.reduce((sum, attempt) => sum + attempt.ms, 0),
     attempts,

@@ -14,6 +14,9 @@ const formatWords = new Set([
   'stage',
   'state',
   'via',
+  'by',
+  'method',
+  'phase',
   'level',
   'from',
   'signal',
@@ -22,7 +25,7 @@ const formatWords = new Set([
 ]);
 
 /** Free data, whose keys are anybody's. */
-const freeData = new Set(['diagnostic', 'evidence']);
+const freeData = new Set(['diagnostic', 'evidence', 'value']);
 
 /** A copy of `body` without registered secrets; the format's own words and keys stay. */
 export function maskEvent(body: EventBody, mask: JsonMask): EventBody {

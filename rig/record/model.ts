@@ -1,6 +1,6 @@
 import type { Stage } from '../contracts/board.js';
 import type { ErrorRecord, Json } from '../contracts/errors.js';
-import type { EpochReason, EventBody, RigEvent, RunStart } from '../contracts/events.js';
+import type { EpochReason, EventBody, Repetition, RigEvent, RunStart } from '../contracts/events.js';
 import type { StartState } from '../contracts/suite.js';
 import type { Verdict, VerdictCounts } from '../contracts/verdict.js';
 
@@ -28,7 +28,7 @@ export interface RunRecord {
   readonly signal?: string;
   readonly error?: ErrorRecord;
   readonly boards: readonly BoardRecord[];
-  /** One for each board and suite, in the order they began. */
+  /** One for each board that was asked for and suite, in the order they began. */
   readonly suites: readonly SuiteRecord[];
   /** Every test of every suite, in the order they began. */
   readonly tests: readonly TestRecord[];
@@ -62,7 +62,17 @@ export interface ConsoleChunk {
 export type BoardEvent = Extract<
   RigEvent,
   {
-    type: 'power' | 'reset' | 'link' | 'epoch' | 'stage' | 'console.input' | 'shell' | 'board.broken' | 'log';
+    type:
+      | 'power'
+      | 'reset'
+      | 'link'
+      | 'epoch'
+      | 'stage'
+      | 'console.input'
+      | 'shell'
+      | 'snapshot'
+      | 'board.broken'
+      | 'log';
   }
 >;
 
@@ -89,11 +99,13 @@ export interface SuiteRecord {
 }
 
 export interface TestRecord {
-  /** `board/suite/test`, unique in the run. */
+  /** `board/suite/test`, and ` #3` of a repetition; unique in the run. */
   readonly id: string;
+  /** The one that it ran on: of a repetition perhaps a fork of the suite's. */
   readonly board: string;
   readonly suite: string;
   readonly name: string;
+  readonly repetition?: Repetition;
   readonly verdict: Verdict;
   /** All attempts together. */
   readonly ms: number;
@@ -173,14 +185,25 @@ export function consoleRange(
   return first && last ? { start: first.offset, end: last.offset + last.length } : { start: 0, end: 0 };
 }
 
-/** The boards of a test: its own, and those that were made for it (`name~2`, …) and had something to tell meanwhile. */
+/** The name of a test, and which repetition it is. */
+export function nameOf({ name, repetition }: TestRecord): string {
+  return repetition ? `${name} #${repetition.number}` : name;
+}
+
+/**
+ * The boards of a test: its own, and those that were made for it (`name~2`, …) and had something to tell meanwhile. A fork on
+ * which repetitions ran beside it has tests of its own.
+ */
 export function boardsOf(run: RunRecord, test: TestRecord): readonly BoardRecord[] {
+  const isOthers = (board: BoardRecord): boolean => run.tests.some((other) => other.board === board.name);
   const spoke = (board: BoardRecord): boolean =>
     test.attempts.some((attempt) =>
       [...board.timeline, ...board.console].some((event) => isDuring(event, attempt)),
     );
   return run.boards.filter(
-    (board) => board.name === test.board || (board.name.startsWith(`${test.board}~`) && spoke(board)),
+    (board) =>
+      board.name === test.board ||
+      (board.name.startsWith(`${test.board}~`) && !isOthers(board) && spoke(board)),
   );
 }
 

@@ -1,13 +1,23 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { RigError } from '../contracts/errors.js';
-import type { RunStart } from '../contracts/events.js';
+import type { RigEvent, RunStart } from '../contracts/events.js';
 import { countVerdicts, exitCodeOf, exitCodes } from '../contracts/verdict.js';
 import { buildBoards } from './build-boards.js';
 import { buildTests } from './build-tests.js';
 import { eventsFile } from './layout.js';
 import type { RunRecord } from './model.js';
 import { corrupt, parseEvents } from './parse-events.js';
+
+/**
+ * Every event of a run folder, in order, as far as the log goes.
+ *
+ * @throws RigError `record.not-a-run`, `record.newer-format`, `record.corrupt`
+ */
+export async function readEvents(dir: string): Promise<readonly RigEvent[]> {
+  const file = join(resolve(dir), eventsFile);
+  return parseEvents(await readLog(file), file).events;
+}
 
 /**
  * Reads a run folder. A log without its end is read as far as it goes: tests under way become errored, and `truncated` says so.

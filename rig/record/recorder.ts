@@ -1,10 +1,22 @@
 import { randomInt } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { RigError } from '../contracts/errors.js';
+import { dirname, join } from 'node:path';
+import type { BoardConfig } from '../contracts/board.js';
+import { type Json, RigError } from '../contracts/errors.js';
 import { type EventBody, eventVersion, type RigEvent, type TestPlace } from '../contracts/events.js';
-import { consoleFile, eventsFile, evidenceFolder, evidenceName, ownerFile, runName } from './layout.js';
+import { keepOutput } from './kept-output.js';
+import {
+  consoleFile,
+  definitionFile,
+  eventsFile,
+  evidenceFolder,
+  evidenceName,
+  type FrozenAt,
+  frozenFolder,
+  ownerFile,
+  runName,
+} from './layout.js';
 import { type JsonMask, maskEvent } from './mask-event.js';
 import { ownProcess } from './owner.js';
 import { writeError } from './write-error.js';
@@ -86,7 +98,7 @@ export class RunRecorder implements AsyncDisposable {
       seq: this.#seq,
       t: Math.round((this.#clock.nowMs() - this.#beganMs) * 10) / 10,
       wall: this.#clock.wall().toISOString(),
-      ...maskEvent(body, this.#mask),
+      ...this.#kept(maskEvent(body, this.#mask)),
     };
     if (this.#file === undefined) return event;
     this.#seq += 1;
@@ -118,6 +130,26 @@ export class RunRecorder implements AsyncDisposable {
     return { path: join(this.dir, relative), relative };
   }
 
+  /** Where a board that is kept as it stands belongs. */
+  frozenFolder(place: TestPlace, frozen: FrozenAt): { path: string; relative: string } {
+    const relative = frozenFolder(place, frozen);
+    return { path: join(this.dir, relative), relative };
+  }
+
+  /** Keeps what a board is, without secrets; `whole` tells whether nothing had to be left out. */
+  async keepDefinition(board: BoardConfig): Promise<void> {
+    const path = join(this.dir, definitionFile(board.name));
+    const json = board as unknown as Json;
+    const masked = this.#mask.maskJson(json);
+    const whole = JSON.stringify(masked) === JSON.stringify(json);
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, `${JSON.stringify({ whole, board: masked }, null, 2)}\n`);
+    } catch (error) {
+      throw cannotWrite(path, error);
+    }
+  }
+
   /** Resolves when everything emitted so far is in the file. @throws the RigError of the first write that failed */
   async flush(): Promise<void> {
     this.#write();
@@ -135,6 +167,22 @@ export class RunRecorder implements AsyncDisposable {
     if (this.#error && !this.#told) throw this.#error;
   }
 
+  #kept(body: EventBody): EventBody {
+    if (this.#file === undefined) return body;
+    try {
+      return keepOutput(body, { dir: this.dir, seq: this.#seq });
+    } catch (error) {
+      this.#failed(error);
+      return body;
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (this.#error) return;
+    this.#error = cannotWrite(this.dir, error);
+    this.#onError(this.#error);
+  }
+
   #write(): void {
     const bytes = Buffer.from(this.#pending);
     this.#pending = '';
@@ -142,8 +190,7 @@ export class RunRecorder implements AsyncDisposable {
     try {
       for (let done = 0; done < bytes.length; ) done += writeSync(this.#file, bytes, done);
     } catch (error) {
-      this.#error = cannotWrite(this.dir, error);
-      this.#onError(this.#error);
+      this.#failed(error);
     }
   }
 }

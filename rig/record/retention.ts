@@ -1,7 +1,7 @@
-import type { Dirent } from 'node:fs';
-import { lstat, open, readdir, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventVersion } from '../contracts/events.js';
+import { diskBytes, entries, unlessGone } from './disk-bytes.js';
 import { eventsFile, runNamePattern } from './layout.js';
 import { ownerLives } from './owner.js';
 
@@ -74,18 +74,6 @@ async function hasEnded(dir: string): Promise<boolean> {
   return tail?.includes('"type":"run.end"') ?? false;
 }
 
-async function diskBytes(dir: string): Promise<number> {
-  let bytes = 0;
-  for (const entry of await entries(dir)) {
-    const path = join(dir, entry.name);
-    // Blocks, not length: kept media are sparse. POSIX counts them in units of 512 bytes.
-    bytes += entry.isDirectory()
-      ? await diskBytes(path)
-      : ((await unlessGone(() => lstat(path)))?.blocks ?? 0) * 512;
-  }
-  return bytes;
-}
-
 /**
  * Renamed first: a deletion that is cut short leaves nothing that looks like a run, and the next one ends it.
  *
@@ -99,18 +87,4 @@ async function remove(runsDir: string, name: string): Promise<boolean> {
   });
   if (renamed) await rm(doomed, { recursive: true, force: true });
   return renamed ?? false;
-}
-
-async function entries(dir: string): Promise<Dirent[]> {
-  return (await unlessGone(() => readdir(dir, { withFileTypes: true }))) ?? [];
-}
-
-/** Runs that end at the same time clean up side by side: what one wants to look at, the other may just have deleted. */
-async function unlessGone<T>(look: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await look();
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

@@ -1,22 +1,27 @@
-import { randomUUID } from 'node:crypto';
 import type { Shell, TestContext } from '../../rig/mod.js';
 import { type Mount, mountAt, mountsCommand, parseMounts } from '../facts/mounts.js';
 import { ask, quoted } from '../facts/sections.js';
 
 /** Files with content that nobody else can have written, one in each of some folders. */
 export class Marks {
-  readonly #file = `.boardrig-${randomUUID()}`;
-  readonly #content = randomUUID();
+  readonly #file: string;
+  readonly #content: string;
   readonly #folders: readonly string[];
 
-  constructor(folders: readonly string[]) {
+  constructor({ random }: TestContext, folders: readonly string[]) {
+    this.#file = `.boardrig-${random.uuid()}`;
+    this.#content = random.uuid();
     this.#folders = folders;
   }
 
   /** Writes every mark and shows that each can be read back; ends the test where one cannot. */
   async write(t: TestContext, shell: Shell): Promise<void> {
     const files = this.#folders.map((folder) => quoted(`${folder}/${this.#file}`)).join(' ');
-    await shell.run(`for f in ${files}; do echo ${this.#content} >"$f"; done`);
+    // A run with the same seed may have left its own: then nothing would show that this one was written.
+    const { stdout } = await shell.run(
+      `for f in ${files}; do [ -e "$f" ] && echo "old: $f"; echo ${this.#content} >"$f"; done`,
+    );
+    t.notMatch(stdout, /^old: /m, 'no mark was there before');
     const { present } = await this.read(shell);
     t.same(present, this.#folders, 'every mark can be read back');
     t.require(present.length === this.#folders.length, 'there is something to lose or to keep');

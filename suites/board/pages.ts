@@ -18,8 +18,11 @@ export function fetchPage(
 ): Promise<{ readonly status: number; readonly body: string }> {
   return t.eventually('The board answers HTTP', async () => {
     const { host, port: mapped } = await board.endpoint(port);
-    const signal = AbortSignal.any([t.signal, AbortSignal.timeout(answerMs)]);
-    const response = await fetch(`http://${host}:${mapped}/`, { signal, headers: { connection: 'close' } });
-    return { status: response.status, body: await response.text() };
+    const url = `http://${host}:${mapped}/`;
+    return t.host.observe(`page of ${url}`, async () => {
+      const signal = AbortSignal.any([t.signal, AbortSignal.timeout(answerMs)]);
+      const response = await fetch(url, { signal, headers: { connection: 'close' } });
+      return { status: response.status, body: await response.text() };
+    });
   });
 }

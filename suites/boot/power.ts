@@ -23,7 +23,7 @@ export function powerTests(test: AddTest): void {
     needs: ['power'],
   }, async (t: TestContext) => {
     const { state } = t.board.profile.mounts;
-    const marks = new Marks([state]);
+    const marks = new Marks(t, [state]);
     const before = await readBootId(t);
     await t.step('Write to state and sync', async () => {
       await marks.write(t, t.board.shell);

@@ -11,7 +11,7 @@ export function stateTests(test: AddTest): void {
   }, async (t: TestContext) => {
     const { state, data } = t.board.profile.mounts;
     const kept = [state, data];
-    const marks = new Marks([...kept, ...volatileFolders]);
+    const marks = new Marks(t, [...kept, ...volatileFolders]);
     await t.step('Leave a mark in each place', () => marks.write(t, t.board.shell));
     await t.step('Reboot', () => t.board.reboot());
     const { present, mounts } = await t.step('Look for the marks', () => marks.read(t.board.shell));

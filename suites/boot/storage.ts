@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { AddTest } from '../../rig/mod.js';
 import { type Board, RigError, type TestContext } from '../../rig/mod.js';
 import { type Layout, readLayout } from '../board/layout.js';
@@ -19,7 +18,7 @@ export function storageTests(test: AddTest): void {
   });
 
   test('the root is read-only and refuses a write', { tier: 'smoke' }, async (t: TestContext) => {
-    const name = `.boardrig-${randomUUID()}`;
+    const name = `.boardrig-${t.random.uuid()}`;
     const attempt = (folder: string) =>
       `f=${quoted(`${folder}/${name}`)}; (echo x >"$f"); code=$?; [ -e "$f" ] && echo created; rm -f "$f" 2>/dev/null; exit $code`;
     const answer = await t.step('Write to the root, and to memory for comparison', () =>

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { AddTest, TestContext } from '../../rig/mod.js';
 import { changeConfig } from '../board/config-json.js';
 import { promised } from '../board/promised.js';
@@ -10,7 +9,7 @@ export function hostnameTests(test: AddTest): void {
   }, async (t: TestContext) => {
     await promised(t, 'config');
     const before = await readHostname(t);
-    const name = `rig-${randomUUID().slice(0, 8)}`;
+    const name = `rig-${t.random.uuid().slice(0, 8)}`;
     await t.step(`Write the host name ${name} to config.json`, () =>
       changeConfig(t.board, { hostname: name }),
     );

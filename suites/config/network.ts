@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { AddTest, TestContext } from '../../rig/mod.js';
 import { configure } from '../board/config-json.js';
 import { promised } from '../board/promised.js';
@@ -17,7 +16,7 @@ export function networkTests(test: AddTest): void {
     deadlineMs: 300_000,
   }, async (t: TestContext) => {
     await promised(t, 'resolver');
-    const name = `rig-${randomUUID()}.example`;
+    const name = `rig-${t.random.uuid()}.example`;
     const server = await t.host.serveUdp(nameServer(name, address));
     const ask = () => t.board.shell.run(`nslookup ${name}`, { timeoutMs: queryMs });
     const before = await t.step('Ask for a name that only the rig knows', ask);
@@ -36,7 +35,7 @@ export function networkTests(test: AddTest): void {
     await promised(t, 'networkManager');
     const page = await t.host.serveHttp(`${online}\n`);
     const wrong = await t.host.serveHttp('please log in');
-    const path = `/${randomUUID()}`;
+    const path = `/${t.random.uuid()}`;
     const host = await t.board.hostAddress();
     const use = (port: number) =>
       configure(t, { os: { network: { connectivity: { uri: `http://${host}:${port}${path}` } } } });

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { AddTest, TestContext } from '../../rig/mod.js';
 import { configure } from '../board/config-json.js';
 import { promised } from '../board/promised.js';
@@ -10,7 +9,7 @@ export function udevTests(test: AddTest): void {
     deadlineMs: 300_000,
   }, async (t: TestContext) => {
     await promised(t, 'udevRules');
-    const link = `rig-${randomUUID().slice(0, 8)}`;
+    const link = `rig-${t.random.uuid().slice(0, 8)}`;
     const isThere = async () => {
       const look = `udevadm trigger --action=add /sys/class/mem/null && udevadm settle && readlink -f ${quoted(`/dev/${link}`)}`;
       const { stdout } = await t.board.shell.run(look);

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { AddTest, TestContext } from '../../rig/mod.js';
 import { Engine } from '../board/engine.js';
 import { filesystemOf } from '../board/marks.js';
@@ -11,7 +10,7 @@ export function containerTests(test: AddTest): void {
     deadlineMs: 400_000,
   }, async (t: TestContext) => {
     const engine = await Engine.of(t);
-    const said = randomUUID();
+    const said = t.random.uuid();
     const out = await t.step('Run one', () =>
       engine.run(
         `echo ${said}; echo "pid $$"; grep Seccomp: /proc/self/status; cat /proc/self/oom_score_adj; hostname`,
@@ -32,7 +31,7 @@ export function containerTests(test: AddTest): void {
     deadlineMs: 600_000,
   }, async (t: TestContext) => {
     const engine = await Engine.of(t);
-    const said = randomUUID();
+    const said = t.random.uuid();
     const root = await t.step('Ask where its data is', () =>
       engine.text("info --format '{{.DockerRootDir}}'"),
     );
@@ -62,7 +61,7 @@ export function containerTests(test: AddTest): void {
     deadlineMs: 400_000,
   }, async (t: TestContext) => {
     const engine = await Engine.of(t);
-    const said = randomUUID();
+    const said = t.random.uuid();
     const { nameServer } = engine.promise;
     const out = await t.step('Run a container that asks for a name', () =>
       engine.run(`echo ${said}; nslookup localhost ${nameServer} 2>&1 | head -n 2; cat /etc/resolv.conf`),

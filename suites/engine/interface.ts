@@ -15,12 +15,12 @@ export function interfaceTests(test: AddTest): void {
       t.eventually(
         'The engine answers over TCP',
         async () => {
-          const signal = AbortSignal.any([t.signal, AbortSignal.timeout(answerMs)]);
-          const response = await fetch(`http://${host}:${mapped}/_ping`, {
-            signal,
-            headers: { connection: 'close' },
+          const url = `http://${host}:${mapped}/_ping`;
+          return t.host.observe(`answer of ${url}`, async () => {
+            const signal = AbortSignal.any([t.signal, AbortSignal.timeout(answerMs)]);
+            const response = await fetch(url, { signal, headers: { connection: 'close' } });
+            return { status: response.status, text: await response.text() };
           });
-          return { status: response.status, text: await response.text() };
         },
         { timeoutMs: 180_000, everyMs: 2_000 },
       ),

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { AddTest, TestContext } from '../../rig/mod.js';
 import { configure } from '../board/config-json.js';
 import { promised } from '../board/promised.js';
@@ -14,7 +13,7 @@ export function journalTests(test: AddTest): void {
     deadlineMs: 180_000,
   }, async (t: TestContext) => {
     const { memoryMiB, volatile, persistent } = await promised(t, 'journal');
-    const first = `first-${randomUUID()}`;
+    const first = `first-${t.random.uuid()}`;
     await t.step(`Log ${2 * memoryMiB} MiB`, () =>
       t.board.shell.text(`${logCommand(first)}; ${noise(2 * memoryMiB)} | systemd-cat -t rig`, {
         timeoutMs: 120_000,
@@ -39,7 +38,7 @@ export function journalTests(test: AddTest): void {
     await configure(t, { persistentLogging: true });
     const boots = async () =>
       (await t.board.shell.text('journalctl --list-boots --no-pager -q')).split('\n').length;
-    const said = `said-${randomUUID()}`;
+    const said = `said-${t.random.uuid()}`;
     await t.board.shell.text(`${logCommand(said)}; journalctl --sync`);
     const before = await t.step('Count the boots', boots);
     await t.step('Reboot', () => t.board.reboot());

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { AddTest, TestContext } from '../../rig/mod.js';
 import { promised } from '../board/promised.js';
 import { logCommand, logsCommand } from '../facts/logs.js';
@@ -6,7 +5,7 @@ import { quoted } from '../facts/sections.js';
 
 export function recordTests(test: AddTest): void {
   test('what is logged can be read back', async (t: TestContext) => {
-    const said = `said-${randomUUID()}`;
+    const said = `said-${t.random.uuid()}`;
     t.notMatch(await t.board.shell.text(logsCommand), said, 'nothing of it is in the log before');
     await t.step('Log something', () => t.board.shell.text(logCommand(said)));
     const logs = await t.step('Read the log', () =>

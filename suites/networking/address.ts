@@ -53,8 +53,8 @@ export function addressTests(test: AddTest): void {
   test('name servers answer', { tier: 'smoke' }, async (t: TestContext) => {
     const { nameservers } = await t.step('Read the configuration of the resolver', () => readStatus(t.board));
     t.require(nameservers.length > 0, 'the resolver has a name server');
-    const answer = await t.step('Ask for a name that cannot exist', () => askNameServer(t.board));
-    if (!answer.wasAnswered && !(await hostNameServerAnswers()))
+    const answer = await t.step('Ask for a name that cannot exist', () => askNameServer(t));
+    if (!answer.wasAnswered && !(await hostNameServerAnswers(t)))
       t.skip('no name server answers this host either, so none can answer the board');
     t.ok(answer.wasAnswered, `a name server answers: ${answer.said}`);
   });

@@ -1,19 +1,18 @@
-import { randomUUID } from 'node:crypto';
 import { Resolver } from 'node:dns/promises';
-import type { Board } from '../../rig/mod.js';
+import type { TestContext } from '../../rig/mod.js';
 import { unreadable } from '../facts/unreadable.js';
 
 /** RFC 6761, 6.4: every server may answer for `invalid` by itself, so this needs a name server and no Internet. */
-const unknownName = () => `boardrig-${randomUUID()}.invalid`;
+const unknownName = ({ random }: TestContext) => `boardrig-${random.uuid()}.invalid`;
 
 const hostTimeoutMs = 3_000;
 
 /** Asks with the board's own resolver; "there is no such name" is an answer, silence is none. */
 export async function askNameServer(
-  board: Board,
+  t: TestContext,
 ): Promise<{ readonly wasAnswered: boolean; readonly said: string }> {
-  const name = unknownName();
-  const { stdout, stderr } = await board.shell.run(
+  const name = unknownName(t);
+  const { stdout, stderr } = await t.board.shell.run(
     `if command -v nslookup >/dev/null 2>&1; then nslookup ${name}; else resolvectl query ${name}; fi`,
   );
   return { wasAnswered: isNameServerAnswer(`${stdout}\n${stderr}`), said: lastLine(`${stdout}\n${stderr}`) };
@@ -36,15 +35,18 @@ export function isNameServerAnswer(text: string): boolean {
 }
 
 /** Whether a name server answers the host that the suite runs on. */
-export async function hostNameServerAnswers(): Promise<boolean> {
-  const resolver = new Resolver({ timeout: hostTimeoutMs, tries: 1 });
-  try {
-    await resolver.resolve4(unknownName());
-    return true;
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    return code === 'ENOTFOUND' || code === 'ENODATA' || code === 'ESERVFAIL' || code === 'EREFUSED';
-  }
+export function hostNameServerAnswers(t: TestContext): Promise<boolean> {
+  const name = unknownName(t);
+  return t.host.observe('whether a name server answers this host', async () => {
+    const resolver = new Resolver({ timeout: hostTimeoutMs, tries: 1 });
+    try {
+      await resolver.resolve4(name);
+      return true;
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      return code === 'ENOTFOUND' || code === 'ENODATA' || code === 'ESERVFAIL' || code === 'EREFUSED';
+    }
+  });
 }
 
 function lastLine(text: string): string {

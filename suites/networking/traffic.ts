@@ -1,12 +1,11 @@
-import { randomUUID } from 'node:crypto';
 import type { AddTest, TestContext } from '../../rig/mod.js';
 import { answerMs, fetchCommand, fetchPage } from '../board/pages.js';
 
 export function trafficTests(test: AddTest): void {
   test('reaches an HTTP server of the rig', { tier: 'smoke' }, async (t: TestContext) => {
-    const body = `boardrig ${randomUUID()}`;
+    const body = `boardrig ${t.random.uuid()}`;
     const server = await t.step('Serve something that nobody can guess', () => t.host.serveHttp(body));
-    const path = `/${randomUUID()}`;
+    const path = `/${t.random.uuid()}`;
     const received = await t.step('Fetch it from the board', async () => {
       const url = `http://${await t.board.hostAddress()}:${server.port}${path}`;
       return t.board.shell.text(fetchCommand(url), { timeoutMs: answerMs });

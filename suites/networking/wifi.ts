@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { AddTest, TestContext } from '../../rig/mod.js';
 import { promised } from '../board/promised.js';
 import { readStatus, requireUplink } from '../board/status.js';
@@ -16,7 +15,7 @@ export function wifiTests(test: AddTest): void {
   }, async (t: TestContext) => {
     await promised(t, 'wifi');
     const uplink = requireUplink(t, await readStatus(t.board));
-    const [name, password] = [`rig-${randomUUID().slice(0, 8)}`, randomUUID()];
+    const [name, password] = [`rig-${t.random.uuid().slice(0, 8)}`, t.random.uuid()];
     const run = (command: string) => t.board.shell.text(command, { timeoutMs: joinMs });
     const devices = await t.step('Add two radios', async () => {
       await run('modprobe mac80211_hwsim radios=2');

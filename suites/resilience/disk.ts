@@ -58,7 +58,7 @@ export function diskTests(test: AddTest): void {
     assertPromisedMounts(t, await readLayout(t, t.board));
     t.equal(await machineId(), before, 'the board is who it was');
     await t.step('Make room', () => t.board.shell.text(`rm -f ${filler} ${filler}.more; sync`));
-    const marks = new Marks([state]);
+    const marks = new Marks(t, [state]);
     await t.step('Write to it', () => marks.write(t, t.board.shell));
   });
 
@@ -67,7 +67,7 @@ export function diskTests(test: AddTest): void {
     deadlineMs: 300_000,
   }, async (t: TestContext) => {
     const { state, data } = t.board.profile.mounts;
-    const kept = new Marks([state, data]);
+    const kept = new Marks(t, [state, data]);
     await t.step('Write what must stay', async () => {
       await kept.write(t, t.board.shell);
       await t.board.shell.text('sync');

@@ -12,7 +12,7 @@ export function purgeTests(test: AddTest): void {
     const { command, wipes } = await promised(t, 'purge');
     const { mounts } = t.board.profile;
     const folders = wipes.map((name) => mounts[name]);
-    const marks = new Marks(folders);
+    const marks = new Marks(t, folders);
     const machineId = () => t.board.shell.text('cat /etc/machine-id');
     const before = await machineId();
     await t.step('Leave a mark in each place', () => marks.write(t, t.board.shell));

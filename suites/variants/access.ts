@@ -69,12 +69,15 @@ export function accessTests(test: AddTest): void {
   });
 
   test('prod: the serial line is silent after the kernel', {
+    from: 'off',
     variant: 'prod',
     needs: ['console'],
+    deadlineMs: 120_000,
   }, async (t: TestContext) => {
     if (t.board.profile.consoleLogin.prod) t.skip('the profile has a login on the serial line in prod too');
     const { kernel } = t.board.type.signatures;
     if (!kernel) t.skip('the board type has no signature of the kernel');
+    await t.step('Boot', () => t.board.boot());
     const lines = textAfterKernel(t.board.console.text(), kernel);
     t.require(lines, 'the kernel was seen to start in this boot');
     t.same(lines, [], 'nothing but the kernel wrote to the line');

@@ -139,6 +139,31 @@ const options: readonly BadInput[] = [
     says: ['--deadline takes a time such as 90s, 10m or 1h30m, not "0s"'],
   },
   {
+    name: '--keep-limit 2 gigabytes',
+    args: [...onArm, '--keep-limit', '2 gigabytes'],
+    says: ['--keep-limit takes a size such as 500M or 2G, not "2 gigabytes"'],
+  },
+  {
+    name: '--snapshots of something else',
+    args: [...onArm, '--snapshots', 'tests'],
+    says: ['--snapshots takes "steps", not "tests"'],
+  },
+  {
+    name: 'steps of failures that are not kept',
+    args: [...onArm, '--snapshots', 'steps', '--no-keep-on-failure'],
+    says: ['--snapshots steps keeps the steps of failures: it cannot go with --no-keep-on-failure'],
+  },
+  {
+    name: 'a run to resume that is not there',
+    args: ['resume', 'latest'],
+    says: ['Cannot find a run called "latest"', 'rig run makes one in ./runs'],
+  },
+  {
+    name: 'a pack to resume that is none',
+    args: ['resume', 'good.ts'],
+    says: ['The pack is damaged: ', 'made by rig pack?'],
+  },
+  {
     name: 'an option that there is not',
     args: [...onArm, '--retry', '1'],
     says: ["unknown option '--retry'", '--retries?'],
@@ -165,7 +190,7 @@ const suites: readonly BadInput[] = [
   {
     name: 'an unknown suite',
     args: runs('boto'),
-    says: ['Cannot find suite "boto"', 'boot, networking'],
+    says: ['Cannot find suite "boto"', 'boot, config, networking'],
   },
   {
     name: 'a suite that throws when it is loaded',

@@ -66,6 +66,8 @@ export class World implements Disposable {
         XDG_RUNTIME_DIR: join(this.root, 'run'),
         XDG_STATE_HOME: this.state,
         XDG_CACHE_HOME: dirname(cacheDir(process.env)),
+        // What another run has saved must not decide what a test sees.
+        BOARDRIG_SNAPSHOTS_MAX: '0',
         BOARDRIG_E2E: this.root,
         ...options.env,
       },

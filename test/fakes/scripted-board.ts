@@ -2,14 +2,18 @@ import type { BoardConfig, Image } from '../../rig/contracts/board.js';
 import type { MediumState, PowerState } from '../../rig/contracts/capabilities.js';
 import { RigError } from '../../rig/contracts/errors.js';
 import type { BootRecord, Console, Shell, ShellResult } from '../../rig/contracts/suite.js';
-import type { ManagedBoard } from '../../rig/core/runner/managed-board.js';
+import { recordedLooks } from '../../rig/core/board/observe.js';
+import type { BoardSnapshots, ManagedBoard } from '../../rig/core/runner/managed-board.js';
 import { bareProfile } from './bare-profile.js';
+import { writeSnapshot } from './snapshot-folder.js';
 
 /** What a scripted board is told to do wrong. */
 export interface Script {
   /** Boots that fail, counted from 1. */
   readonly failBoots?: readonly number[];
   readonly bootBlame?: 'board' | 'rig';
+  /** It can be saved; what a save or a restore throws, by `save shell` or `restore shell`. */
+  readonly snapshots?: (call: string) => Error | undefined;
   /** Answers of the shell by command; `hang` never settles by itself. */
   readonly shell?: (command: string) => ShellResult | 'hang' | RigError;
 }
@@ -44,6 +48,7 @@ export class ScriptedBoard implements ManagedBoard {
   readonly epochs = 1;
   boots = 0;
   image: Image | undefined;
+  readonly snapshots: BoardSnapshots | undefined;
   #state: PowerState = 'off';
   #signal = new AbortController().signal;
   readonly #script: Script;
@@ -53,6 +58,7 @@ export class ScriptedBoard implements ManagedBoard {
     this.name = config.name;
     this.type = config.type;
     this.#script = script;
+    this.snapshots = script.snapshots && this.#makeSnapshots(script.snapshots);
   }
 
   has = (capability: string): boolean => (this.type.capabilities as readonly string[]).includes(capability);
@@ -118,6 +124,8 @@ export class ScriptedBoard implements ManagedBoard {
     this.diary.push(`provision ${image?.variant ?? 'nothing'}`);
     this.image = image;
   }
+  reportConsole = (): void => {};
+  observe = recordedLooks(({ what }) => this.diary.push(`look at ${what}`));
   medium = (): MediumState => ({ kind: 'unknown' });
   answers = async (): Promise<boolean> => this.#state === 'on';
   consoleTail = (): string => 'last words on the console\n';
@@ -129,6 +137,28 @@ export class ScriptedBoard implements ManagedBoard {
   async [Symbol.asyncDispose](): Promise<void> {
     this.diary.push('dispose');
     this.#state = 'off';
+  }
+
+  #makeSnapshots(fault: (call: string) => Error | undefined): BoardSnapshots {
+    const does = (call: string): void => {
+      this.diary.push(call);
+      const error = fault(call);
+      if (error) throw error;
+    };
+    const key = async (image: Image) => ({ image: image.sha256, machine: this.type.name });
+    return {
+      key,
+      warmUp: async () => {},
+      save: async (dir, { state }) => {
+        does(`save ${state}`);
+        return writeSnapshot(dir, await key(this.image as Image));
+      },
+      restore: async (_dir, { state, image }) => {
+        does(`restore ${state}`);
+        this.image = image;
+        this.#state = 'on';
+      },
+    };
   }
 
   #run(command: string): Promise<ShellResult> {

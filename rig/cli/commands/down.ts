@@ -2,7 +2,7 @@ import { RigError } from '../../contracts/errors.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import { describeHolder, thisHolder } from '../../core/session/holder.js';
 import { acquireBoard, boardHolder } from '../../core/session/lock.js';
-import { boardRequest, existingSession } from '../board-command.js';
+import { existingSession, sessionRequest } from '../board-command.js';
 import type { CommandInput, CommandIo } from '../command.js';
 
 /** A session that does not even say hello in this time hangs. */
@@ -10,7 +10,7 @@ const answerMs = 45_000;
 
 /** `rig down BOARD`: powers the board off and ends its session. Nothing to end is no error. */
 export async function run(input: CommandInput, io: CommandIo): Promise<number> {
-  const request = await boardRequest(input, { io, purpose: 'rig down' });
+  const request = await sessionRequest(input, { io, purpose: 'rig down' });
   const { name } = request.board;
   const hangs = AbortSignal.timeout(answerMs);
   const signal = AbortSignal.any([io.signal, hangs]);

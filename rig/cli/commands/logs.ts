@@ -4,7 +4,7 @@ import { RigError } from '../../contracts/errors.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import { boardPlaces, sessionRoots } from '../../core/session/directory.js';
 import { noSession } from '../../core/session/open.js';
-import { boardRequest, existingSession } from '../board-command.js';
+import { existingSession, sessionRequest } from '../board-command.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { PrintableText } from '../printable.js';
 
@@ -12,7 +12,7 @@ const chunkBytes = 256 * 1024;
 
 /** `rig logs BOARD`: what the console said in the board's session, or in its last one. */
 export async function run(input: CommandInput, io: CommandIo): Promise<number> {
-  const request = await boardRequest(input, { io, purpose: 'rig logs' });
+  const request = await sessionRequest(input, { io, purpose: 'rig logs' });
   const { name } = request.board;
   const { consoleLog } = boardPlaces(name, sessionRoots(io.env));
   if (!existsSync(consoleLog)) {

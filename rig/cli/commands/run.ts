@@ -5,9 +5,10 @@ import type { BoardConfig } from '../../contracts/board.js';
 import { RigError } from '../../contracts/errors.js';
 import type { SuiteDefinition, Tier } from '../../contracts/suite.js';
 import { exitCodes } from '../../contracts/verdict.js';
+import type { Repeat } from '../../core/runner/lanes.js';
 import { type BoardPlan, planBoard, shuffled } from '../../core/runner/plan.js';
 import { assertSafeRegExp } from '../../pattern/safe-regexp.js';
-import { parseDurationMs } from '../../schema/units.js';
+import { parseDurationMs, parseSizeBytes } from '../../schema/units.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { openLab } from '../open-lab.js';
 import { loadDrivers } from '../registry.js';
@@ -42,20 +43,36 @@ async function readRequest(input: CommandInput, io: CommandIo): Promise<RunReque
   const duration = options.deadline as string | undefined;
   const report = options.report as string | undefined;
   const junit = options.junit as string | undefined;
+  const retries = wholeNumber(options.retries, { name: '--retries', least: 0 }) ?? 0;
   return {
     lab,
     plans,
     image: options.image as string | undefined,
     reportDir: report === undefined ? undefined : resolve(io.cwd, report),
     junit: junit === undefined ? undefined : resolve(io.cwd, junit),
-    retries: wholeNumber(options.retries, { name: '--retries', least: 0 }) ?? 0,
+    retries,
+    repeat: repeat(options, retries),
     jobs: wholeNumber(options.jobs, { name: '--jobs', least: 1 }) ?? 1,
     seed,
     cold: options.cold === true,
     deadlineMs: duration === undefined ? undefined : time(duration, '--deadline'),
-    keepOnFailure: options.keepOnFailure === true,
+    keep: keepRequest(options, io),
     wait: options.wait === true,
   };
+}
+
+/** What is kept of boards that fail; by default a person in a terminal finds them as they stood. */
+function keepRequest(options: CommandInput['options'], io: CommandIo): RunRequest['keep'] {
+  const steps = options.snapshots !== undefined;
+  if (steps && options.snapshots !== 'steps')
+    throw badOption(`--snapshots takes "steps", not "${String(options.snapshots)}"`);
+  if (steps && options.keepOnFailure === false)
+    throw badOption('--snapshots steps keeps the steps of failures: it cannot go with --no-keep-on-failure');
+  const text = String(options.keepLimit ?? '2G');
+  const maxBytes = parseSizeBytes(text);
+  if (maxBytes === undefined) throw badOption(`--keep-limit takes a size such as 500M or 2G, not "${text}"`);
+  const isWanted = steps || ((options.keepOnFailure as boolean | undefined) ?? io.terminal);
+  return isWanted ? { maxBytes, steps } : undefined;
 }
 
 function planBoards(
@@ -89,6 +106,15 @@ function chooseBoards(lab: Lab, selectors: readonly string[]): readonly BoardCon
   const [only] = own;
   if (only && own.length === 1) return [only];
   throw badOption(`Say which board to run on: ${lab.boards.map((board) => board.name).join(', ')}`);
+}
+
+function repeat(options: CommandInput['options'], retries: number): Repeat | undefined {
+  const times = wholeNumber(options.repeat, { name: '--repeat', least: 1 });
+  const untilFailure = options.untilFailure === true;
+  if (times === undefined && !untilFailure) return undefined;
+  if (untilFailure && retries > 0)
+    throw badOption('--until-failure waits for the failure that --retries would take back: give one of them');
+  return { times: times ?? Number.POSITIVE_INFINITY, untilFailure };
 }
 
 /** `--shuffle` alone is `true`. */

@@ -21,17 +21,24 @@ const stageOf: Partial<Record<SignatureName, Stage>> = {
   init: 'init',
 };
 
+/** What an engine needs of a log. */
+export type ConsoleCount = Pick<ConsoleLog, 'append' | 'offset'>;
+
 /** @returns undefined for a board without a console */
 export async function openBoardConsole(
   circuit: Circuit,
-  options: { readonly consolePath: string; readonly secrets: SecretMask },
+  options: {
+    readonly consolePath: string;
+    readonly consoleLog?: ConsoleCount;
+    readonly secrets: SecretMask;
+  },
 ): Promise<BoardConsole | undefined> {
   const { session, emit, scale } = circuit;
   const line = session.console;
   if (!line) return undefined;
   const { name, type } = session.board;
   const ends = new DisposalStack();
-  const log = ends.use(await ConsoleLog.open(options.consolePath));
+  const log = options.consoleLog ?? ends.use(await ConsoleLog.open(options.consolePath));
   let lineOpen = true;
   const engine = ends.use(
     new ConsoleEngine({
@@ -59,7 +66,7 @@ export async function openBoardConsole(
         emit({ type: 'stage', board: name, epoch, stage, ms, offset });
         circuit.life.add(stage, ms);
       },
-      onInput: ({ epoch, text }) => emit({ type: 'console.input', board: name, epoch, text }),
+      onInput: (input) => emit({ type: 'console.input', board: name, ...input }),
       onMishap: (error) => circuit.raise(error),
     }),
   );

@@ -15,13 +15,15 @@ import { DisposalStack } from '../../lifetime/disposal-stack.js';
 import type { SecretMask } from '../../record/secrets.js';
 import type { BoardSnapshots, ManagedBoard } from '../runner/managed-board.js';
 import { need } from './absent.js';
-import { openBoardConsole } from './board-console.js';
+import { type ConsoleCount, openBoardConsole } from './board-console.js';
 import { SavedStates } from './board-snapshots.js';
 import { type Bootable, boot, bootId, bootToBootloader, reboot, shutdown } from './boot.js';
 import { Circuit } from './circuit.js';
 import { mediumBytesFor } from './medium-size.js';
+import { looks, type Observe } from './observe.js';
 import { boardPower } from './power.js';
-import { BoardShells } from './shells.js';
+import { RecordedConsole } from './recorded-console.js';
+import { BoardShells, type Shells } from './shells.js';
 
 export interface BoardControlOptions {
   readonly session: BoardSession;
@@ -30,9 +32,15 @@ export interface BoardControlOptions {
   readonly emit: (event: EventBody) => void;
   /** Where the console's bytes are kept. */
   readonly consolePath: string;
+  /** Counts them instead, for a console that is on disk already: a replay's. */
+  readonly consoleLog?: ConsoleCount;
   readonly secrets: SecretMask;
   /** Multiplies every time-out. */
   readonly scale: number;
+  /** Who answers commands instead of the board itself: a replay. */
+  readonly shells?: (circuit: Circuit) => Shells;
+  /** Who answers looks instead of the rig: a replay. */
+  readonly observe?: (circuit: Circuit) => Observe;
 }
 
 /** A board in use, as suites see it and as the runner drives it. */
@@ -50,7 +58,10 @@ export class BoardControl implements ManagedBoard {
   image: Image | undefined;
 
   readonly #circuit: Circuit;
-  readonly #shells: BoardShells;
+  /** As the rig itself switches and asks it. */
+  readonly #power: Board['power'];
+  readonly #shells: Shells;
+  readonly #console: RecordedConsole | undefined;
   readonly #ends: DisposalStack;
 
   private constructor(circuit: Circuit, options: BoardControlOptions, ends: DisposalStack) {
@@ -61,27 +72,39 @@ export class BoardControl implements ManagedBoard {
     this.name = session.board.name;
     this.type = session.board.type;
     this.profile = session.board.profile;
-    this.power = boardPower(circuit);
+    circuit.observe = options.observe?.(circuit) ?? circuit.observe;
+    this.#power = boardPower(circuit);
+    this.power = {
+      ...this.#power,
+      state: (call) => circuit.observe(looks.powerState, () => this.#power.state(call)),
+    };
     this.link = boardLink(circuit);
-    this.#shells = new BoardShells(circuit, {
-      image: () => this.image,
-      privateKey: options.privateKey,
-    });
+    const { privateKey } = options;
+    const shells =
+      options.shells?.(circuit) ?? new BoardShells(circuit, { image: () => this.image, privateKey });
+    this.#shells = shells;
+    this.#console =
+      circuit.console &&
+      new RecordedConsole(circuit.console.engine, {
+        ended: (wait) => circuit.tell({ type: 'console.wait', ...wait }),
+        report: () => circuit.report(),
+      });
     this.ssh = this.#shells.ssh;
     this.consoleShell = this.#shells.console;
     this.shell = this.#shells.preferred;
     const { snapshots } = session.capabilities;
     this.snapshots =
-      snapshots &&
-      new SavedStates({
-        circuit,
-        snapshots,
-        shells: this.#shells,
-        power: this.power,
-        onRestored: (image) => {
-          this.image = image;
-        },
-      });
+      snapshots && shells instanceof BoardShells
+        ? new SavedStates({
+            circuit,
+            snapshots,
+            shells,
+            power: this.#power,
+            onRestored: (image) => {
+              this.image = image;
+            },
+          })
+        : undefined;
     circuit.onCut = () => this.#shells.disconnect();
     ends.defer(() => this.#shells.disconnect());
     ends.use(session.onEvent((event) => circuit.deviceEvent(event)));
@@ -104,7 +127,7 @@ export class BoardControl implements ManagedBoard {
   }
 
   get console(): Board['console'] {
-    return need(this.#circuit.console, 'console', this.name).engine;
+    return need(this.#console, 'console', this.name);
   }
 
   get epochs(): number {
@@ -152,15 +175,28 @@ export class BoardControl implements ManagedBoard {
   }
 
   async endpoint(port: number, options?: Cancellable): Promise<Endpoint> {
-    return this.#address().endpoint(port, this.#circuit.cancellable(options));
+    const { observe } = this.#circuit;
+    return observe(looks.endpoint(port), async () => {
+      const { host, port: mapped } = await this.#address().endpoint(port, this.#circuit.cancellable(options));
+      return { host, port: mapped };
+    });
   }
 
   async hostAddress(): Promise<string> {
-    return this.#address().hostAddress(this.#circuit.cancellable());
+    const { observe } = this.#circuit;
+    return observe(looks.hostAddress, () => this.#address().hostAddress(this.#circuit.cancellable()));
   }
 
   async sshAccepts(login: SshLogin, options?: WaitOptions): Promise<boolean> {
     return this.#shells.accepts(login, options);
+  }
+
+  reportConsole(): void {
+    this.#circuit.report();
+  }
+
+  get observe(): Observe {
+    return this.#circuit.observe;
   }
 
   async provision(image: Image | undefined): Promise<void> {
@@ -207,7 +243,7 @@ export class BoardControl implements ManagedBoard {
   }
 
   get #bootable(): Bootable {
-    return { circuit: this.#circuit, shells: this.#shells, power: this.power };
+    return { circuit: this.#circuit, shells: this.#shells, power: this.#power };
   }
 
   /** While the run still listens, so that its record ends with the board off; also where the session lives on. */
@@ -240,6 +276,7 @@ function boardLink(circuit: Circuit): Link {
   return {
     up: async (options) => device().up(circuit.cancellable(options)),
     down: async (options) => device().down(circuit.cancellable(options)),
-    state: async (options) => device().state(circuit.cancellable(options)),
+    state: (options) =>
+      circuit.observe(looks.linkState, async () => device().state(circuit.cancellable(options))),
   };
 }

@@ -4,12 +4,12 @@ import { pollUntil } from '../../lifetime/poll.js';
 import { patternOf } from '../../pattern/signature.js';
 import { need } from './absent.js';
 import type { Circuit } from './circuit.js';
-import type { BoardShells } from './shells.js';
+import type { Shells } from './shells.js';
 
 /** What booting works on. Times given to these functions are scaled already. */
 export interface Bootable {
   readonly circuit: Circuit;
-  readonly shells: BoardShells;
+  readonly shells: Shells;
   readonly power: Board['power'];
 }
 

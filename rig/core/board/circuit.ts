@@ -1,12 +1,21 @@
 import type { Cancellable } from '../../contracts/capabilities.js';
 import type { DeviceEvent } from '../../contracts/driver.js';
 import type { RigError } from '../../contracts/errors.js';
-import type { EpochReason, EventBody } from '../../contracts/events.js';
+import type { BoardPlace, EpochReason, EventBody } from '../../contracts/events.js';
 import type { BoardSession } from '../../contracts/session.js';
 import type { BoardConsole } from './board-console.js';
 import { BoardLife } from './life.js';
 import { panicked, poweredOff } from './mishaps.js';
+import { type Observe, recordedLooks } from './observe.js';
 import { Trouble } from './trouble.js';
+
+type Placed = Extract<EventBody, BoardPlace>;
+/** An event of a board without its place. */
+type OnBoard = Placed extends infer Body
+  ? Body extends Placed
+    ? Omit<Body, keyof BoardPlace>
+    : never
+  : never;
 
 /**
  * What everything about one board hangs on: its session, how far it came, and the signal that ends every call when the
@@ -19,9 +28,12 @@ export class Circuit {
   /** Multiplies every time-out. */
   readonly scale: number;
   readonly emit: (event: EventBody) => void;
+  /** How a suite's looks are taken; a replay sets another way. */
+  observe: Observe = recordedLooks((seen) => this.tell({ type: 'observation', ...seen }));
   console: BoardConsole | undefined;
   /** Called when no connection to the board can stand any more. */
   onCut: () => void = () => {};
+  #calls = 0;
   #scope: AbortSignal = new AbortController().signal;
 
   constructor(session: BoardSession, options: { scale: number; emit: (event: EventBody) => void }) {
@@ -37,6 +49,24 @@ export class Circuit {
 
   get signal(): AbortSignal {
     return AbortSignal.any([this.#scope, this.trouble.signal]);
+  }
+
+  /** Records the console bytes that came until now; else they are told up to 20 ms later. */
+  report(): void {
+    this.console?.engine.report();
+  }
+
+  /** Records what happened to the board, behind every console byte that came before it. */
+  tell(what: OnBoard): void {
+    this.report();
+    this.emit({ ...what, ...this.life.place } as EventBody);
+  }
+
+  /** Records that the board is asked something. @returns the number under which the answer is to be told */
+  asked(): number {
+    this.#calls += 1;
+    this.tell({ type: 'ask', call: this.#calls });
+    return this.#calls;
   }
 
   useSignal(signal: AbortSignal): void {
@@ -64,19 +94,18 @@ export class Circuit {
   }
 
   deviceEvent(event: DeviceEvent): void {
-    const { place } = this.life;
     switch (event.kind) {
       case 'power':
-        this.emit({ type: 'power', ...place, state: event.state, cause: event.cause });
+        this.tell({ type: 'power', state: event.state, cause: event.cause });
         if (event.state === 'off' && event.cause === 'board') this.raise(poweredOff(this.name));
         return;
       case 'reset':
-        this.emit({ type: 'reset', ...place, cause: event.cause });
+        this.tell({ type: 'reset', cause: event.cause });
         if (event.cause === 'board' && this.console) this.console.engine.resetReported();
         else this.openEpoch('reset');
         return;
       case 'link':
-        this.emit({ type: 'link', ...place, state: event.state });
+        this.tell({ type: 'link', state: event.state });
         return;
       case 'panicked':
         this.raise(panicked(this.name));

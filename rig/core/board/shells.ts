@@ -3,7 +3,7 @@ import type { Shell, ShellResult, SshLogin, WaitOptions } from '../../contracts/
 import { SshShell } from '../ssh/ssh-shell.js';
 import { need } from './absent.js';
 import type { Circuit } from './circuit.js';
-import { AbsentShell, RecordedShell } from './recorded-shell.js';
+import { AbsentShell, recordedLogin, recordedShell } from './recorded-shell.js';
 
 export interface ShellsOptions {
   /** What is on the medium now. */
@@ -11,11 +11,27 @@ export interface ShellsOptions {
   readonly privateKey: (image: Image | undefined) => string | undefined;
 }
 
+/** The ways to run a command on a board, whoever answers. */
+export interface Shells {
+  readonly ssh: Shell;
+  readonly console: Shell;
+  /** ssh where the board has it, else the console. */
+  readonly preferred: Shell;
+  readonly any: boolean;
+  /** Resolves when a Shell answers; `timeoutMs` is scaled already. */
+  ready(timeoutMs: number): Promise<void>;
+  /** Whether a Shell answers within a short time. Never rejects. */
+  answers(): Promise<boolean>;
+  accepts(login: SshLogin, options?: WaitOptions): Promise<boolean>;
+  /** The board was powered off, reset or lost: no connection to it stands. */
+  disconnect(): void;
+}
+
 /** How long `answers` waits for a board that may be dead. */
 const answerMs = 3_000;
 
-/** The ways to run a command on a board. */
-export class BoardShells {
+/** The ways to run a command on a board that is there. */
+export class BoardShells implements Shells {
   readonly ssh: Shell;
   readonly console: Shell;
   /** ssh where the board has it, else the console. */
@@ -105,8 +121,9 @@ export class BoardShells {
     return need(second ?? onConsole, 'shell', this.#circuit.name).run(command, { timeoutMs, shown });
   }
 
-  accepts(login: SshLogin, options?: WaitOptions): Promise<boolean> {
-    return need(this.#ssh, 'address', this.#circuit.name).accepts(login, options);
+  async accepts(login: SshLogin, options?: WaitOptions): Promise<boolean> {
+    const ssh = need(this.#ssh, 'address', this.#circuit.name);
+    return recordedLogin(this.#circuit, login.method, () => ssh.accepts(login, options));
   }
 
   /** The board was powered off, reset or lost: no connection to it stands. */
@@ -138,7 +155,6 @@ export class BoardShells {
   }
 
   #recorded(shell: Shell, via: 'ssh' | 'console'): Shell {
-    const { emit, life } = this.#circuit;
-    return new RecordedShell(shell, (call) => emit({ type: 'shell', ...life.place, via, ...call }));
+    return recordedShell(this.#circuit, { via, shell, withOutput: true });
   }
 }

@@ -201,14 +201,24 @@ export class ConsoleEngine implements Console, Disposable {
     return wait;
   }
 
+  /** Tells now of the bytes that came: what is recorded next was done after them. */
+  report(): void {
+    this.#intake.report(this.#intake.offset);
+  }
+
   async send(text: string): Promise<void> {
-    await this.type(text);
+    await this.type(text, { by: 'suite' });
   }
 
   /** Types `text`; `shown` is what the record says of it instead. */
-  async type(text: string, options: Cancellable & { readonly shown?: string } = {}): Promise<void> {
+  async type(
+    text: string,
+    options: Cancellable & { readonly shown?: string; readonly by?: 'suite' } = {},
+  ): Promise<void> {
+    const { by } = options;
     const shown = this.#options.secrets.maskText(options.shown ?? text);
-    this.#options.onInput({ epoch: this.#epoch, text: shown });
+    this.report();
+    this.#options.onInput({ epoch: this.#epoch, text: shown, ...(by === undefined ? {} : { by }) });
     await this.#options.write(Buffer.from(text), { signal: this.#signal(options) });
   }
 

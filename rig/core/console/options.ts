@@ -29,5 +29,5 @@ export interface ConsoleEngineOptions {
   /** A panic or a reset that nobody expected; every wait on the console has failed with it. */
   readonly onMishap?: (error: RigError) => void;
   /** What was typed, masked. */
-  readonly onInput: (input: { epoch: number; text: string }) => void;
+  readonly onInput: (input: { epoch: number; text: string; by?: 'suite' }) => void;
 }

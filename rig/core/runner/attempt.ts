@@ -1,15 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type ErrorRecord, RigError, toErrorRecord } from '../../contracts/errors.js';
 import type { EventBody, TestPlace } from '../../contracts/events.js';
-import type { Board, TestContext } from '../../contracts/suite.js';
+import type { Board, HostServices, TestContext } from '../../contracts/suite.js';
 import type { Verdict } from '../../contracts/verdict.js';
 import { abortable } from '../../lifetime/abortable.js';
 import { longestTimerMs } from '../../lifetime/deadline.js';
 import { type Compared, RequirementFailed, tapAssertions } from './assertions.js';
 import { eventually } from './eventually.js';
 import { Guard } from './guard.js';
-import { TestHostServices } from './host-services.js';
 import type { PlannedTest } from './plan.js';
+import { SeededRandom } from './random.js';
 import { markTold } from './told.js';
 
 /** After its time is over a body has this long to stop by itself; then its handles are revoked. */
@@ -20,7 +20,10 @@ const stalledMs = 5_000;
 export interface AttemptOptions {
   readonly place: TestPlace;
   readonly boards: readonly Board[];
-  readonly bindAddress: string;
+  /** Closed when the attempt is over. */
+  readonly host: HostServices & AsyncDisposable;
+  /** The run's. */
+  readonly seed: number;
   /** Multiplies the deadline. */
   readonly scale: number;
   /** Ends the test from outside: a signal, the run's deadline, a lost board. */
@@ -28,6 +31,8 @@ export interface AttemptOptions {
   readonly emit: (event: EventBody) => void;
   /** Tells the boards which signal ends their calls from now on. */
   readonly useSignal: (signal: AbortSignal) => void;
+  /** Awaited before the body of each step. Never rejects. */
+  readonly stepBegins?: ((step: number) => Promise<void>) | undefined;
 }
 
 export interface AttemptOutcome {
@@ -45,7 +50,7 @@ export async function runAttempt(planned: PlannedTest, options: AttemptOptions):
   const over = new AbortController();
   const signal = AbortSignal.any([over.signal, options.signal]);
   options.useSignal(signal);
-  await using host = new TestHostServices(options.bindAddress);
+  await using host = options.host;
 
   const failed: string[] = [];
   let assertions = 0;
@@ -74,6 +79,8 @@ export async function runAttempt(planned: PlannedTest, options: AttemptOptions):
     const failedBefore = failed.length;
     emit({ type: 'step.start', ...place, step: id, name, ...(parent === undefined ? {} : { parent }) });
     try {
+      await options.stepBegins?.(id);
+      signal.throwIfAborted();
       const result = await steps.run(id, body);
       emit({ type: 'step.end', ...place, step: id, ok: failed.length === failedBefore });
       return result;
@@ -100,6 +107,12 @@ export async function runAttempt(planned: PlannedTest, options: AttemptOptions):
     board,
     boards,
     host: guard.wrap(host, 'host'),
+    random: new SeededRandom({
+      // A repetition draws what a run of its own seed would.
+      seed: planned.repetition?.seed ?? options.seed,
+      id: planned.repetition?.of ?? place.id,
+      attempt: place.attempt,
+    }),
     signal,
     step,
     measure: (name, value, unit) => {

@@ -3,11 +3,22 @@ import { type ErrorRecord, RigError, toErrorRecord } from '../../contracts/error
 import type { EventBody, TestPlace } from '../../contracts/events.js';
 import type { Verdict } from '../../contracts/verdict.js';
 import { isGuestUntold, type WarmStates } from '../warm/warm-states.js';
-import { type AttemptOutcome, runAttempt } from './attempt.js';
-import { gatherEvidence } from './evidence.js';
+import type { AttemptOutcome } from './attempt.js';
+import { runBody } from './body.js';
+import { examine } from './examine.js';
+import type { Freezer } from './freeze.js';
+import { isStopped, type Lane } from './lanes.js';
 import type { ManagedBoard } from './managed-board.js';
-import { finalVerdict, firstLine, type Outcome, outcomeOf, reasonOf } from './outcome.js';
-import type { BoardPlan, PlannedTest } from './plan.js';
+import {
+  finalVerdict,
+  firstLine,
+  isBad,
+  type Outcome,
+  outcomeOf,
+  reasonOf,
+  unlessStopped,
+} from './outcome.js';
+import type { PlannedTest } from './plan.js';
 import { type BoardState, leave, reach, recover, unknownState, type Wanted } from './start-state.js';
 
 export interface BoardRunnerOptions {
@@ -24,19 +35,14 @@ export interface BoardRunnerOptions {
   readonly evidenceFile: (place: TestPlace, name: string) => Promise<{ path: string; relative: string }>;
   readonly mask: (text: string) => string;
   readonly retries: number;
+  /** Of everything random in the suites. */
+  readonly seed: number;
   readonly scale: (config: BoardConfig) => number;
-  readonly keepOnFailure: boolean;
+  /** Keeps the boards of a test that failed; absent: nothing of them but the other evidence. */
+  readonly freezer?: Freezer | undefined;
   /** Saved states of boards that have them; absent: every board boots. */
   readonly warm?: WarmStates | undefined;
   readonly signal: AbortSignal;
-}
-
-/** What became of a plan. */
-export interface BoardResult {
-  /** The final verdict of each test, in the order of the plan. */
-  readonly verdicts: readonly Verdict[];
-  /** What kept a board from being closed; the verdicts stand all the same. */
-  readonly errors: readonly unknown[];
 }
 
 interface Opened {
@@ -46,63 +52,54 @@ interface Opened {
   broken?: ErrorRecord;
 }
 
-/** Runs a plan on its board, one test at a time, and always ends with every board that it opened off. */
+/** Runs a lane on its board, one test at a time, and always ends with every board that it opened off. */
 export class BoardRunner {
-  readonly #plan: BoardPlan;
+  readonly #lane: Lane;
   readonly #options: BoardRunnerOptions;
   readonly #opened: Opened[] = [];
   #openError: ErrorRecord | undefined;
 
-  constructor(plan: BoardPlan, options: BoardRunnerOptions) {
-    this.#plan = plan;
+  constructor(lane: Lane, options: BoardRunnerOptions) {
+    this.#lane = lane;
     this.#options = options;
   }
 
-  /** Never rejects. */
-  async run(): Promise<BoardResult> {
-    const verdicts: Verdict[] = [];
-    let suite: string | undefined;
-    for (const planned of this.#plan.tests) {
-      if (planned.suite.name !== suite) {
-        this.#endSuite(suite);
-        suite = planned.suite.name;
-        this.#options.emit({
-          type: 'suite.start',
-          suite,
-          board: this.#plan.board.name,
-          tests: this.#plan.tests.filter((other) => other.suite === planned.suite).length,
-        });
+  /** Never rejects. @returns what kept boards from being closed; the verdicts stand all the same */
+  async run(): Promise<readonly unknown[]> {
+    // A broken board would only block what another could run.
+    for (let tests = this.#lane.next(); tests; tests = this.#brokenBy(1) ? undefined : this.#lane.next()) {
+      // What an earlier portion left running is not taken on trust: each repetition has the same start.
+      for (const { state } of this.#opened) if (state.running === 'shell') state.running = 'doubtful';
+      for (const planned of tests) {
+        if (isStopped(this.#options.signal)) break;
+        this.#lane.began(planned);
+        this.#lane.ended(planned, await this.#runTest(planned));
       }
-      verdicts.push(await this.#runTest(planned));
     }
-    this.#endSuite(suite);
-    return { verdicts, errors: await this.#close() };
-  }
-
-  #endSuite(suite: string | undefined): void {
-    if (suite !== undefined) this.#options.emit({ type: 'suite.end', suite, board: this.#plan.board.name });
+    return this.#close();
   }
 
   async #runTest(planned: PlannedTest): Promise<Verdict> {
     const earlier: Verdict[] = [];
     for (let attempt = 1; ; attempt += 1) {
-      const place: TestPlace = { id: planned.id, board: this.#plan.board.name, attempt };
+      const place: TestPlace = { id: planned.id, board: this.#lane.board.name, attempt };
       const began = performance.now();
       this.#options.emit({
         type: 'test.start',
         ...place,
         suite: planned.suite.name,
         name: planned.test.name,
-        deadlineMs: Math.round(planned.test.options.deadlineMs * this.#options.scale(this.#plan.board)),
+        deadlineMs: Math.round(planned.test.options.deadlineMs * this.#options.scale(this.#lane.board)),
         from: planned.test.options.from,
+        ...(planned.repetition ? { repetition: planned.repetition } : {}),
       });
       // A test that began always ends, and the next one has its turn, whatever is wrong with this one.
-      const outcome = await this.#attempt(planned, place).catch((error: unknown) =>
+      const came = await this.#attempt(planned, place).catch((error: unknown) =>
         outcomeOf(toErrorRecord(error)),
       );
-      const bad = outcome.verdict === 'failed' || outcome.verdict === 'errored';
+      const outcome = unlessStopped(came, this.#options.signal);
       const again =
-        bad &&
+        isBad(outcome) &&
         attempt <= this.#options.retries &&
         !this.#options.signal.aborted &&
         !this.#brokenBy(planned.test.options.boards);
@@ -145,34 +142,32 @@ export class BoardRunner {
     for (const one of opened as Opened[]) {
       const error = await this.#bring(one, { from: planned.test.options.from, image: image.image });
       if (error) {
-        if (!signal.aborted) await this.#gather(one, place);
+        if (!signal.aborted) await this.#examine([one], place);
         return outcomeOf(error);
       }
     }
     const outcome = await this.#body(planned, place, opened as Opened[]);
-    if ((outcome.verdict === 'failed' || outcome.verdict === 'errored') && !signal.aborted) {
-      for (const one of opened as Opened[]) await this.#gather(one, place);
-    }
+    if (isBad(outcome) && !signal.aborted) await this.#examine(opened as Opened[], place);
     return outcome;
   }
 
   async #body(planned: PlannedTest, place: TestPlace, opened: readonly Opened[]): Promise<AttemptOutcome> {
-    const { emit, scale, signal } = this.#options;
-    const bootsBefore = opened.map((one) => one.board.boots);
-    const outcome = await runAttempt(planned, {
+    const { emit, scale, seed, signal, freezer } = this.#options;
+    const boards = opened.map((one) => one.board);
+    const bootsBefore = boards.map(({ boots }) => boots);
+    const steps = freezer?.steps(boards, { place, signal });
+    const outcome = await runBody(planned, {
       place,
-      boards: opened.map((one) => one.board),
-      bindAddress: this.#plan.board.type.machine ? '127.0.0.1' : '0.0.0.0',
-      scale: scale(this.#plan.board),
+      boards,
+      seed,
+      scale: scale(this.#lane.board),
       signal,
       emit,
-      useSignal: (own) => {
-        for (const one of opened) one.board.useSignal(own);
-      },
+      stepBegins: steps?.begins,
     });
+    await steps?.end({ failed: isBad(outcome) });
     const passed = outcome.verdict === 'passed' || outcome.verdict === 'skipped';
     for (const [index, one] of opened.entries()) {
-      one.board.useSignal(signal);
       leave(one.state, planned.test.options, { passed, booted: one.board.boots !== bootsBefore[index] });
     }
     return outcome;
@@ -223,7 +218,7 @@ export class BoardRunner {
   async #image(planned: PlannedTest): Promise<{ image: Image | undefined } | string | RigError> {
     try {
       const { variant } = planned.test.options;
-      const image = await this.#options.image(this.#plan.board, { variant, signal: this.#options.signal });
+      const image = await this.#options.image(this.#lane.board, { variant, signal: this.#options.signal });
       return typeof image === 'string' ? image : { image };
     } catch (error) {
       if (error instanceof RigError) return error;
@@ -234,9 +229,9 @@ export class BoardRunner {
   /** The boards a test needs, opened: an array; or why there are not enough; or the error of opening one. */
   async #open(planned: PlannedTest): Promise<Opened[] | string | ErrorRecord> {
     const count = planned.test.options.boards;
-    const others = count > 1 ? this.#options.siblings(this.#plan.board, count - 1) : [];
+    const others = count > 1 ? this.#options.siblings(this.#lane.board, count - 1) : [];
     if (typeof others === 'string') return others;
-    for (const config of [this.#plan.board, ...others].slice(this.#opened.length)) {
+    for (const config of [this.#lane.board, ...others].slice(this.#opened.length)) {
       try {
         const board = await this.#options.openBoard(config, { signal: this.#options.signal });
         // Also what brings it to the first start state ends with the run.
@@ -254,17 +249,10 @@ export class BoardRunner {
     return this.#opened.slice(0, count);
   }
 
-  async #gather(one: Opened, place: TestPlace): Promise<void> {
-    await gatherEvidence(one.board, {
-      place,
-      emit: this.#options.emit,
-      file: (name) =>
-        this.#options.evidenceFile(place, one === this.#opened[0] ? name : `${one.board.name}-${name}`),
-      mask: this.#options.mask,
-      keepMedium: this.#options.keepOnFailure,
-      signal: this.#options.signal,
-    });
-    one.state.running = 'doubtful';
+  async #examine(opened: readonly Opened[], place: TestPlace): Promise<void> {
+    const boards = opened.map(({ board }) => board);
+    await examine(boards, { ...this.#options, place });
+    for (const { state } of opened) state.running = 'doubtful';
   }
 
   /** @returns what went wrong with it */

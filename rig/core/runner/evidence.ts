@@ -21,6 +21,9 @@ const questions: readonly { readonly name: string; readonly command: string }[] 
   { name: 'processes', command: 'ps' },
 ];
 
+/** The copy of a medium. */
+export const mediumName = 'medium.img';
+
 const maxConsoleBytes = 1024 * 1024;
 const maxAnswerBytes = 1024 * 1024;
 const questionMs = 10_000;
@@ -88,9 +91,9 @@ export async function gatherEvidence(board: ManagedBoard, options: EvidenceOptio
   if (options.keepMedium && board.has('storage') && !signal.aborted) {
     await attempt('medium', async () => {
       if (board.has('power')) await board.power.off();
-      const { path, relative } = await options.file('medium.img');
+      const { path, relative } = await options.file(mediumName);
       await board.keepMedium(path);
-      emit({ type: 'evidence', ...place, name: 'medium.img', file: relative });
+      emit({ type: 'evidence', ...place, name: mediumName, file: relative });
     });
   }
 }

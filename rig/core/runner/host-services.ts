@@ -1,28 +1,82 @@
+import { createHash } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
+import type { Json } from '../../contracts/errors.js';
 import type { HostServices } from '../../contracts/suite.js';
 import { DisposalStack } from '../../lifetime/disposal-stack.js';
+import type { Observe } from '../board/observe.js';
+
+export interface HostServicesOptions {
+  /** Loopback for boards on a user-mode network, every interface for those on a wire. */
+  readonly bindAddress: string;
+  readonly observe: Observe;
+  readonly onRequest: (request: HostRequest) => void;
+}
+
+/** A request to the `server`-th server of a test, from 1. */
+export interface HostRequest {
+  readonly server: number;
+  readonly path: string;
+  readonly from: string;
+}
 
 /** Host services of one test; what it opened is closed with it. */
 export class TestHostServices implements HostServices, AsyncDisposable {
   readonly #open = new DisposalStack();
-  readonly #bindAddress: string;
+  readonly #options: HostServicesOptions;
+  readonly #requests: { path: string; from: string }[][] = [];
 
-  /** @param bindAddress loopback for boards on a user-mode network, every interface for those on a wire */
-  constructor(bindAddress: string) {
-    this.#bindAddress = bindAddress;
+  constructor(options: HostServicesOptions) {
+    this.#options = options;
   }
 
   async serveHttp(body: string): ReturnType<HostServices['serveHttp']> {
     const requests: { path: string; from: string }[] = [];
+    const server = this.#requests.push(requests);
+    const port = await this.observe(servingOf(body), () =>
+      this.#listen(body, (request) => this.requested({ server, ...request })),
+    );
+    return { port, requests };
+  }
+
+  async serveUdp(answer: Parameters<HostServices['serveUdp']>[0]): ReturnType<HostServices['serveUdp']> {
+    const requests: { path: string; from: string }[] = [];
+    const server = this.#requests.push(requests);
+    const port = await this.observe('port that answers datagrams', () =>
+      this.#answer(answer, (from) => this.requested({ server, path: datagramPath, from })),
+    );
+    return {
+      port,
+      get received() {
+        return requests.length;
+      },
+    };
+  }
+
+  /** A server was asked: it tells so itself, or the record of a run does. */
+  requested({ server, path, from }: HostRequest): void {
+    this.#requests[server - 1]?.push({ path, from });
+    this.#options.onRequest({ server, path, from });
+  }
+
+  observe<T extends Json | undefined>(what: string, look: () => Promise<T>): Promise<T> {
+    return this.#options.observe(what, look);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#open[Symbol.asyncDispose]();
+  }
+
+  /** @returns the port */
+  async #listen(body: string, asked: (request: Omit<HostRequest, 'server'>) => void): Promise<number> {
     const { createServer } = await import('node:http');
     const server = createServer((request, response) => {
-      requests.push({ path: request.url ?? '', from: request.socket.remoteAddress ?? '' });
+      asked({ path: request.url ?? '', from: request.socket.remoteAddress ?? '' });
       response.writeHead(200, { 'content-type': 'text/plain', 'content-length': Buffer.byteLength(body) });
       response.end(body);
     });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(0, this.#bindAddress, resolve);
+      server.listen(0, this.#options.bindAddress, resolve);
     });
     this.#open.defer(
       () =>
@@ -31,33 +85,36 @@ export class TestHostServices implements HostServices, AsyncDisposable {
           server.closeAllConnections();
         }),
     );
-    return { port: (server.address() as AddressInfo).port, requests };
+    return (server.address() as AddressInfo).port;
   }
 
-  async serveUdp(answer: Parameters<HostServices['serveUdp']>[0]): ReturnType<HostServices['serveUdp']> {
+  /** @returns the port */
+  async #answer(
+    answer: Parameters<HostServices['serveUdp']>[0],
+    asked: (from: string) => void,
+  ): Promise<number> {
     const { createSocket } = await import('node:dgram');
     const socket = createSocket('udp4');
-    let received = 0;
     socket.on('message', (datagram, { address, port }) => {
-      received += 1;
+      asked(address);
       const reply = answer(datagram);
       // The asker may be gone by now, as every datagram's may.
       if (reply) socket.send(reply, port, address, () => {});
     });
     await new Promise<void>((resolve, reject) => {
       socket.once('error', reject);
-      socket.bind(0, this.#bindAddress, resolve);
+      socket.bind(0, this.#options.bindAddress, resolve);
     });
-    this.#open.defer(() => new Promise<void>((resolve) => socket.close(resolve)));
-    return {
-      port: socket.address().port,
-      get received() {
-        return received;
-      },
-    };
+    this.#open.defer(() => new Promise<void>((resolve) => socket.close(() => resolve())));
+    return socket.address().port;
   }
+}
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#open[Symbol.asyncDispose]();
-  }
+/** What stands in the record for the path that a datagram has not. */
+const datagramPath = 'datagram';
+
+/** What a board got from a server of then says nothing of one that serves something else. */
+function servingOf(body: string): string {
+  const hash = createHash('sha256').update(body).digest('hex').slice(0, 12);
+  return `port that serves ${Buffer.byteLength(body)} bytes over HTTP (sha256 ${hash}…)`;
 }

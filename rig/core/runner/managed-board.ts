@@ -2,6 +2,7 @@ import type { BoardConfig, Image } from '../../contracts/board.js';
 import type { Cancellable, MediumState } from '../../contracts/capabilities.js';
 import type { SnapshotKey, SnapshotManifest } from '../../contracts/snapshot.js';
 import type { Board } from '../../contracts/suite.js';
+import type { Observe } from '../board/observe.js';
 
 /** A board as the runner drives it: what suites see, and the levers that bring it to a start state. */
 export interface ManagedBoard extends Board, AsyncDisposable {
@@ -15,6 +16,10 @@ export interface ManagedBoard extends Board, AsyncDisposable {
   bootToBootloader(): Promise<void>;
   /** Whether a Shell answers within a short time. Never rejects. */
   answers(): Promise<boolean>;
+  /** Records the console bytes that came until now, so that they stand in the log before what is told next. */
+  reportConsole(): void;
+  /** Looks at something for the suite, and records it in this board's place of the log. */
+  readonly observe: Observe;
   /** Power-ons and observed resets so far. */
   readonly epochs: number;
   /** Cold boots so far. */

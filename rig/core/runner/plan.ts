@@ -1,16 +1,18 @@
 import { createHash } from 'node:crypto';
 import type { BoardConfig } from '../../contracts/board.js';
 import type { CapabilityName } from '../../contracts/capabilities.js';
+import type { Repetition } from '../../contracts/events.js';
 import type { SuiteDefinition, TestDefinition, Tier } from '../../contracts/suite.js';
 
 /** One test on one board, as the plan holds it. */
 export interface PlannedTest {
-  /** `board/suite/test`, unique in a run. */
+  /** `board/suite/test`, unique in a run; ` #3` follows where the run repeats it. */
   readonly id: string;
   readonly suite: SuiteDefinition;
   readonly test: TestDefinition;
   /** Set: the test will not run, for this reason. */
   readonly skip?: string;
+  readonly repetition?: Repetition;
 }
 
 /** What one board has to do, in order. */

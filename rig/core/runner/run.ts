@@ -8,6 +8,7 @@ import {
 } from '../../contracts/verdict.js';
 import { longestTimerMs } from '../../lifetime/deadline.js';
 import { BoardRunner, type BoardRunnerOptions } from './board-runner.js';
+import { type Lane, Lanes, type Repeat, stopped } from './lanes.js';
 import type { BoardPlan } from './plan.js';
 import { watchStrays } from './strays.js';
 
@@ -15,7 +16,9 @@ export interface RunOptions extends Omit<BoardRunnerOptions, 'signal'> {
   readonly plans: readonly BoardPlan[];
   /** How many boards at a time. */
   readonly jobs: number;
-  /** Time for the whole run; what is not done by then is blocked. */
+  /** Runs every plan so often, a virtual board's on forks of it beside each other. */
+  readonly repeat?: Repeat | undefined;
+  /** Time for the whole run; what is not done by then is blocked. It is how long a run may go on that waits for a failure. */
   readonly deadlineMs?: number;
   /** Aborts with the name of the operating system's signal. */
   readonly signal: AbortSignal;
@@ -28,41 +31,63 @@ export interface RunResult {
 
 /** Runs every plan and says how it went. Rejects never: an error of the run itself is in its `run.end` event. */
 export async function run(options: RunOptions): Promise<RunResult> {
+  const { emit, repeat, deadlineMs, signal } = options;
   const over = new AbortController();
-  const onSignal = (): void => over.abort(interrupted(String(options.signal.reason)));
-  if (options.signal.aborted) onSignal();
-  options.signal.addEventListener('abort', onSignal, { once: true });
-  const timer =
-    options.deadlineMs === undefined
-      ? undefined
-      : setTimeout(
-          () => over.abort(outOfTime(options.deadlineMs ?? 0)),
-          Math.min(options.deadlineMs, longestTimerMs),
-        );
-  const errors: ErrorRecord[] = [];
-  const strays = watchStrays(options.emit);
-
   const verdicts: Verdict[] = [];
-  const waiting = [...options.plans];
+  const stop = (why: string): void => {
+    if (over.signal.aborted) return;
+    const reason = stopped(why);
+    over.abort(reason);
+    emit({ type: 'log', level: 'info', message: reason.message });
+  };
+  const onSignal = (): void => {
+    const name = String(signal.reason);
+    if (repeat?.untilFailure) stop(`the run was ended by ${name}`);
+    else over.abort(interrupted(name));
+  };
+  const onDeadline = (ms: number): void => {
+    // A limit that was reached is a good end, unless it left no time to try anything.
+    if (repeat?.untilFailure && verdicts.includes('passed')) stop(`the time of the run, ${ms} ms, is over`);
+    else over.abort(outOfTime(ms));
+  };
+  if (signal.aborted) onSignal();
+  signal.addEventListener('abort', onSignal, { once: true });
+  const timer =
+    deadlineMs === undefined
+      ? undefined
+      : setTimeout(() => onDeadline(deadlineMs), Math.min(deadlineMs, longestTimerMs));
+  const errors: ErrorRecord[] = [];
+  const strays = watchStrays(emit);
+
+  const lanes = new Lanes(options.plans, {
+    ...options,
+    signal: over.signal,
+    onEnd: (id, verdict) => {
+      verdicts.push(verdict);
+      const bad = verdict !== 'passed' && verdict !== 'skipped';
+      if (bad && repeat?.untilFailure) stop(`${id} ${verdict}`);
+    },
+  });
+  const waiting: Lane[] = [...lanes.all];
   const worker = async (): Promise<void> => {
-    for (let plan = waiting.shift(); plan; plan = waiting.shift()) {
-      const result = await new BoardRunner(plan, { ...options, signal: over.signal }).run();
-      verdicts.push(...result.verdicts);
-      errors.push(...result.errors.map((error) => toErrorRecord(error)));
+    for (let lane = waiting.shift(); lane; lane = waiting.shift()) {
+      const failedToClose = await new BoardRunner(lane, { ...options, signal: over.signal }).run();
+      errors.push(...failedToClose.map((error) => toErrorRecord(error)));
     }
   };
   try {
     await Promise.all(Array.from({ length: Math.max(1, Math.min(options.jobs, waiting.length)) }, worker));
   } finally {
+    lanes[Symbol.dispose]();
     clearTimeout(timer);
-    options.signal.removeEventListener('abort', onSignal);
+    signal.removeEventListener('abort', onSignal);
   }
   errors.push(...strays.end());
   const counts = countVerdicts(verdicts);
   const [error] = errors;
-  const signalName = options.signal.aborted ? String(options.signal.reason) : undefined;
+  const signalName = signal.aborted ? String(signal.reason) : undefined;
   const exitCode = exitCodeOfRun(counts, { error, signalName });
-  options.emit({
+  emit({
     type: 'run.end',
     counts,
     exitCode,

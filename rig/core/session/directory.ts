@@ -40,9 +40,14 @@ export function sessionRoots(env: Readonly<Record<string, string | undefined>> =
   };
 }
 
+/** Whether a session could have that name. */
+export function isBoardName(name: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._~-]*$/.test(name);
+}
+
 /** @throws RigError `session.bad-name`, `session.path-too-long` */
 export function boardPlaces(name: string, roots: SessionRoots): BoardPlaces {
-  if (!/^[A-Za-z0-9][A-Za-z0-9._~-]*$/.test(name)) {
+  if (!isBoardName(name)) {
     throw new RigError(`Board name ${JSON.stringify(name)} cannot name a folder`, {
       code: 'session.bad-name',
       blame: 'config',

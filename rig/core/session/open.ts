@@ -72,6 +72,21 @@ export async function openBackground(
   return { session, started };
 }
 
+/**
+ * A session of its own in a background process, never one that is there already.
+ *
+ * @throws RigError `session.busy` when the name is taken; as `openBackground`
+ */
+export async function startBackground(
+  board: BoardConfig,
+  { purpose, entry, idleMs, secrets, signal, roots }: BackgroundOptions,
+): Promise<AttachedSession> {
+  await startDaemon(board, { entry, command: purpose, idleMs, secrets, signal, roots });
+  const session = await attachSession(board.name, { purpose, signal, roots });
+  if (!session) throw noSession(board.name);
+  return session;
+}
+
 /** Attaches, or else creates; `create` that gives nothing has made a session to attach to. */
 async function obtain<T>(
   board: BoardConfig,

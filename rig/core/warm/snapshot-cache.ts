@@ -1,9 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { RigError } from '../../contracts/errors.js';
-import { manifestName, parseManifest, type SnapshotKey, snapshotMiss } from '../../contracts/snapshot.js';
+import {
+  manifestName,
+  parseManifest,
+  type SnapshotKey,
+  type SnapshotManifest,
+} from '../../contracts/snapshot.js';
 import { readProcessStat } from '../../lifetime/process-stat.js';
+import { boardTypeOf, missSentences } from './explain-miss.js';
 
 /** A state that a board of any run can be brought back to. */
 export type WarmState = 'shell' | 'bootloader';
@@ -22,7 +28,20 @@ export interface CacheEntry extends Slot {
   readonly sizeBytes: number;
   readonly usedAt: Date;
   /** Absent when the entry says nothing that can be read: it is damaged. */
-  readonly saved?: { readonly at: string; readonly key: SnapshotKey };
+  readonly saved?: {
+    /** ISO 8601 UTC. */
+    readonly at: string;
+    readonly key: SnapshotKey;
+    /** The image file's name, without its extension. */
+    readonly imageName?: string;
+  };
+}
+
+/** Whether there is a snapshot, and if not, what tells it from those that come nearest. */
+export interface Explanation {
+  readonly hit: CacheEntry | undefined;
+  /** Of the same state and board type, the nearest first; empty at a hit. */
+  readonly misses: readonly { readonly entry: CacheEntry; readonly reasons: readonly string[] }[];
 }
 
 /** Counts how a board is brought to a state before it is saved: entries made in another way are no hits. */
@@ -31,6 +50,7 @@ const entryName = /^[0-9a-f]{24}-(shell|bootloader)-([1-9][0-9]{0,3})$/;
 /** Work in progress, and what is being removed: `.NAME.part-PID-…`, `.trash-PID-…`. */
 const workName = /^\.(?:.*\.part|trash)-(\d+)-/;
 const abandonedMs = 24 * 3600 * 1000;
+const madeOtherwise = 'another version of the rig brought the board to this state in another way';
 
 /**
  * Snapshots by what they depend on, in a folder that every run of this user shares. Entries appear and vanish whole, by one
@@ -131,14 +151,32 @@ export class SnapshotCache {
     return gone;
   }
 
-  /** Why there is no such snapshot: what tells it from the nearest entry of the same state, a line a fact; empty when there is one. */
-  async explain(key: SnapshotKey, slot: Slot): Promise<string[]> {
+  /** Why there is no such snapshot: what tells it from the nearest entry, a line a fact; empty when there is one. */
+  async explain(key: SnapshotKey, slot: Slot): Promise<readonly string[]> {
+    const { hit, misses } = await this.compare(key, slot);
+    if (hit) return [];
+    const [nearest] = misses;
+    // One that has less than half in common is of another kind of board.
+    const isNear = nearest !== undefined && nearest.reasons.length <= Object.keys(key).length / 2;
+    return isNear ? nearest.reasons : ['none was saved of such a board yet'];
+  }
+
+  /** Looks for a snapshot without using it. `imageName`: what people call the image of `key`. */
+  async compare(key: SnapshotKey, slot: Slot & { readonly imageName?: string }): Promise<Explanation> {
+    const id = idOf(key, slot);
     const entries = (await this.list()).filter(
       ({ state, twin }) => state === slot.state && twin === slot.twin,
     );
-    const misses = entries.flatMap(({ saved }) => (saved ? [snapshotMiss(saved.key, key)] : []));
-    const [nearest] = misses.sort((a, b) => a.length - b.length);
-    return nearest ?? [`the cache has no snapshot of the state "${slot.state}"`];
+    const hit = entries.find((entry) => entry.id === id);
+    if (hit) return { hit, misses: [] };
+    const misses = entries.flatMap((entry) => {
+      const { saved } = entry;
+      if (!saved || boardTypeOf(saved.key) !== boardTypeOf(key)) return [];
+      const reasons = missSentences(saved, { key, imageName: slot.imageName });
+      // The same facts under another name.
+      return [{ entry, reasons: reasons.length > 0 ? reasons : [madeOtherwise] }];
+    });
+    return { hit, misses: misses.sort((a, b) => a.reasons.length - b.reasons.length) };
   }
 
   async #names(): Promise<string[]> {
@@ -166,7 +204,7 @@ export class SnapshotCache {
         twin: Number(twin),
         sizeBytes,
         usedAt: mtime,
-        ...(manifest ? { saved: { at: manifest.savedAt, key: manifest.key } } : {}),
+        ...(manifest ? { saved: factsOf(manifest) } : {}),
       };
     } catch (error) {
       if (isAbsent(error)) return undefined;
@@ -191,6 +229,11 @@ export class SnapshotCache {
         await rm(path, { recursive: true, force: true });
     }
   }
+}
+
+function factsOf({ savedAt, key, medium }: SnapshotManifest): NonNullable<CacheEntry['saved']> {
+  const imageName = medium && basename(medium.image.path).replace(/\.[a-z]+$/, '');
+  return { at: savedAt, key, ...(imageName === undefined ? {} : { imageName }) };
 }
 
 function idOf(key: SnapshotKey, { state, twin }: Slot): string {
