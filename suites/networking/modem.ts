@@ -10,7 +10,7 @@ const line = '/dev/ttyGS0';
  * it says who it is and takes every other command (3GPP TS 27.007, 5).
  */
 const modem = `exec 3<>${line}
-stty -F ${line} raw -echo
+stty -F ${line} raw -echo icrnl
 while read -r said <&3; do
   said=$(printf '%s' "$said" | tr -d '\\r')
   answer=
@@ -20,6 +20,11 @@ while read -r said <&3; do
     AT+CGSN* | AT+GSN*) answer=490154203237518 ;;
     AT+GCAP*) answer='+GCAP: +CGSM' ;;
     ATI*) answer=BoardrigModems ;;
+    AT+CPIN*) answer='+CPIN: READY' ;;
+    AT+CIMI*) answer=001010123456789 ;;
+    AT+CFUN[?]*) answer='+CFUN: 1' ;;
+    AT+CREG[?]*) answer='+CREG: 0,1' ;;
+    AT+CSQ*) answer='+CSQ: 20,99' ;;
     AT*) ;;
     *) continue ;;
   esac
@@ -49,7 +54,7 @@ export function modemTests(test: AddTest): void {
     const { modems } = await ask(t.board.shell, { modems: 'mmcli -L' });
     t.notMatch(modems.text, 'Emulated', 'it is not known before');
     await t.step('Plug a serial modem in', async () => {
-      await t.board.shell.text('modprobe dummy_hcd && modprobe g_serial');
+      await t.board.shell.text('modprobe dummy_hcd && modprobe g_serial use_acm=1');
       await t.eventually(
         'The serial line is there',
         async () => (await t.board.shell.run(`[ -c ${line} ]`)).exitCode === 0,
