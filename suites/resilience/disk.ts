@@ -6,9 +6,11 @@ import { logsCommand } from '../facts/logs.js';
 import { mountAt } from '../facts/mounts.js';
 import { quoted } from '../facts/sections.js';
 
-/** Superblock, group descriptors, first inodes: and all their copies, which lie at the begin of a group of 128 MiB. */
+/** Superblock, group descriptors, first inodes. */
 const destroyedMiB = 4;
-const groupMiB = 128;
+/** Copies of the superblock begin at multiples of this, the least group of ext4 (blocks of 1 KiB); others are multiples of it. */
+const groupMiB = 8;
+const copyKib = 64;
 
 export function diskTests(test: AddTest): void {
   test('boots with a corrupt data partition', {
@@ -21,15 +23,13 @@ export function diskTests(test: AddTest): void {
     const partition = disk.partitions.find(({ device }) => device === mountAt(mounts, data)?.device);
     t.require(partition, `${data} shows a partition`);
     await t.step('Write noise over it and cut the power', async () => {
-      const groups = Math.ceil(partition.sizeBytes / 2 ** 20 / groupMiB);
-      const noise = Array.from({ length: groups }, (_, index) => index * groupMiB)
-        .filter((at) => at + destroyedMiB <= partition.sizeBytes / 2 ** 20)
-        .map(
-          (at) =>
-            `dd if=/dev/urandom of=/dev/${partition.name} bs=1M count=${destroyedMiB} seek=${at} conv=notrunc,fsync 2>/dev/null`,
-        );
-      t.require(noise.length > 0, 'the partition is large enough to be destroyed');
-      await t.board.shell.text(noise.join(' && '), { timeoutMs: 60_000 });
+      const groups = Math.floor((partition.sizeBytes / 2 ** 20 - 1) / groupMiB);
+      t.require(groups > 0, 'the partition is large enough to be destroyed');
+      const noise = `dd if=/dev/urandom of=/dev/${partition.name} conv=notrunc 2>/dev/null`;
+      await t.board.shell.text(
+        `${noise} bs=1M count=${destroyedMiB}; group=1; while [ $group -le ${groups} ]; do ${noise} bs=${copyKib}k count=1 seek=$((group * ${(groupMiB * 1024) / copyKib})); group=$((group + 1)); done; sync`,
+        { timeoutMs: 120_000 },
+      );
       await t.board.power.cycle();
     });
     await t.step('Boot', () => t.board.boot());
