@@ -164,7 +164,6 @@ export class Disk {
   }
 }
 
-/** Saved files are never written, so that one inode may serve any number of boards. */
 /** Size of the medium with `image` on it. @throws RigError `storage.image-missing`, `storage.medium-too-small` */
 export async function mediumSize(
   image: ImageFile,
@@ -176,6 +175,7 @@ export async function mediumSize(
   return roundUp(mediumBytes ?? imageBytes, sectorBytes);
 }
 
+/** Saved files are never written, so that one inode may serve any number of boards. */
 async function linkOrCopy(from: string, to: string): Promise<void> {
   try {
     await link(from, to);

@@ -171,6 +171,12 @@ export class Machine {
     await this.kill();
   }
 
+  /** Ends a QEMU that cannot be used any more, and tells the listener so; one that ended already is told as it was. */
+  async lose(error: RigError): Promise<void> {
+    if (!this.#child.end) await this.#fail(Promise.resolve(error));
+    await this.#ended;
+  }
+
   /** Resolves when the process is gone and the last byte of its console was handed on. */
   async kill(): Promise<void> {
     this.#tellsEnd = false;

@@ -2,6 +2,7 @@ import { access } from 'node:fs/promises';
 import type { Cancellable } from '../rig/contracts/capabilities.js';
 import { type Json, RigError } from '../rig/contracts/errors.js';
 import type { SnapshotManifest } from '../rig/contracts/snapshot.js';
+import { withTimeout } from '../rig/lifetime/deadline.js';
 import { findExecutable } from '../rig/lifetime/find-executable.js';
 import { pollUntil } from '../rig/lifetime/poll.js';
 import type { Machine } from './machine.js';
@@ -9,6 +10,8 @@ import type { Machine } from './machine.js';
 export type Compression = SnapshotManifest['state']['compression'];
 
 const everyMs = 5;
+/** A QEMU that does not call a save off in this time hangs. */
+const callOffMs = 10_000;
 /** QEMU's default of 128 MiB/s is made for networks. */
 const bytesPerSecond = 2 ** 40;
 
@@ -78,8 +81,14 @@ async function migrationState(
 }
 
 async function callOff(machine: Machine): Promise<void> {
-  await machine.execute('migrate_cancel');
-  await pollUntil(() => migrationState(machine), { what: 'QEMU to stop saving', everyMs });
+  const what = 'QEMU to stop saving';
+  await withTimeout(
+    async (signal) => {
+      await machine.execute('migrate_cancel', undefined, { signal });
+      await pollUntil(() => migrationState(machine, signal), { what, everyMs, signal });
+    },
+    { timeoutMs: callOffMs, what },
+  );
 }
 
 function failed(doing: string, reason: string, cause?: unknown): RigError {

@@ -13,6 +13,7 @@ import {
   snapshotVersion,
   type UntoldFact,
 } from '../rig/contracts/snapshot.js';
+import { withTimeout } from '../rig/lifetime/deadline.js';
 import { findExecutable } from '../rig/lifetime/find-executable.js';
 import { type Disk, mediumSize } from './disk.js';
 import { replaceUefiVariables, uefiVariables } from './firmware.js';
@@ -40,6 +41,8 @@ export interface SnapshotBoard {
   wake(link: LinkState, options: Cancellable & { load(machine: Machine): Promise<void> }): Promise<void>;
 }
 
+/** A QEMU that does not obey in this time hangs. */
+const goOnMs = 10_000;
 const mediumFile = 'medium.qcow2';
 const variablesFile = 'uefi-variables.fd';
 
@@ -107,7 +110,7 @@ export class VirtualSnapshots implements Snapshots {
     };
   }
 
-  /** Whatever `act` comes to, the guest goes on; one that cannot would stand still for ever, and is cut. */
+  /** Whatever `act` comes to, the guest goes on; one that cannot would stand still for ever, and is lost. */
   async #whileStopped(machine: Machine, signal: AbortSignal, act: () => Promise<void>): Promise<void> {
     try {
       await machine.stop({ signal });
@@ -121,9 +124,10 @@ export class VirtualSnapshots implements Snapshots {
 
   async #goOn(machine: Machine): Promise<void> {
     try {
-      await machine.cont();
+      const what = 'QEMU to let the saved board go on';
+      await withTimeout((signal) => machine.cont({ signal }), { timeoutMs: goOnMs, what });
     } catch (error) {
-      await this.#board.powerOff({});
+      await machine.lose(error as RigError);
       throw error;
     }
   }
@@ -148,7 +152,7 @@ export class VirtualSnapshots implements Snapshots {
     await this.#board.powerOff({ signal });
     try {
       if (base)
-        await disk.fork(join(dir, mediumFile), { image: base, mediumBytes: medium.mediumBytes, signal });
+        await disk.fork(join(dir, medium.file), { image: base, mediumBytes: medium.mediumBytes, signal });
       if (variables) await replaceUefiVariables(stateDir, join(dir, variables.file));
       const load = (machine: Machine): Promise<void> =>
         loadState(machine, join(dir, state.file), { compression: state.compression, signal });

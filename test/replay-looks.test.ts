@@ -12,7 +12,16 @@ import type { TestBody } from '../rig/contracts/suite.js';
 import type { ReplayedTest } from '../rig/core/replay/replay-run.js';
 import { SeededRandom } from '../rig/core/runner/random.js';
 import { consoleBoard, type DeviceScript } from './fakes/scripted-session.js';
-import { consoleOf, type Define, eventsOf, outcomes, record, replay, rewrite } from './replay/support.js';
+import {
+  bootedFrom,
+  consoleOf,
+  type Define,
+  eventsOf,
+  outcomes,
+  record,
+  replay,
+  rewrite,
+} from './replay/support.js';
 
 const script: DeviceScript = {
   boot: ['U-Boot\r\n', 'Linux version 6\r\n', 'Started: app 1.5\r\n', '# '],
@@ -176,7 +185,7 @@ t.test('random values come from the seed, the test and its attempt', async (t) =
 t.test('an awaited panic, and a command that the deadline cut off', async (t) => {
   const define: Define = (test) => {
     test('crashes', { dirties: 'memory' }, async (t) => {
-      await t.board.console.expectPanic(() => t.board.console.send('crash\n'), { timeoutMs: 2_000 });
+      await t.board.console.expectPanic(() => t.board.console.send('crash\n'), { timeoutMs: 30_000 });
       t.pass('it panicked');
     });
     test('hangs', { deadlineMs: 300 }, async (t) => void (await t.board.shell.run('hang')));
@@ -190,7 +199,7 @@ t.test('an awaited panic, and a command that the deadline cut off', async (t) =>
   const calm: Define = (test) =>
     test('crashes', { dirties: 'memory' }, async (t) => {
       await t.board.console.send('crash\n');
-      await t.board.console.expect('never', { timeoutMs: 2_000 });
+      await t.board.console.expect('never', { timeoutMs: 30_000 });
     });
   const [panicked] = await replay(dir, calm, { only: new Set(['b1/s/crashes']) });
   t.match(panicked, { outcome: 'now fails', now: { error: { code: 'console.panic' } } });
@@ -229,8 +238,8 @@ const hostile = Buffer.from('1b5d303b6576696c07ff fe 00 1b5b324a c29b 0d'.replac
 const boots = (pattern: string): Define =>
   one(
     async (t) => {
-      await t.board.power.on();
-      await t.board.console.expect(pattern, { timeoutMs: 300 });
+      const since = await bootedFrom(t);
+      await t.board.console.expect(pattern, { since, timeoutMs: 300 });
     },
     { from: 'off' },
   );
@@ -279,6 +288,17 @@ t.test('a record that was tampered with, or that another version wrote', async (
     events.map((event) => (event.type === 'console' ? { ...event, offset: event.offset + 1 } : event)),
   );
   await t.rejects(replay(dir, boots('Started')), { code: 'replay.gap', blame: 'config' });
+  const last = events.findLast((event) => event.type === 'console');
+  const claims = (length: number): RigEvent[] =>
+    events.map((event) => (event === last ? { ...event, length } : event) as RigEvent);
+  rewrite(dir, claims(-5));
+  await t.rejects(replay(dir, boots('Started')), { code: 'replay.gap' });
+  rewrite(dir, claims(1e13));
+  t.match(
+    (await replay(dir, boots('Started')))[0]?.notes.join(),
+    /lacks \d+ bytes/,
+    'and no memory for them',
+  );
 
   rewrite(
     dir,

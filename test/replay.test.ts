@@ -15,6 +15,7 @@ import { VirtualTime } from '../rig/core/replay/virtual-time.js';
 import { SecretMask } from '../rig/record/secrets.js';
 import { consoleBoard, type DeviceScript } from './fakes/scripted-session.js';
 import {
+  bootedFrom,
   consoleOf,
   type Define,
   eventsOf,
@@ -42,7 +43,7 @@ let polls = 0;
 const whole: Define = (test) => {
   test('boots', { from: 'off' }, async (t) => {
     await t.board.power.on();
-    await t.board.console.expect(/Started: \S+ (\d)/, { timeoutMs: 2_000 });
+    await t.board.console.expect(/Started: \S+ (\d)/, { timeoutMs: 30_000 });
     t.ok(t.board.console.text().includes('eth0'), 'the link came up');
   });
   test('asks', async (t) => {
@@ -63,8 +64,8 @@ const whole: Define = (test) => {
     t.ok(t.board.lastBoot().stages.some(({ stage }) => stage === 'shell'));
   });
   test('fails for want of a line', { from: 'off' }, async (t) => {
-    await t.board.power.on();
-    await t.step('wait', () => t.board.console.expect('never printed', { timeoutMs: 300 }));
+    const since = await bootedFrom(t);
+    await t.step('wait', () => t.board.console.expect('never printed', { since, timeoutMs: 300 }));
   });
   test('asserts what is not so', { dirties: 'disk' }, async (t) => {
     t.equal(await t.board.shell.text('uname'), 'ran something else');
@@ -102,8 +103,8 @@ t.test('a changed matcher', async (t) => {
         await t.board.console.expect(/Stopped: \S+ (\d)/, { timeoutMs: 30_000 });
       });
       test('fails for want of a line', { from: 'off' }, async (t) => {
-        await t.board.power.on();
-        await t.step('wait', () => t.board.console.expect('Linux version', { timeoutMs: 300 }));
+        const since = await bootedFrom(t);
+        await t.step('wait', () => t.board.console.expect('Linux version', { since, timeoutMs: 300 }));
       });
     },
     { only: new Set(['b1/s/boots', 'b1/s/fails for want of a line']) },
@@ -151,11 +152,11 @@ t.test('a test that diverges before it was powered off then ends all the same', 
   const cutOff: (command: string) => Define = (command) => (test) =>
     test('power cut', { from: 'off' }, async (t) => {
       await t.board.power.on();
-      await t.board.console.expect('Started', { timeoutMs: 2_000 });
+      await t.board.console.expect('Started', { timeoutMs: 30_000 });
       await t.board.shell.text(command);
       await t.board.power.off();
       await t.board.power.on();
-      await t.board.console.expect('Started', { timeoutMs: 2_000 });
+      await t.board.console.expect('Started', { timeoutMs: 30_000 });
     });
   const dir = await record(cutOff('mark a'), script);
   t.equal((await replay(dir, cutOff('mark a')))[0]?.outcome, 'same');
@@ -200,16 +201,16 @@ t.test('a board with a console only, as a wire gives it', async (t) => {
   const dir = await record(
     (test) =>
       test('line', { from: 'off' }, async (t) => {
-        await t.board.power.on();
-        await t.board.console.expect('Sarted', { timeoutMs: 150 });
+        const since = await bootedFrom(t);
+        await t.board.console.expect('Sarted', { since, timeoutMs: 150 });
       }),
     script,
     { board },
   );
   const fixed: Define = (test) =>
     test('line', { from: 'off' }, async (t) => {
-      await t.board.power.on();
-      const { start, text } = await t.board.console.expect('Started', { timeoutMs: 150 });
+      const since = await bootedFrom(t);
+      const { start, text } = await t.board.console.expect('Started', { since, timeoutMs: 150 });
       t.equal(consoleOf(dir).toString('utf8', start, start + 7), text, 'offsets are those of the file');
     });
   const [test] = await replay(dir, fixed, { board: () => board });
@@ -221,8 +222,8 @@ t.test('a run that was cut short is replayed as far as it goes', async (t) => {
   const define: Define = (test) =>
     test('two lines', { from: 'off' }, async (t) => {
       await t.board.power.on();
-      await t.board.console.expect('eth0', { timeoutMs: 2_000 });
-      await t.board.console.expect('# ', { timeoutMs: 2_000 });
+      await t.board.console.expect('eth0', { timeoutMs: 30_000 });
+      await t.board.console.expect('# ', { timeoutMs: 30_000 });
     });
   const dir = await record(define, script);
   const events = eventsOf(dir);
@@ -236,7 +237,7 @@ t.test('a run that was cut short is replayed as far as it goes', async (t) => {
   const [enough] = await replay(dir, (test) =>
     test('two lines', { from: 'off' }, async (t) => {
       await t.board.power.on();
-      await t.board.console.expect('eth0', { timeoutMs: 2_000 });
+      await t.board.console.expect('eth0', { timeoutMs: 30_000 });
     }),
   );
   t.equal(enough?.outcome, 'now passes', 'the record was enough for this one');
@@ -287,7 +288,7 @@ t.test('a long run takes little time and CPU', async (t) => {
     (test) =>
       test('long', { from: 'off' }, async (t) => {
         await t.board.power.on();
-        await t.board.console.expect('# ', { timeoutMs: 2_000 });
+        await t.board.console.expect('# ', { timeoutMs: 30_000 });
       }),
     script,
   );
@@ -382,7 +383,9 @@ t.test('rig replay', async (t) => {
 export default suite('s', { summary: 'x' }, (test) => {
   test('fails for want of a line', { from: 'off' }, async (t) => {
     await t.board.power.on();
-    await t.step('wait', () => t.board.console.expect(${pattern}, { timeoutMs: 300 }));
+    const since = t.board.console.mark();
+    await t.board.console.expect('# ', { since, timeoutMs: 30_000 });
+    await t.step('wait', () => t.board.console.expect(${pattern}, { since, timeoutMs: 300 }));
   });
 });
 `,
@@ -440,6 +443,13 @@ budgets: { shell: 10s }
     t.equal(bad.status, 2, said);
     t.match(bad.stderr, said);
   }
+  const brought = await record(whole, script);
+  writeFileSync(join(brought, 'suite.js'), readFileSync(file));
+  const argv = ['run', join(brought, 'suite.js')];
+  const told = eventsOf(brought).map((event) => (event.type === 'run.start' ? { ...event, argv } : event));
+  rewrite(brought, told);
+  t.match(rig(brought, name).stderr, 'Cannot find the suite "s"', 'no code that the run brought along');
+  t.equal(rig(brought, name, '--suite', argv[1] ?? '').status, 1, 'unless it is asked for');
   t.strictSame(
     readdirSync(recorded).sort(),
     ['console', 'events.ndjson', 'evidence', 'output', 'owner.json'],

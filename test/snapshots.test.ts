@@ -386,6 +386,25 @@ await t.test(
   },
 );
 
+await t.test('a QEMU that hangs ends the save, and the board is lost with the cause', async (t) => {
+  await using open = await OpenDevice.of(uBootMaker);
+  const { power, snapshots } = open.device.capabilities;
+  if (!snapshots) throw new Error('the board has no snapshots');
+  const into = mkdtempSync(join(folder, 'into-'));
+  await power?.on();
+  await open.until(prompt);
+  for (const pid of qemuChildren()) process.kill(pid, 'SIGSTOP');
+  await t.rejects(snapshots.save(join(into, 'saved'), { signal: AbortSignal.timeout(500) }), {
+    code: 'lifetime.timeout',
+    message: /waiting for QEMU to let the saved board go on/,
+  });
+  t.same(readdirSync(into), []);
+  t.match((await open.event('lost')).error, { code: 'lifetime.timeout', blame: 'rig' });
+  t.same(qemuChildren(), []);
+  await power?.on();
+  await open.until(prompt);
+});
+
 await t.test('without room the save fails cleanly', async (t) => {
   const unshare = await runProgram('unshare', ['--map-root-user', '--mount', 'true'], {
     allowedCodes: [0, 1],

@@ -1,4 +1,5 @@
 // test: light
+// Long because the cache and the runner's use of it are tried against each other.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -101,9 +102,10 @@ t.test('prune removes what is old, what is damaged, and what a killed process le
   const left = [`.x-shell-1.part-4194305-ab`, `.trash-4194305-cd`, `.y-shell-1.part-${process.pid}-ef`];
   for (const name of left) mkdirSync(join(cache.dir, name));
   mkdirSync(join(cache.dir, 'somebody-elses'));
+  writeFileSync(join(cache.dir, `${'0'.repeat(24)}-shell-1`), 'a file in the place of a snapshot');
   t.equal((await cache.list()).find(({ dir }) => dir === damaged)?.saved, undefined);
   const gone = await cache.prune({ unusedForMs: 24 * hourMs });
-  t.equal(gone.length, 2);
+  t.equal(gone.length, 3);
   t.match(await cache.list(), [{ ...twin, saved: { key: { image: 'new' } } }]);
   t.same(
     readdirSync(cache.dir).filter((name) => !/^[0-9a-f]{24}-/.test(name)),
@@ -257,6 +259,26 @@ t.test('a board that cannot be saved is tested all the same', async (t) => {
   t.same(verdicts, ['clean passed']);
   t.match(logs[1], /^warning: The state "shell" was not saved for later runs: no room$/);
   t.same(await cache.list(), []);
+});
+
+t.test('a save that costs the board costs a boot, and no test its verdict', async (t) => {
+  const snapshots = (): Error =>
+    new RigError('QEMU was killed', { code: 'snapshot.not-saved', blame: 'rig', hint: 'h' });
+  const define = (test: AddTest): void => {
+    test('early', { from: 'bootloader' }, async (t) => void t.equal(await t.board.power.state(), 'on'));
+    test('late', async (t) => void t.equal(await t.board.power.state(), 'on'));
+  };
+  const script = { snapshots, savesCut: true };
+  const { diary, verdicts } = await runWarm(define, { cache: newCache(), script });
+  t.same(verdicts, ['early passed', 'late passed']);
+  t.same(
+    diary.filter((entry) => entry !== 'off'),
+    [
+      ...['provision nothing', 'bootloader', 'save bootloader', 'provision nothing', 'bootloader'],
+      ...['provision nothing', 'boot', 'save shell', 'boot', 'dispose'],
+    ],
+    'a bootloader, which cannot be asked, is had from a new medium',
+  );
 });
 
 t.test('twins are saved apart, and the bootloader is a state of its own', async (t) => {

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { SetupProblem } from './problem.mjs';
 import { runProgram } from './program.mjs';
 
-const arm64 = ['tiny', '--arch', 'arm64'];
-const amd64 = ['tiny', '--arch', 'amd64'];
-const full = ['full', '--with', 'engine'];
+const arm64 = ['tiny', '--arch', 'arm64', '--variant', 'dev'];
+const amd64 = ['tiny', '--arch', 'amd64', '--variant', 'dev'];
+const full = ['full', '--with', 'engine', '--variant', 'dev'];
 const imagesOf = { start: [arm64], full: [full], test: [arm64, amd64], bench: [arm64, amd64] };
 
 /** Lines that come later than this belong to a real build and are worth telling. */

@@ -14,6 +14,8 @@ export interface Script {
   readonly bootBlame?: 'board' | 'rig';
   /** It can be saved; what a save or a restore throws, by `save shell` or `restore shell`. */
   readonly snapshots?: (call: string) => Error | undefined;
+  /** A save that goes wrong costs the board its power. */
+  readonly savesCut?: boolean;
   /** Answers of the shell by command; `hang` never settles by itself. */
   readonly shell?: (command: string) => ShellResult | 'hang' | RigError;
 }
@@ -150,6 +152,7 @@ export class ScriptedBoard implements ManagedBoard {
       key,
       warmUp: async () => {},
       save: async (dir, { state }) => {
+        if (this.#script.savesCut) this.#state = 'off';
         does(`save ${state}`);
         return writeSnapshot(dir, await key(this.image as Image));
       },

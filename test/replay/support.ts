@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { BoardConfig } from '../../rig/contracts/board.js';
 import type { RigEvent } from '../../rig/contracts/events.js';
+import type { ConsoleMark, TestContext } from '../../rig/contracts/suite.js';
 import { BoardControl } from '../../rig/core/board/board-control.js';
 import { type ReplayedTest, type ReplayOptions, replayRun } from '../../rig/core/replay/replay-run.js';
 import { type AddTest, suite } from '../../rig/core/runner/define.js';
@@ -18,6 +19,14 @@ t.teardown(() => rmSync(root, { recursive: true, force: true }));
 
 export type Define = (test: AddTest) => void;
 const makeSuite = (define: Define) => suite('s', { summary: 'scripted' }, define);
+
+/** Powers on and waits until all is printed: what is not found after that is not there, however slow the host. */
+export async function bootedFrom({ board }: TestContext): Promise<ConsoleMark> {
+  await board.power.on();
+  const since = board.console.mark();
+  await board.console.expect('# ', { since, timeoutMs: 30_000 });
+  return since;
+}
 
 /** Runs a suite on a scripted device by the real runner and recorder. @returns the run's folder */
 export async function record(

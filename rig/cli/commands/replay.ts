@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, realpathSync } from 'node:fs';
+import { resolve, sep } from 'node:path';
 import type { Lab } from '../../config/lab.js';
 import type { BoardConfig } from '../../contracts/board.js';
 import { RigError } from '../../contracts/errors.js';
@@ -76,7 +76,9 @@ async function suitesOf(
   const builtIn = missing.filter((name) => builtInSuites().includes(name));
   suites.push(...(await loadSuites(builtIn, cwd)));
   if (paths.length === 0 && builtIn.length < missing.length) {
-    const files = record.argv.filter((word) => /\.[cm]?[jt]s$/.test(word) && existsSync(resolve(cwd, word)));
+    const files = record.argv.filter(
+      (word) => /\.[cm]?[jt]s$/.test(word) && isOfHost(resolve(cwd, word), record),
+    );
     suites.push(...(await loadSuites(files, cwd)).filter((suite) => missing.includes(suite.name)));
   }
   const lost = [...needed].filter((name) => !suites.some((suite) => suite.name === name));
@@ -89,6 +91,11 @@ async function suitesOf(
       hint: 'Give its file with --suite, or name the tests to replay.',
     },
   );
+}
+
+/** A run may come from anywhere: what it brings along itself is never run unless it is asked for. */
+function isOfHost(file: string, { dir }: RunRecord): boolean {
+  return existsSync(file) && !realpathSync(file).startsWith(`${realpathSync(dir)}${sep}`);
 }
 
 /** A board made for a test of several (`name~2`) is like the one it was made after. */

@@ -2,6 +2,7 @@ import type { Image } from '../../contracts/board.js';
 import type { Cancellable } from '../../contracts/capabilities.js';
 import type { SnapshotKey, SnapshotManifest, Snapshots } from '../../contracts/snapshot.js';
 import type { Board } from '../../contracts/suite.js';
+import { Deadline } from '../../lifetime/deadline.js';
 import type { BoardSnapshots } from '../runner/managed-board.js';
 import type { Circuit } from './circuit.js';
 import { mediumBytesFor } from './medium-size.js';
@@ -11,6 +12,8 @@ import type { BoardShells } from './shells.js';
 /** A login over ssh that does not come in this time does not come; the board is saved without it. */
 const warmUpMs = 20_000;
 const tellMs = 10_000;
+/** A QEMU that cannot write or read its memory in this time hangs. */
+const machineMs = 120_000;
 
 export interface SnapshotParts {
   readonly circuit: Circuit;
@@ -46,7 +49,8 @@ export class SavedStates implements BoardSnapshots {
   ): Promise<SnapshotManifest> {
     const { circuit, snapshots } = this.#parts;
     const began = performance.now();
-    const saved = await snapshots.save(dir, circuit.cancellable(options));
+    using deadline = this.#deadline('save it', options);
+    const saved = await snapshots.save(dir, { signal: deadline.signal });
     circuit.emit({
       type: 'snapshot',
       ...circuit.life.place,
@@ -65,10 +69,9 @@ export class SavedStates implements BoardSnapshots {
     circuit.console?.engine.recover();
     circuit.openEpoch('restore', { running: state !== 'bootloader' });
     const { path, sha256 } = image;
-    const { afterRestore } = await snapshots.restore(dir, {
-      image: { path, sha256 },
-      ...circuit.cancellable(),
-    });
+    using deadline = this.#deadline('bring it back');
+    const { signal } = deadline;
+    const { afterRestore } = await snapshots.restore(dir, { image: { path, sha256 }, signal });
     onRestored(image);
     const { name, type } = circuit.session.board;
     if (state !== 'bootloader') {
@@ -83,5 +86,11 @@ export class SavedStates implements BoardSnapshots {
       state,
       ms: Math.round(performance.now() - began),
     });
+  }
+  /** Nothing else would end a QEMU that hangs: no test's deadline runs yet. */
+  #deadline(toDoWhat: string, options?: Cancellable): Deadline {
+    const { circuit } = this.#parts;
+    const what = `QEMU of ${circuit.name} to ${toDoWhat}`;
+    return new Deadline({ timeoutMs: machineMs * circuit.scale, what, ...circuit.cancellable(options) });
   }
 }

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type { BoardConfig } from '../../contracts/board.js';
 import type { Capabilities, CapabilityName, LinkState, PowerState } from '../../contracts/capabilities.js';
 import type { DeviceEvent } from '../../contracts/driver.js';
@@ -186,8 +186,9 @@ export class ReplayedSession implements BoardSession {
 
   #bytes({ offset, length }: { readonly offset: number; readonly length: number }): void {
     if (this.#file === undefined) return;
-    const chunk = Buffer.allocUnsafe(length);
-    const read = readSync(this.#file, chunk, 0, length, offset);
+    // An event may claim any number of bytes.
+    const chunk = Buffer.allocUnsafe(Math.min(length, Math.max(0, fstatSync(this.#file).size - offset)));
+    const read = readSync(this.#file, chunk, 0, chunk.length, offset);
     this.missingBytes += length - read;
     for (const reader of this.#readers) reader.data(chunk.subarray(0, read));
   }

@@ -128,16 +128,17 @@ function refuseGaps(own: readonly RigEvent[], board: string): void {
   let end = 0;
   for (const event of own) {
     if (event.type !== 'console') continue;
-    if (event.offset !== end)
+    const { seq, offset, length } = event;
+    if (offset !== end || !Number.isSafeInteger(length) || length < 0)
       throw new RigError(
-        `Cannot replay ${board}: event ${event.seq} tells of byte ${event.offset} of its console, and byte ${end} is next`,
+        `Cannot replay ${board}: event ${seq} tells of ${length} bytes at byte ${offset} of its console, and byte ${end} is next`,
         {
           code: 'replay.gap',
           blame: 'config',
           hint: 'Something else has written into the event log. Restore the folder from where it came.',
         },
       );
-    end += event.length;
+    end += length;
   }
 }
 

@@ -30,8 +30,12 @@ export type SavedState = Extract<StartState, 'shell' | 'bootloader'>;
 export interface Warm {
   /** @returns false when the board must boot, from a medium provisioned anew */
   restore(state: SavedState): Promise<boolean>;
-  /** The board has just come to `state` from a fresh medium. Never rejects. */
-  keep(state: SavedState): Promise<void>;
+  /**
+   * The board has just come to `state` from a fresh medium. Never rejects.
+   *
+   * @returns false when saving went wrong, which may have cost the board: it is in no known state
+   */
+  keep(state: SavedState): Promise<boolean>;
 }
 
 /**
@@ -50,7 +54,11 @@ export async function reach(
     if (await restored(state, { image: wanted.image, from, warm })) return;
     await provision(board, state, wanted.image);
     await proceed(board, state, from);
-    await warm.keep(from);
+    if (await warm.keep(from)) return;
+    state.running = 'doubtful';
+    // A shell can be asked whether it still answers, a bootloader cannot.
+    if (from === 'bootloader') await provision(board, state, wanted.image);
+    await proceed(board, state, from);
     return;
   }
   const startsFresh = from === 'fresh' || from === 'bootloader';

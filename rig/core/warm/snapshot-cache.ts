@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { RigError } from '../../contracts/errors.js';
 import {
@@ -122,7 +122,11 @@ export class SnapshotCache {
       if (isAbsent(error)) return false;
       throw unusable(this.dir, error);
     }
-    await rm(trash, { recursive: true, force: true });
+    try {
+      await rm(trash, { recursive: true, force: true });
+    } catch (error) {
+      throw unusable(this.dir, error);
+    }
     return true;
   }
 
@@ -188,21 +192,19 @@ export class SnapshotCache {
     }
   }
 
-  /** @returns undefined when it went meanwhile */
+  /** @returns undefined when it went meanwhile; what cannot be read is damaged, and no reason to leave the others unread */
   async #read(id: string): Promise<CacheEntry | undefined> {
     const dir = join(this.dir, id);
     const [, state, twin] = entryName.exec(id) ?? [];
     try {
-      const { mtime } = await stat(dir);
-      const sizes = (await readdir(dir)).map(async (file) => (await stat(join(dir, file))).blocks * 512);
-      const sizeBytes = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+      const { mtime } = await lstat(dir);
       const manifest = parseManifest(await readFile(join(dir, manifestName), 'utf8').catch(() => ''));
       return {
         id,
         dir,
         state: state as WarmState,
         twin: Number(twin),
-        sizeBytes,
+        sizeBytes: await sizeOf(dir),
         usedAt: mtime,
         ...(manifest ? { saved: factsOf(manifest) } : {}),
       };
@@ -229,6 +231,16 @@ export class SnapshotCache {
         await rm(path, { recursive: true, force: true });
     }
   }
+}
+
+/** 0 for what is no folder, or one that is not ours to read. */
+async function sizeOf(dir: string): Promise<number> {
+  const files = await readdir(dir).catch((error: unknown) => {
+    if (isAbsent(error)) throw error;
+    return [];
+  });
+  const sizes = files.map(async (file) => (await lstat(join(dir, file))).blocks * 512);
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
 function factsOf({ savedAt, key, medium }: SnapshotManifest): NonNullable<CacheEntry['saved']> {

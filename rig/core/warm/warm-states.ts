@@ -61,14 +61,18 @@ export class WarmStates {
         }
       },
       keep: async (state) => {
+        let isTouched = false;
         try {
           const key = await snapshots.key(image);
           await this.#cache.keep(key, { state, twin }, async (dir) => {
+            isTouched = true;
             if (state === 'shell') await snapshots.warmUp();
             await snapshots.save(dir, { state });
           });
+          return true;
         } catch (error) {
           if (!signal.aborted) this.#warn(board, `The state "${state}" was not saved for later runs`, error);
+          return !isTouched;
         }
       },
     };
