@@ -62,6 +62,9 @@ export function commandLine(arch: Architecture, spec: MachineSpec, parts: Machin
     ...random(spec),
     ...disk(spec, parts.disk),
     ...card(spec, parts.card),
+    ...(spec.watchdog ? ['-device', spec.watchdog] : []),
+    // Drawn for QEMU's own picture of it (`screendump`); nobody looks on.
+    ...(spec.display ? ['-device', 'VGA,romfile='] : []),
     ...(parts.loadsState ? ['-incoming', 'defer'] : []),
   ];
 }

@@ -1,23 +1,19 @@
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { MachineSpec } from '../rig/contracts/board.js';
 import type { Cancellable, Capabilities, LinkState, PowerState } from '../rig/contracts/capabilities.js';
 import type { Device, DriverContext } from '../rig/contracts/driver.js';
 import type { RigError } from '../rig/contracts/errors.js';
-import { findExecutable } from '../rig/lifetime/find-executable.js';
 import { SerialQueue } from '../rig/lifetime/serial-queue.js';
 import type { Accelerator } from './accelerator.js';
-import { commandLine, nicId, qemuProgram } from './command-line.js';
-import { checkBootFiles, uefiVariables, writeEnvironmentFlash } from './firmware.js';
+import { nicId } from './command-line.js';
 import { VirtualGpio } from './gpio.js';
-import { missingQemu } from './host-errors.js';
 import { identityOf } from './identity.js';
-import { Machine } from './machine.js';
+import type { Machine } from './machine.js';
 import { Media } from './media.js';
 import { endpointOf, forwardPorts, hostAddressInGuest } from './ports.js';
 import { boardClosed, boardOff, boardOn } from './refusals.js';
-import { SerialPipe } from './serial-pipe.js';
 import { VirtualSnapshots } from './snapshots.js';
+import { environmentFlashIn, startMachine } from './start-machine.js';
 import { VirtualConsole } from './virtual-console.js';
 
 export interface VirtualBoardOptions {
@@ -46,6 +42,8 @@ export class VirtualBoard implements Device {
   #machine: Machine | undefined;
   #link: LinkState = 'up';
   #forwards: ReadonlyMap<number, number> = new Map();
+  /** Between two QEMUs of one board that is on. */
+  #restarting = false;
   /** Of the QEMUs that ended. */
   #cpuSeconds = 0;
   #end: Promise<void> | undefined;
@@ -154,12 +152,17 @@ export class VirtualBoard implements Device {
   }
 
   #state(): PowerState {
-    return this.#machine ? 'on' : 'off';
+    return this.#machine || this.#restarting ? 'on' : 'off';
   }
 
-  async #powerOn({ signal, load }: Start): Promise<void> {
+  async #powerOn(start: Start): Promise<void> {
     if (this.#machine) return;
-    const { spec, context } = this.#options;
+    await this.#begin(start, () => this.#options.context.emit({ kind: 'power', state: 'on', cause: 'rig' }));
+  }
+
+  /** Starts a machine and sets it going; `begins` is called before its first instruction. */
+  async #begin({ signal, load }: Start, begins: () => void): Promise<void> {
+    const { spec } = this.#options;
     const machine = await this.#startMachine({ signal, load });
     this.#machine = machine;
     try {
@@ -169,7 +172,7 @@ export class VirtualBoard implements Device {
       );
       if (this.#link === 'down') await setLink(machine, 'down', { signal });
       signal?.throwIfAborted();
-      context.emit({ kind: 'power', state: 'on', cause: 'rig' });
+      begins();
       this.#media.disk.markDirty();
       await machine.cont({ signal });
     } catch (error) {
@@ -178,31 +181,35 @@ export class VirtualBoard implements Device {
     }
   }
 
+  /**
+   * Resets a machine that stands still. An x86 kernel unpacks itself over memory that held code: QEMU's translator then takes
+   * the slow way for each write to a page of which it still keeps translated code (accel/tcg/translate-all.c), and a reboot
+   * costs four times a cold boot. A new process on the same medium has translated nothing yet.
+   */
+  async #restart(machine: Machine, options: Cancellable = {}): Promise<void> {
+    if (!this.#restartsAnew) return machine.restart(options);
+    this.#restarting = true;
+    try {
+      await machine.quit(options);
+      this.#forget(machine);
+      await this.#begin({ signal: options.signal }, () => {});
+    } finally {
+      this.#restarting = false;
+    }
+  }
+
+  get #restartsAnew(): boolean {
+    const { accelerator, context } = this.#options;
+    return accelerator.name === 'tcg' && /^(amd64|i386)$/.test(context.board.type.arch);
+  }
+
   async #startMachine({ signal, load }: Start): Promise<Machine> {
-    const { spec, context, accelerator } = this.#options;
-    const { arch } = context.board.type;
-    const { program, debianPackage } = qemuProgram(arch);
-    if (!findExecutable(program)) throw missingQemu(program, debianPackage);
-    await checkBootFiles(spec.boot);
-    const serial = await SerialPipe.make(context.workDir);
-    const args = commandLine(arch, spec, {
-      serialPath: serial.path,
-      accelerator,
-      identity: identityOf(this.#name),
-      ...(await this.#media.inMachine({ signal })),
-      environmentFlash: await this.#environmentFlash(),
-      uefiVariables:
-        spec.boot.kind === 'uefi' ? await uefiVariables(context.stateDir, spec.boot.variables) : undefined,
-      loadsState: load !== undefined,
-    });
-    const machine: Machine = await Machine.start({
-      board: this.#name,
-      program,
-      args,
-      serial,
-      folder: context.workDir,
+    const { context } = this.#options;
+    const machine: Machine = await startMachine({
+      ...this.#options,
+      media: await this.#media.inMachine({ signal }),
       signal,
-      prepare: load,
+      load,
       listener: {
         console: (chunk) => this.#console.received(chunk),
         stopped: (reason) => this.#onStopped(machine, reason),
@@ -211,14 +218,6 @@ export class VirtualBoard implements Device {
       },
     });
     return machine;
-  }
-
-  async #environmentFlash(): Promise<string | undefined> {
-    const { spec, context } = this.#options;
-    if (spec.boot.kind !== 'u-boot' || spec.boot.environment === undefined) return undefined;
-    const path = join(context.workDir, 'u-boot-environment.flash');
-    await writeEnvironmentFlash(path, spec.boot.environment);
-    return path;
   }
 
   async #powerOff({ cause, signal }: Cancellable & { cause: 'rig' | 'board' }): Promise<void> {
@@ -235,7 +234,7 @@ export class VirtualBoard implements Device {
     await machine.stop({ signal });
     this.#options.context.emit({ kind: 'reset', cause: 'rig' });
     try {
-      await machine.restart({ signal });
+      await this.#restart(machine, { signal });
     } catch (error) {
       // Half a reset stands still for ever: better off.
       await this.#powerOff({ cause: 'rig' });
@@ -250,12 +249,12 @@ export class VirtualBoard implements Device {
       if (this.#machine !== machine || machine.stoppedFor !== reason) return;
       if (reason === 'shutdown') return this.#powerOff({ cause: 'board' });
       emit({ kind: 'reset', cause: 'board' });
-      await machine.restart();
+      await this.#restart(machine);
     });
     carriedOut.catch((error: unknown) => {
-      // Disposed meanwhile, or QEMU was lost, which `lost` reports.
-      if (this.#machine === machine && !this.#disposed.signal.aborted)
-        emit({ kind: 'lost', error: error as RigError });
+      // Disposed meanwhile, or QEMU was lost, which `lost` reports; a new one that did not start reports nothing.
+      const isStuck = this.#machine === machine || (this.#restartsAnew && this.#machine === undefined);
+      if (isStuck && !this.#disposed.signal.aborted) emit({ kind: 'lost', error: error as RigError });
     });
   }
 
@@ -290,7 +289,7 @@ export class VirtualBoard implements Device {
     await this.#powerOff({ cause: 'rig' });
     this.#gpio?.[Symbol.dispose]();
     await this.#media.remove();
-    await rm(join(this.#options.context.workDir, 'u-boot-environment.flash'), { force: true });
+    await rm(environmentFlashIn(this.#options.context.workDir), { force: true });
   }
 }
 

@@ -8,6 +8,7 @@ export type { BoardType, DeviceProfile, Image, Stage } from './contracts/board.j
 export type { Drive, GpioEdge, LineLevel } from './contracts/capabilities.js';
 export { RigError } from './contracts/errors.js';
 export type { WriteMediumOptions, WrittenMedium } from './contracts/medium-writer.js';
+export type { EnginePromise, PromiseName } from './contracts/promises.js';
 export type { Random } from './contracts/random.js';
 export type {
   Assertions,

@@ -135,7 +135,7 @@ t.test("what fails is told with the failing program's own last lines", async (t)
   );
   const image = await clone.setUp();
   t.equal(image.exitCode, 3);
-  t.match(image.text, /Cannot build the tiny image for arm64\n {2}\| rig: disk full/);
+  t.match(image.text, /Cannot build the image tiny --arch arm64 --variant dev\n {2}\| rig: disk full/);
 
   t.equal((await clone.setUp({ args: ['--for', 'lunch'] })).exitCode, 2);
   t.equal((await clone.setUp({ args: ['--nonsense'] })).exitCode, 2);

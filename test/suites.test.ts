@@ -2,23 +2,28 @@
 // What the suites make of a board's answers: on the output of real programs, and on garbage. Long because a file is a
 // process: the readers are many, each is small.
 import { execFileSync, spawnSync } from 'node:child_process';
+import { Resolver } from 'node:dns/promises';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { packageRoot } from '../rig/config/package.js';
-import { RigError } from '../rig/mod.js';
-import { filesystemOf } from '../suites/boot/marks.js';
-import { textAfterKernel } from '../suites/boot/serial-text.js';
+import { TestHostServices } from '../rig/core/runner/host-services.js';
+import { RigError, type TestContext } from '../rig/mod.js';
+import { filesystemOf } from '../suites/board/marks.js';
+import { promised } from '../suites/board/promised.js';
 import bootSuite from '../suites/boot/suite.js';
 import configSuite from '../suites/config/suite.js';
+import engineSuite from '../suites/engine/suite.js';
 import { consolesCommand, consoleUsers } from '../suites/facts/consoles.js';
 import { disksCommand, parseDisks } from '../suites/facts/disks.js';
-import { identifyFilesystem, superblockBytes } from '../suites/facts/filesystem.js';
+import { fatStateAt, identifyFilesystem, superblockBytes } from '../suites/facts/filesystem.js';
 import { parseGpt } from '../suites/facts/gpt.js';
 import { parseHex } from '../suites/facts/hex.js';
 import { parseKernelLog } from '../suites/facts/kernel-log.js';
+import { isLeased } from '../suites/facts/leases.js';
+import { listenersCommand, openPorts, parseListeners } from '../suites/facts/listeners.js';
 import { mountAt, mountsCommand, parseMounts } from '../suites/facts/mounts.js';
 import {
   defaultRoute,
@@ -30,11 +35,32 @@ import {
 import { parseOsRelease } from '../suites/facts/os-release.js';
 import { processesCommand } from '../suites/facts/processes.js';
 import { joinCommands, quoted, splitAnswer } from '../suites/facts/sections.js';
+import { parseSwaps } from '../suites/facts/swaps.js';
+import { parseUnits } from '../suites/facts/units.js';
 import { parseUptime } from '../suites/facts/uptime.js';
-import { isLeased } from '../suites/networking/dhcp.js';
+import loggingSuite from '../suites/logging/suite.js';
 import { isNameServerAnswer } from '../suites/networking/dns.js';
 import networkingSuite from '../suites/networking/suite.js';
-import { mutations } from './mutations/table.js';
+import resilienceSuite from '../suites/resilience/suite.js';
+import { nameServer } from '../suites/servers/dns.js';
+import { timeServer } from '../suites/servers/ntp.js';
+import storageSuite from '../suites/storage/suite.js';
+import { textAfterKernel } from '../suites/variants/serial-text.js';
+import variantsSuite from '../suites/variants/suite.js';
+import { bareProfile } from './fakes/bare-profile.js';
+import { predictionOf } from './mutations/mutation.js';
+import { batches } from './mutations/table.js';
+
+const suites = [
+  bootSuite,
+  networkingSuite,
+  configSuite,
+  storageSuite,
+  loggingSuite,
+  variantsSuite,
+  engineSuite,
+  resilienceSuite,
+];
 
 const sh = (command: string) => execFileSync('sh', ['-c', command], { encoding: 'utf8' });
 const folder = await mkdtemp(join(tmpdir(), 'boardrig-suites-'));
@@ -147,15 +173,20 @@ t.test('a partition table and file systems that real programs made', async (t) =
   t.throws(() => parseHex('00 0g'), unreadable);
   t.throws(() => parseHex('sh: od: not found'), unreadable);
   const first = (file: string) => identifyFilesystem(readFileSync(file).subarray(0, superblockBytes));
-  t.same(first(fat), { type: 'vfat', label: 'SOME-LABEL' });
-  t.same(first(ext4), { type: 'ext4', label: 'other-label', sizeBytes: 8 * 2 ** 20 });
+  t.same(first(fat), { type: 'vfat', label: 'SOME-LABEL', isClean: true });
+  t.same(first(ext4), { type: 'ext4', label: 'other-label', sizeBytes: 8 * 2 ** 20, isClean: true });
+  const marked = readFileSync(fat).subarray(0, superblockBytes);
+  marked.writeUInt8(1, fatStateAt.fat32);
+  t.equal(identifyFilesystem(marked).isClean, false, 'a FAT that was left dirty');
+  sh(`/sbin/tune2fs -E force_fsck ${ext4} >/dev/null`);
+  t.equal(first(ext4).isClean, false, 'an ext4 that is to be checked');
   t.equal(first(partitionTable).type, 'unknown');
   const small = join(folder, 'fat16');
   const old = join(folder, 'ext2');
   sh(
     `truncate -s 16M ${small} ${old}; /sbin/mkfs.vfat -F 16 -n SIXTEEN ${small} >/dev/null; /sbin/mke2fs -q -t ext2 ${old}`,
   );
-  t.same(first(small), { type: 'vfat', label: 'SIXTEEN' });
+  t.same(first(small), { type: 'vfat', label: 'SIXTEEN', isClean: true });
   t.equal(first(old).type, 'ext2');
   sh(`/sbin/mke2fs -q -F -t ext3 ${old}`);
   t.equal(first(old).type, 'ext3');
@@ -303,6 +334,9 @@ t.test('garbage is told apart from an answer and never crashes a parser', async 
     consoles: [busyConsoles, (text) => consoleUsers(text, processes)],
     processes: [processes, (text) => consoleUsers(busyConsoles, text)],
     uptime: ['12.34 5.60\n', parseUptime],
+    listeners: [sh('cat /proc/net/tcp'), parseListeners],
+    swaps: ['Filename\tType\tSize\n/dev/zram0 partition 229564 0 100\n', parseSwaps],
+    units: ['LoadState=loaded\nActiveState=active\n', (text) => parseUnits(text, ['a'])],
     sections: [sh(joinCommands({ a: 'echo x' })), (text) => splitAnswer(text, ['a'])],
   };
   const random = randomFrom(20_240_607);
@@ -322,13 +356,120 @@ t.test('garbage is told apart from an answer and never crashes a parser', async 
   }
 });
 
+t.test('listening sockets, swaps and units', async (t) => {
+  const heading =
+    '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode';
+  const socket = (address: string, state: string) =>
+    `   0: ${address} 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000     0        0 11548 1`;
+  const wide = (address: string) =>
+    `   1: ${address} ${'0'.repeat(32)}:0000 0A 00000000:00000000 00:00000000`;
+  const listeners = parseListeners(
+    [
+      heading,
+      socket('0200007F:0035', '0A'),
+      socket('0F02000A:1F90', '0A'),
+      socket('00000000:0050', '0A'),
+      socket('0F02000A:0016', '01'),
+      heading.replace('rem', 'remote'),
+      wide(`${'0'.repeat(32)}:56CE`),
+      wide('0000000000000000FFFF00000F02000A:0051'),
+      wide('00000000000000000000000001000000:0052'),
+    ].join('\n'),
+  );
+  t.same(listeners[0], { port: 53, address: '127.0.0.2' });
+  t.equal(listeners.length, 6, 'a connection is no listener');
+  t.same(openPorts(listeners, ['10.0.2.15']), [80, 81, 8080, 22222], 'those on loopback are not open');
+  t.ok(parseListeners(sh(listenersCommand)).length >= 0, "this machine's");
+  t.throws(() => parseListeners('cat: not found'), unreadable);
+  t.throws(() => parseListeners(`${heading}\n 0: nonsense`), unreadable);
+
+  const swaps = 'Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n';
+  t.same(parseSwaps(swaps), []);
+  t.same(parseSwaps(`${swaps}/dev/zram0                              partition\t229564\t\t0\t\t100\n`), [
+    { device: '/dev/zram0', kibibytes: 229_564 },
+  ]);
+  t.throws(() => parseSwaps(''), unreadable);
+  t.throws(() => parseSwaps(`${swaps}what`), unreadable);
+
+  const shown = `MainPID=12\nNRestarts=1\nId=a.service\nLoadState=loaded\nActiveState=active\n\nMainPID=0\nNRestarts=0\nId=b.service\nLoadState=not-found\nActiveState=inactive\n`;
+  t.same(parseUnits(shown, ['a', 'b']), [
+    { name: 'a', load: 'loaded', active: 'active', mainPid: 12, restarts: 1 },
+    { name: 'b', load: 'not-found', active: 'inactive', mainPid: 0, restarts: 0 },
+  ]);
+  t.throws(() => parseUnits(shown, ['a']), unreadable, 'another number of units');
+  t.throws(() => parseUnits('sh: systemctl: not found', ['a']), unreadable);
+});
+
+t.test('servers of the rig, asked by real clients', async (t) => {
+  await using host = new TestHostServices({
+    bindAddress: '127.0.0.1',
+    observe: (_what, look) => look(),
+    onRequest: () => {},
+    derive: () => Promise.reject(new Error('no image is derived here')),
+    signal: new AbortController().signal,
+  });
+  const names = await host.serveUdp(nameServer('only.example', '192.0.2.7'));
+  const resolver = new Resolver({ timeout: 5_000, tries: 1 });
+  resolver.setServers([`127.0.0.1:${names.port}`]);
+  t.same(await resolver.resolve4('ONLY.example'), ['192.0.2.7']);
+  await t.rejects(resolver.resolve4('other.example'), { code: 'ENOTFOUND' });
+  await t.rejects(resolver.resolve6('only.example'), { code: 'ENODATA' });
+  t.equal(names.received, 3);
+  const answer = nameServer('only.example', '192.0.2.7');
+  for (const bytes of [[], [0], Array(12).fill(0), [...Array(5).fill(0), 1, ...Array(6).fill(0), 63]])
+    t.equal(answer(Uint8Array.from(bytes)), undefined, `${bytes.length} bytes that are no question`);
+
+  const at = Date.UTC(2030, 0, 1);
+  const request = Buffer.alloc(48);
+  request[0] = 0x23;
+  request.write('mycookie', 40);
+  const reply = Buffer.from(timeServer(() => at)(request) ?? []);
+  t.equal(reply.length, 48);
+  t.same([reply[0], reply[1]], [0x24, 1], 'a server of stratum 1, of the version that was asked for');
+  t.equal(reply.toString('latin1', 24, 32), 'mycookie', 'the client knows its answer');
+  t.equal((reply.readUInt32BE(40) - 2_208_988_800) * 1000, at, 'the time');
+  t.equal(timeServer(() => at)(Buffer.alloc(47)), undefined);
+  t.equal(timeServer(() => at)(Buffer.alloc(48)), undefined, 'no client asked');
+});
+
+t.test('a promise is kept unless the running system says that it is an edition without it', async (t) => {
+  const lookUp = async (osRelease: string, name: 'engine' | 'wifi' | 'repair') => {
+    const profile = {
+      ...bareProfile,
+      name: 'p',
+      repair: true,
+      wifi: true,
+      editions: [{ when: { field: 'FLAVOUR', matches: '^tiny$' }, lacks: ['wifi'] }],
+    };
+    let skipped = '';
+    const context = {
+      board: { profile, shell: { text: async () => osRelease } },
+      skip: (reason: string) => {
+        skipped = reason;
+        throw new Error('skipped');
+      },
+    } as unknown as TestContext;
+    const found = await promised(context, name).catch(() => undefined);
+    return { found, skipped };
+  };
+  t.same(await lookUp('FLAVOUR=tiny\n', 'wifi'), {
+    found: undefined,
+    skipped: 'the profile p does not promise wifi where FLAVOUR is "tiny"',
+  });
+  t.same(await lookUp('FLAVOUR=tiny\n', 'repair'), { found: true, skipped: '' }, 'another promise');
+  t.same(await lookUp('FLAVOUR=full\n', 'wifi'), { found: true, skipped: '' });
+  t.same(await lookUp('ID=x\n', 'wifi'), { found: true, skipped: '' }, 'a missing field exempts nothing');
+  t.same(await lookUp('ID=x\n', 'engine'), {
+    found: undefined,
+    skipped: 'the profile p does not promise engine',
+  });
+});
+
 t.test(
   'every test of the suites is seen to fail by a mutation, and every prediction names a test',
   async (t) => {
-    const predicted = new Set(mutations.flatMap(({ fails }) => Object.keys(fails)));
-    const all = [bootSuite, networkingSuite, configSuite].flatMap((suite) =>
-      suite.tests.map((test) => `${suite.name}/${test.name}`),
-    );
+    const predicted = new Set(batches.flatMap((batch) => Object.keys(predictionOf(batch).fails)));
+    const all = suites.flatMap((suite) => suite.tests.map((test) => `${suite.name}/${test.name}`));
     t.ok(all.length > 20, `${all.length} tests`);
     t.same(
       all.filter((name) => !predicted.has(name)),

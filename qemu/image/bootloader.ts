@@ -1,7 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildRequest } from '../../rig/contracts/image-builder.js';
-import type { TinyBoard } from './board.js';
 import { guestFile } from './guest-files.js';
 import type { Toolbox } from './toolbox.js';
 import { FileTree } from './tree.js';
@@ -20,7 +19,11 @@ const grubModules =
 
 export interface BootOptions {
   readonly request: BuildRequest;
-  readonly board: TinyBoard;
+  readonly board: { readonly slug: string; readonly console: string };
+  /** Words for the kernel besides those of every image. */
+  readonly kernelWords?: string;
+  /** Modules of GRUB besides those of every image. */
+  readonly grubModules?: string;
   readonly packages: string;
   readonly workDir: string;
   readonly tools: Toolbox;
@@ -31,7 +34,8 @@ export async function bootTree(options: BootOptions): Promise<FileTree> {
   const tree = new FileTree();
   const config = { deviceType: options.board.slug };
   tree.file('config.json', `${JSON.stringify(config, null, 2)}\n`);
-  const fill = { CMDLINE: commandLine(options.board.console) };
+  const words = [commandLine(options.board.console), options.kernelWords ?? ''];
+  const fill = { CMDLINE: words.join(' ').trim() };
   if (options.request.arch === 'arm64') {
     const script = writeUbootScript(await guestFile('boot.cmd', fill), { name: 'boardrig' });
     return tree.file('boot.scr', { data: script });
@@ -42,14 +46,14 @@ export async function bootTree(options: BootOptions): Promise<FileTree> {
 }
 
 /** GRUB with the modules of the downloaded package, so that the image does not hang on this host's version. */
-async function grub({ packages, workDir, tools }: BootOptions): Promise<string> {
+async function grub({ packages, workDir, tools, grubModules: more = '' }: BootOptions): Promise<string> {
   const early = join(workDir, 'grub-early.cfg');
   const file = join(workDir, 'BOOTX64.EFI');
   await writeFile(early, await guestFile('grub-early.cfg'));
   await tools.run('grub-mkimage', [
     ...['-O', 'x86_64-efi', '-d', join(packages, 'usr/lib/grub/x86_64-efi')],
     ...['-p', '/EFI/BOOT', '-c', early, '-o', file],
-    ...grubModules.split(' '),
+    ...`${grubModules} ${more}`.trim().split(' '),
   ]);
   return file;
 }

@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { RigError } from '../../rig/contracts/errors.js';
 import type { BuildOptions, BuildRequest, BuiltImage } from '../../rig/contracts/image-builder.js';
 import { readProcessStat } from '../../rig/lifetime/process-stat.js';
-import { type TinyBoard, tinyBoards } from './board.js';
 import { cachedImage, imageName, inputsOf, publish, removeUnused } from './cache.js';
 import { diskFull, isDiskFull } from './disk-full.js';
-import { fetchPackages, type PackageRequest, type ResolvedPackage, recordedPackages } from './packages.js';
-import { type ImageKey, imageKey } from './ssh-key.js';
+import { fetchPackages, type PackageRequest, recordedPackages } from './packages.js';
+import type { Recipe } from './recipe.js';
+import { recipeOf } from './recipes.js';
+import { imageKey } from './ssh-key.js';
 import { requireTools, Toolbox } from './toolbox.js';
 
 /**
@@ -19,31 +20,31 @@ import { requireTools, Toolbox } from './toolbox.js';
  */
 export async function buildImage(request: BuildRequest, options: BuildOptions): Promise<BuiltImage> {
   checkVersion(request.version);
-  const board = tinyBoards[request.arch];
+  const recipe = recipeOf(request);
   try {
     await mkdir(options.cacheDir, { recursive: true });
-    return await build(request, board, options);
+    return await build(request, recipe, options);
   } catch (error) {
     throw isDiskFull(error) ? diskFull(error) : error;
   }
 }
 
-async function build(request: BuildRequest, board: TinyBoard, options: BuildOptions): Promise<BuiltImage> {
+async function build(request: BuildRequest, recipe: Recipe, options: BuildOptions): Promise<BuiltImage> {
   const { cacheDir, signal, progress = () => {} } = options;
   const wanted: PackageRequest = {
     arch: request.arch,
-    names: board.packages,
-    kernelPackage: board.kernelPackage,
+    names: recipe.packages,
+    kernelPackage: recipe.kernelPackage,
     cacheDir,
   };
   const key = await imageKey(cacheDir);
   const recorded = options.refresh ? undefined : await recordedPackages(wanted);
   if (recorded && !options.noCache) {
-    const found = await cached(request, { key, packages: recorded, cacheDir });
+    const found = await cached(request, { key, packages: recorded, tools: recipe.tools, cacheDir });
     if (found) return found;
   }
   signal?.throwIfAborted();
-  requireTools();
+  requireTools(recipe.tools);
   // All that makes images is loaded only for that: a run of a cached one begins by asking for it.
   const { makeImage } = await import('./make-image.js');
   // Beside the cache's other folders, since a finished image is renamed into its place.
@@ -52,13 +53,13 @@ async function build(request: BuildRequest, board: TinyBoard, options: BuildOpti
     const tools = new Toolbox({ workDir, signal });
     const packages = recorded ?? (await fetchPackages({ ...wanted, workDir, tools, progress }));
     if (!options.noCache) {
-      const found = await cached(request, { key, packages, cacheDir });
+      const found = await cached(request, { key, packages, tools: recipe.tools, cacheDir });
       if (found) return found;
     }
-    const inputs = inputsOf(request, { key, packages });
+    const inputs = inputsOf(request, { key, packages, tools: recipe.tools });
     const made = await makeImage({
       request,
-      board,
+      recipe,
       key,
       packages,
       inputs,
@@ -95,13 +96,13 @@ async function makeWorkDir(folder: string): Promise<string> {
 
 async function cached(
   request: BuildRequest,
-  { key, packages, cacheDir }: { key: ImageKey; packages: readonly ResolvedPackage[]; cacheDir: string },
+  { cacheDir, ...known }: Parameters<typeof inputsOf>[1] & { cacheDir: string },
 ): Promise<BuiltImage | undefined> {
   const found = await cachedImage(imageName(request), {
-    inputs: inputsOf(request, { key, packages }),
+    inputs: inputsOf(request, known),
     cacheDir,
   });
-  return found && { ...found, sshKeyFile: key.privateFile, cached: true };
+  return found && { ...found, sshKeyFile: known.key.privateFile, cached: true };
 }
 
 /** It becomes part of file names and of a shell file. */

@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, rename, rm, utimes } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BuildRequest, BuiltImage } from '../../rig/contracts/image-builder.js';
 import { guestFolder } from './guest-files.js';
 import { bmapPathOf, manifestPathOf, readManifest } from './manifest.js';
 import type { ResolvedPackage } from './packages.js';
 import type { ImageKey } from './ssh-key.js';
-import { toolIdentity } from './toolbox.js';
+import { type Tool, toolIdentity } from './toolbox.js';
 
-export function imageName({ flavour, arch, variant, version }: BuildRequest): string {
-  return ['boardrig', flavour, arch, variant, version].join('-');
+export function imageName({ flavour, extras = [], arch, variant, version }: BuildRequest): string {
+  return ['boardrig', flavour, ...extras, arch, variant, version].join('-');
 }
 
 export function imageFiles(
@@ -25,20 +25,21 @@ export function imageFiles(
 /** One hash of everything that decides an image: the builder's code, the request, packages, key and this host's tools. */
 export function inputsOf(
   request: BuildRequest,
-  { key, packages }: { key: ImageKey; packages: readonly ResolvedPackage[] },
+  { key, packages, tools }: { key: ImageKey; packages: readonly ResolvedPackage[]; tools: readonly Tool[] },
 ): string {
-  const { flavour, arch, variant, version } = request;
+  const { flavour, extras = [], arch, variant, version } = request;
   return createHash('sha256')
     .update(
       JSON.stringify([
         builderHash(),
         flavour,
+        extras,
         arch,
         variant,
         version,
         packages,
         key.publicLine,
-        toolIdentity(),
+        toolIdentity(tools),
       ]),
     )
     .digest('hex');
@@ -133,10 +134,11 @@ function builderHash(): string {
   const hash = createHash('sha256');
   const code = dirname(fileURLToPath(import.meta.url));
   for (const folder of [code, guestFolder]) {
-    for (const name of readdirSync(folder).sort()) {
-      if (!/\.(js|ts|sh|awk|cmd|cfg)$/.test(name)) continue;
-      hash.update(`${name}\0`).update(readFileSync(join(folder, name)));
-    }
+    const entries = readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && !entry.name.endsWith('.map'))
+      .map((entry) => join(entry.parentPath, entry.name))
+      .sort();
+    for (const file of entries) hash.update(`${relative(folder, file)}\0`).update(readFileSync(file));
   }
   builder = hash.digest('hex');
   return builder;

@@ -19,7 +19,7 @@ import { guidOf } from './make-image.js';
 import { type ResolvedPackage, recordedPackages, unpackPackages } from './packages.js';
 import { findKernel } from './rootfs.js';
 import { imageKey } from './ssh-key.js';
-import { requireTools, Toolbox } from './toolbox.js';
+import { baseTools, requireTools, Toolbox } from './toolbox.js';
 import { FileTree } from './tree.js';
 import { writeUbootScript } from './uboot-script.js';
 
@@ -68,13 +68,13 @@ async function build(
   const key = await imageKey(cacheDir);
   const name = `${imageName(request)}-flasher`;
   const inputs = createHash('sha256')
-    .update(`flasher\0${led}\0${inputsOf(request, { key, packages })}`)
+    .update(`flasher\0${led}\0${inputsOf(request, { key, packages, tools: baseTools })}`)
     .digest('hex');
   if (!options.noCache) {
     const found = await cachedImage(name, { inputs, cacheDir });
     if (found) return { ...found, sshKeyFile: key.privateFile };
   }
-  requireTools();
+  requireTools(baseTools);
   const workRoot = join(cacheDir, 'work');
   await mkdir(workRoot, { recursive: true });
   const workDir = await mkdtemp(join(workRoot, `build-${process.pid}-`));

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { TinyBoard } from './board.js';
 import { writeCpio } from './cpio.js';
 import { guestFile } from './guest-files.js';
 import { modulesInOrder } from './kernel-modules.js';
@@ -9,7 +8,8 @@ import { FileTree } from './tree.js';
 
 /** The initial RAM disk: busybox, the modules that lead to the disk, and a script. Not compressed: unpacking costs more than loading. */
 export async function initrdImage(options: {
-  readonly board: TinyBoard;
+  /** Names of the modules that lead to the root. */
+  readonly modules: readonly string[];
   readonly packages: string;
   readonly kernel: Kernel;
 }): Promise<Buffer> {
@@ -18,7 +18,7 @@ export async function initrdImage(options: {
   const busybox = { data: await readFile(join(options.packages, 'bin/busybox')) };
   tree.file('bin/busybox', busybox, { mode: 0o755 });
   tree.file('init', await guestFile('initrd-init.sh'), { mode: 0o755 });
-  const modules = await modulesInOrder(options.board.initrdModules, options.kernel);
+  const modules = await modulesInOrder(options.modules, options.kernel);
   for (const file of modules) tree.file(`modules/${basename(file)}`, { from: file });
   tree.file('modules/order', modules.map((file) => `${basename(file)}\n`).join(''));
   return await writeCpio(tree);

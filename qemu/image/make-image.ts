@@ -4,24 +4,21 @@ import { join } from 'node:path';
 import type { Cancellable } from '../../rig/contracts/capabilities.js';
 import type { BuildRequest, BuiltImage } from '../../rig/contracts/image-builder.js';
 import { blockRanges, hashImage, writeBmap } from './bmap.js';
-import { layoutMiB, type TinyBoard } from './board.js';
-import { bootTree } from './bootloader.js';
 import { imageFiles, imageName } from './cache.js';
 import { type DiskPart, writeDisk } from './disk.js';
 import { ext4BlockBytes, usedExt4Blocks, writeExt4 } from './ext4.js';
 import { usedFatBytes, writeFat32 } from './fat.js';
 import { partitionTypes } from './gpt.js';
-import { initrdImage } from './initrd.js';
 import { type Manifest, writeManifest } from './manifest.js';
 import { type ResolvedPackage, unpackPackages } from './packages.js';
-import { findKernel, rootTree } from './rootfs.js';
+import type { Recipe } from './recipe.js';
 import type { ImageKey } from './ssh-key.js';
 import type { Toolbox } from './toolbox.js';
 import { FileTree } from './tree.js';
 
 export interface MakeOptions extends Cancellable {
   readonly request: BuildRequest;
-  readonly board: TinyBoard;
+  readonly recipe: Recipe;
   readonly key: ImageKey;
   readonly packages: readonly ResolvedPackage[];
   /** Hash of all inputs. */
@@ -64,7 +61,8 @@ export async function makeImage(options: MakeOptions): Promise<MadeImage> {
     arch: request.arch,
     variant: request.variant,
     version: request.version,
-    slug: options.board.slug,
+    ...(request.extras ? { extras: request.extras } : {}),
+    slug: options.recipe.slug,
     revision: options.inputs.slice(0, 16),
     image: {
       file: files.imageName,
@@ -96,18 +94,16 @@ export async function makeImage(options: MakeOptions): Promise<MadeImage> {
 }
 
 async function makeParts(options: MakeOptions, packages: string): Promise<DiskPart[]> {
-  const { request, board, workDir, tools } = options;
+  const { request, recipe, workDir, tools } = options;
+  const { layoutMiB } = recipe;
   const seed = deviceSeed(request);
-  const kernel = await findKernel(packages);
-  const initrd = await initrdImage({ board, packages, kernel });
-  const root = await rootTree({
+  const trees = await recipe.trees({
     request,
-    board,
     packages,
-    kernel,
-    initrd,
     authorizedKey: options.key.publicLine,
     revision: revisionOf(options.packages),
+    workDir,
+    tools,
   });
   const part = (name: string, sizeMiB: number): Omit<DiskPart, 'used'> => ({
     name,
@@ -121,7 +117,7 @@ async function makeParts(options: MakeOptions, packages: string): Promise<DiskPa
     label: boot.name,
     volumeId: guidOf(seed, 'fat').slice(0, 8),
     sizeBytes: boot.sizeBytes,
-    tree: await bootTree({ request, board, packages, workDir, tools }),
+    tree: trees.boot,
     workDir,
     tools,
   });
@@ -150,7 +146,7 @@ async function makeParts(options: MakeOptions, packages: string): Promise<DiskPa
   const empty = new FileTree();
   return [
     { ...boot, used: await usedFatBytes(boot.file) },
-    await ext4('resin-rootA', { sizeMiB: layoutMiB.rootA, tree: root, journal: false }),
+    await ext4('resin-rootA', { sizeMiB: layoutMiB.rootA, tree: trees.root, journal: false }),
     await ext4('resin-rootB', { sizeMiB: layoutMiB.rootB, tree: empty, journal: false }),
     await ext4('resin-state', { sizeMiB: layoutMiB.state, tree: empty, journal: true }),
     await ext4('resin-data', { sizeMiB: layoutMiB.data, tree: empty, journal: true }),
@@ -159,7 +155,8 @@ async function makeParts(options: MakeOptions, packages: string): Promise<DiskPa
 
 /** What the fixed identifiers of an image are drawn from. */
 function deviceSeed(request: BuildRequest): string {
-  return ['boardrig', request.flavour, request.arch, request.variant, request.version].join(' ');
+  const { flavour, extras = [], arch, variant, version } = request;
+  return ['boardrig', flavour, ...extras, arch, variant, version].join(' ');
 }
 
 /** Says which packages are in the image, without the ssh key or this host's tools. */

@@ -4,10 +4,11 @@ import { basename } from 'node:path';
 /** What lies beside an image and says what is in it. */
 export interface Manifest {
   readonly schema: 1;
-  readonly flavour: 'tiny';
+  readonly flavour: 'tiny' | 'full';
   readonly arch: 'arm64' | 'amd64';
   readonly variant: 'dev' | 'prod';
   readonly version: string;
+  readonly extras?: readonly string[];
   readonly slug: string;
   /** Of a flasher image: the sha256 of the image that it installs. */
   readonly flashes?: string;
@@ -58,7 +59,7 @@ function isManifest(data: unknown): data is Manifest {
   const { schema, flavour, arch, variant, image, packages } = data as Partial<Manifest>;
   return (
     schema === 1 &&
-    flavour === 'tiny' &&
+    (flavour === 'tiny' || flavour === 'full') &&
     (arch === 'arm64' || arch === 'amd64') &&
     (variant === 'dev' || variant === 'prod') &&
     hasTexts(image, ['file', 'sha256']) &&

@@ -2,7 +2,7 @@ import type { BuildRequest } from '../../rig/contracts/image-builder.js';
 
 /** `/etc/os-release` (man 5 os-release), with the fields that resinOS adds. */
 export function osRelease(
-  { flavour, variant, version }: BuildRequest,
+  { flavour, extras = [], variant, version }: BuildRequest,
   { slug, revision }: { readonly slug: string; readonly revision: string },
 ): string {
   const fields = {
@@ -10,10 +10,11 @@ export function osRelease(
     NAME: 'boardrig reference OS',
     VERSION: version,
     VERSION_ID: version,
-    PRETTY_NAME: `boardrig reference OS ${version} (${flavour}, ${variant})`,
+    PRETTY_NAME: `boardrig reference OS ${version} (${[flavour, ...extras, variant].join(', ')})`,
     VARIANT: variant === 'dev' ? 'Development' : 'Production',
     VARIANT_ID: variant,
     FLAVOUR: flavour,
+    EXTRAS: extras.join(' '),
     SLUG: slug,
     RESIN_BOARD_REV: revision,
   };

@@ -20,9 +20,13 @@ const tools = {
   mcopy: 'mtools',
   'grub-mkimage': 'grub-common',
   cp: 'coreutils',
+  depmod: 'kmod',
 } as const;
 
 export type Tool = keyof typeof tools;
+
+/** What every image is made with. */
+export const baseTools = (Object.keys(tools) as Tool[]).filter((name) => name !== 'depmod');
 
 /** Debian keeps file system tools where the PATH of a person who is not root does not look. */
 export function toolPath(env: NodeJS.ProcessEnv = process.env): string {
@@ -67,8 +71,8 @@ export class Toolbox {
 /**
  * Which tools this host has, as part of an image's inputs: another version may lay out a file system in another way.
  */
-export function toolIdentity(): string[] {
-  return Object.keys(tools).map((name) => {
+export function toolIdentity(needed: readonly Tool[]): string[] {
+  return needed.map((name) => {
     const file = findExecutable(name, { path: toolPath() });
     if (file === undefined) return `${name} absent`;
     const { size, mtimeMs } = statSync(file);
@@ -77,7 +81,7 @@ export function toolIdentity(): string[] {
 }
 
 /** @throws RigError `image.tool-missing` that names all that are missing and how to install them */
-export function requireTools(needed: readonly Tool[] = Object.keys(tools) as Tool[]): void {
+export function requireTools(needed: readonly Tool[]): void {
   const missing = needed.filter((name) => findExecutable(name, { path: toolPath() }) === undefined);
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((name) => tools[name]))].sort();

@@ -32,7 +32,10 @@ export const grammar: readonly CommandEntry[] = [
     summary: 'provisions boards, runs suites on them, and writes the reports',
     options: [
       ['--board <name>', 'board, by name or label; give it again for more', 'repeatable'],
-      ['--image <ref>', 'image: tiny, tiny:prod, or a path (default: the reference image of the board)'],
+      [
+        '--image <ref>',
+        'image: tiny, tiny:prod, full, full+engine, or a path (default: the reference image of the board)',
+      ],
       lab,
       ['--tier <tier>', 'smoke, pr or nightly: tests of that tier and of those before it', 'nightly'],
       ['--only <pattern>', 'only tests whose suite/name matches this regular expression'],
@@ -67,7 +70,7 @@ export const grammar: readonly CommandEntry[] = [
     options: [
       [
         '--image <ref>',
-        'image: tiny, tiny:prod, or a path (default: the reference image of a virtual board)',
+        'image: tiny, tiny:prod, full, full+engine, or a path (default: the reference image of a virtual board)',
       ],
       idle,
       lab,
@@ -132,7 +135,8 @@ export const grammar: readonly CommandEntry[] = [
     usage: 'image build <flavour>',
     summary: 'builds a reference OS image, or takes it from the cache',
     options: [
-      ['--arch <arch>', 'arm64 or amd64', 'arm64'],
+      ['--arch <arch>', 'arm64 or amd64 (default: arm64, for full amd64)'],
+      ['--with <extra>', 'engine: a container engine in the full flavour'],
       ['--variant <variant>', 'dev or prod', 'dev'],
       ['--image-version <version>', 'version that the image says it has'],
       [

@@ -10,7 +10,7 @@ import { buildReferenceImage } from './build-image.js';
 export const referenceVersion = '1.0.0';
 
 export interface ImageRequest {
-  /** `tiny`, `tiny:prod`, or a path; absent: the reference image, where the board type has one. */
+  /** `tiny`, `tiny:prod`, `full+engine:prod`, or a path; absent: the reference image, where the board type has one. */
   readonly ref: string | undefined;
   readonly variant?: 'dev' | 'prod' | undefined;
   readonly cwd: string;
@@ -38,9 +38,10 @@ export async function resolveImage(
       ? undefined
       : `${board.type.name} boots a given kernel, so it has no image variants`;
   }
-  const reference = /^(tiny)(?::(\w+))?$/.exec(ref ?? (machine ? 'tiny' : ''));
+  const reference = /^(tiny|full)(?:\+(\w+))?(?::(\w+))?$/.exec(ref ?? (machine ? 'tiny' : ''));
   if (reference && !(ref !== undefined && existsSync(resolve(request.cwd, ref)))) {
-    return buildReference(board, request, reference[2]);
+    const [, flavour, extra, named] = reference;
+    return buildReference(board, request, { flavour: flavour === 'full' ? 'full' : 'tiny', extra, named });
   }
   if (ref === undefined) return undefined;
   const image = await inspect(resolve(request.cwd, ref), ref);
@@ -63,14 +64,25 @@ export async function resolveImage(
 async function buildReference(
   board: BoardConfig,
   request: ImageRequest,
-  named: string | undefined,
+  {
+    flavour,
+    extra,
+    named,
+  }: { flavour: 'tiny' | 'full'; extra: string | undefined; named: string | undefined },
 ): Promise<Image> {
   const { arch } = board.type;
   if (named !== undefined && named !== 'dev' && named !== 'prod') {
     throw new RigError(`Unknown image variant "${named}" in "${request.ref}"`, {
       code: 'image.unknown-variant',
       blame: 'config',
-      hint: 'Use tiny:dev or tiny:prod.',
+      hint: `Use ${flavour}:dev or ${flavour}:prod.`,
+    });
+  }
+  if (extra !== undefined && extra !== 'engine') {
+    throw new RigError(`Unknown extra "${extra}" in "${request.ref}"`, {
+      code: 'image.unknown-extra',
+      blame: 'config',
+      hint: 'Use full or full+engine.',
     });
   }
   if (arch !== 'arm64' && arch !== 'amd64') {
@@ -81,7 +93,13 @@ async function buildReference(
     });
   }
   return buildReferenceImage(
-    { flavour: 'tiny', arch, variant: request.variant ?? named ?? 'dev', version: referenceVersion },
+    {
+      flavour,
+      arch,
+      variant: request.variant ?? named ?? 'dev',
+      version: referenceVersion,
+      ...(extra === undefined ? {} : { extras: [extra] }),
+    },
     {
       cacheDir: cacheDir(request.env),
       flasher: board.type.flash === 'flasher',
@@ -105,7 +123,7 @@ async function inspect(path: string, ref: string): Promise<Image> {
     throw new RigError(`Cannot find image "${ref}": there is no file ${path}`, {
       code: 'image.missing',
       blame: 'config',
-      hint: 'Give a path to a disk image, or tiny or tiny:prod for the reference OS.',
+      hint: 'Give a path to a disk image, or tiny, tiny:prod, full or full+engine for a reference OS.',
     });
   }
   const { inspectImage } = await import('../../qemu/image/inspect.js');

@@ -38,6 +38,8 @@ const machine = z.strictObject({
   lines: z.record(plainName, z.int().min(0).max(7)).optional(),
   nic: z.enum(['virtio-mmio', 'virtio-pci', 'e1000e']).optional(),
   rng: z.enum(['virtio-mmio', 'virtio-pci']).optional(),
+  watchdog: z.enum(['i6300esb']).optional(),
+  display: z.enum(['vga']).optional(),
   forward: z.array(port).default([]),
 });
 
@@ -80,31 +82,4 @@ export const boardTypeSchema = z.strictObject({
       shell: duration,
     })
     .default({ shell: 180_000 }),
-});
-
-const variants = z.strictObject({ dev: z.boolean(), prod: z.boolean() });
-
-/** A device profile as its file holds it. */
-export const profileSchema = z.strictObject({
-  name: plainName.optional(),
-  ssh: z.strictObject({ port, user: text }),
-  httpPort: port.optional(),
-  partitions: z
-    .array(
-      z.strictObject({
-        label: text,
-        filesystem: z.enum(['vfat', 'ext4']),
-        gptType: z.guid().lowercase().optional(),
-        readOnly: z.boolean(),
-        grows: z.boolean().optional(),
-      }),
-    )
-    .default([]),
-  roots: z.array(text).default([]),
-  mounts: z.strictObject({ boot: text, state: text, data: text }),
-  osRelease: z.record(z.string(), regexpSource).default({}),
-  consoleLogin: variants,
-  passwordlessRoot: variants,
-  mediumLogs: z.array(z.strictObject({ partition: text, paths: z.array(text) })).default([]),
-  knownKernelWarnings: z.array(z.strictObject({ pattern: regexpSource, reason: text })).default([]),
 });

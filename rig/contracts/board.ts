@@ -1,4 +1,5 @@
 import type { CapabilityName } from './capabilities.js';
+import type { ByVariant, Edition, ProductPromises } from './promises.js';
 
 /** Debian's names. */
 export type Architecture = 'arm64' | 'amd64' | 'armhf' | 'armel' | 'i386';
@@ -79,7 +80,7 @@ export interface MachineSpec {
         readonly initrd?: string;
         readonly append?: string;
       };
-  /** Size of the medium that an image is put on, where the image is not larger; default: the image's own size. */
+  /** Size of the medium that an image is put on, doubled until the image fits; default: the image's own size. */
   readonly mediumMiB?: number;
   /** How the disk hangs on the machine; absent: no disk. */
   readonly disk?: 'virtio-mmio' | 'virtio-pci' | 'nvme' | 'ahci';
@@ -91,12 +92,16 @@ export interface MachineSpec {
   readonly lines?: Readonly<Record<string, number>>;
   readonly nic?: 'virtio-mmio' | 'virtio-pci' | 'e1000e';
   readonly rng?: 'virtio-mmio' | 'virtio-pci';
+  /** A watchdog timer; when it runs out the machine is reset. */
+  readonly watchdog?: 'i6300esb';
+  /** A graphics card, for systems that draw on a screen. */
+  readonly display?: 'vga';
   /** Guest TCP ports forwarded to free ports of this host. */
   readonly forward: readonly number[];
 }
 
 /** What a product promises, so that one suite judges many products (`rig/profiles/*.yaml`). */
-export interface DeviceProfile {
+export interface DeviceProfile extends ProductPromises {
   readonly name: string;
   readonly ssh: { readonly port: number; readonly user: string };
   /** HTTP port that the image answers on, where it has one. */
@@ -107,8 +112,9 @@ export interface DeviceProfile {
   readonly mounts: { readonly boot: string; readonly state: string; readonly data: string };
   /** Keys of /etc/os-release that must be there, each with what its value must match (regular expression source). */
   readonly osRelease: Readonly<Record<string, string>>;
-  readonly consoleLogin: { readonly dev: boolean; readonly prod: boolean };
-  readonly passwordlessRoot: { readonly dev: boolean; readonly prod: boolean };
+  readonly consoleLogin: ByVariant<boolean>;
+  readonly passwordlessRoot: ByVariant<boolean>;
+  readonly editions?: readonly Edition[];
   /** Logs that survive on the medium, as evidence when the board is dead; paths from the partition's root. */
   readonly mediumLogs?: readonly { readonly partition: string; readonly paths: readonly string[] }[];
   /** Kernel log lines at warning level or above that are known and harmless (regular expression sources, with the reason). */

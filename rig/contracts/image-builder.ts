@@ -3,11 +3,16 @@ import type { Cancellable } from './capabilities.js';
 
 /** A reference OS to build. Equal requests give images with equal sha256, wherever and whenever they are built. */
 export interface BuildRequest {
-  readonly flavour: 'tiny';
+  readonly flavour: 'tiny' | 'full';
   readonly arch: Extract<Architecture, 'arm64' | 'amd64'>;
   readonly variant: 'dev' | 'prod';
   readonly version: string;
+  /** What is in it besides, in alphabetical order; only the full flavour has any. */
+  readonly extras?: readonly ImageExtra[];
 }
+
+/** `engine`: a container engine, and a container image that it loads from the disk. */
+export type ImageExtra = 'engine';
 
 export interface BuildOptions extends Cancellable {
   /** Where finished images and downloaded packages are kept. */

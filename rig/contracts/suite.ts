@@ -111,6 +111,10 @@ export interface HostServices {
     readonly port: number;
     readonly requests: readonly { readonly path: string; readonly from: string }[];
   }>;
+  /** Answers datagrams to any board until the test ends; `answer` may return nothing; what it throws is an error of the run. */
+  serveUdp(
+    answer: (datagram: Uint8Array) => Uint8Array | undefined,
+  ): Promise<{ readonly port: number; readonly received: number }>;
   /**
    * Looks at something past the board and the rig (a page through an endpoint, a measuring device) and records what `look`
    * returns, or how it failed: a replay reads that and does not call `look`.

@@ -5,7 +5,12 @@ import { SetupProblem } from './problem.mjs';
 import { isOnPath, isThere, runProgram } from './program.mjs';
 
 /** Which groups of debian-packages.json a door needs. */
-const groupsOf = { start: ['run'], test: ['run', 'test'], bench: ['run', 'bench'] };
+const groupsOf = {
+  start: ['run'],
+  full: ['run', 'full'],
+  test: ['run', 'full', 'test'],
+  bench: ['run', 'bench'],
+};
 
 /** @returns {Record<string, readonly string[]>} package to the programs and files it must give */
 export function packagesFor(door) {

@@ -1,13 +1,15 @@
-// `npm start -- [options of rig run]`: set-up, then the main job in this same process.
+// `npm start -- [options of rig run]`: set-up, then the main job in this same process. `--full` (npm run start:full) makes
+// it every suite on the full image.
 import { SetupProblem } from './problem.mjs';
 import { setUp } from './steps.mjs';
 
 const given = process.argv.slice(2);
 const yes = given.includes('--yes');
-const extra = given.filter((word) => word !== '--yes');
+const full = given.includes('--full');
+const extra = given.filter((word) => word !== '--yes' && word !== '--full');
 
 try {
-  await setUp({ door: 'start', yes });
+  await setUp({ door: full ? 'full' : 'start', yes });
 } catch (error) {
   if (!(error instanceof SetupProblem)) throw error;
   process.stderr.write(error.text);
@@ -15,16 +17,17 @@ try {
 }
 
 const names = (flag) => extra.some((word) => word === flag || word.startsWith(`${flag}=`));
-process.argv.splice(
-  2,
-  process.argv.length,
-  'run',
-  // First, since it needs a board that is off, and the next suite boots it anyway.
-  'flashing',
-  'boot',
-  'networking',
-  ...(names('--board') ? [] : ['--board', 'virt-arm64']),
-  ...(names('--tier') ? [] : ['--tier', 'smoke']),
-  ...extra,
-);
+const unless = (flag, value) => (names(flag) ? [] : [flag, value]);
+const job = full
+  ? [...unless('--board', 'virt-x86-64'), ...unless('--image', 'full+engine')]
+  : // First flashing, since it needs a board that is off, and the next suite boots it anyway.
+    [
+      'flashing',
+      'boot',
+      'networking',
+      'variants',
+      ...unless('--board', 'virt-arm64'),
+      ...unless('--tier', 'smoke'),
+    ];
+process.argv.splice(2, process.argv.length, 'run', ...job, ...extra);
 await import('../../dist/rig/cli/main.js');

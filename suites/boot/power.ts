@@ -1,9 +1,8 @@
 import type { AddTest } from '../../rig/mod.js';
 import { RigError, type TestContext } from '../../rig/mod.js';
-import { mountAt } from '../facts/mounts.js';
+import { assertPromisedMounts, readLayout } from '../board/layout.js';
+import { Marks } from '../board/marks.js';
 import { parseUptime } from '../facts/uptime.js';
-import { readLayout } from './layout.js';
-import { Marks } from './marks.js';
 import { assertStages } from './stages.js';
 
 /** RFC 9562, version 4. */
@@ -63,7 +62,7 @@ export function powerTests(test: AddTest): void {
         const id = await readBootId(t);
         t.notOk(ids.has(id), 'the boot id was never seen before');
         ids.add(id);
-        await assertSoundMounts(t);
+        assertPromisedMounts(t, await readLayout(t, t.board));
       });
     }
     t.equal(ids.size, cycles + 1, 'every boot had an id of its own');
@@ -78,23 +77,4 @@ async function readBootId(t: TestContext): Promise<string> {
     blame: 'board',
     hint: 'The kernel makes it: is /proc mounted?',
   });
-}
-
-/** A cut must not cost a partition: an ext4 with errors is remounted read-only or not mounted at all. */
-async function assertSoundMounts(t: TestContext): Promise<void> {
-  const { mounts, disk, rootPartition } = await readLayout(t, t.board);
-  const { profile } = t.board;
-  if (profile.roots.length > 0)
-    t.equal(rootPartition.label, profile.roots[0], 'the root is the expected partition');
-  for (const point of Object.values(profile.mounts)) {
-    const mount = mountAt(mounts, point);
-    const partition = disk.partitions.find(({ device }) => device === mount?.device);
-    const promised = profile.partitions.find(({ label }) => label === partition?.label);
-    if (t.ok(mount && partition, `${point} shows a partition`) && promised)
-      t.equal(
-        mount?.readOnly,
-        promised.readOnly,
-        `${point} is ${promised.readOnly ? 'read-only' : 'writable'}`,
-      );
-  }
 }

@@ -1,5 +1,5 @@
 import type { AddTest, TestContext } from '../../rig/mod.js';
-import { filesystemOf, Marks } from './marks.js';
+import { filesystemOf, Marks } from '../board/marks.js';
 
 /** The Filesystem Hierarchy Standard 3.0 has /run empty after a boot; with a read-only root /tmp can only be the same. */
 const volatileFolders = ['/tmp', '/run'];

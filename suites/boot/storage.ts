@@ -1,8 +1,8 @@
 import type { AddTest } from '../../rig/mod.js';
 import { type Board, RigError, type TestContext } from '../../rig/mod.js';
+import { type Layout, readLayout } from '../board/layout.js';
 import { mountAt, mountsCommand, parseMounts } from '../facts/mounts.js';
 import { ask, quoted } from '../facts/sections.js';
-import { type Layout, readLayout } from './layout.js';
 
 type Promised = Board['profile']['partitions'][number];
 

@@ -1,10 +1,10 @@
 import { suite } from '../../rig/mod.js';
 import { powerTests } from './power.js';
+import { serviceTests } from './services.js';
 import { stageTests } from './stages.js';
 import { stateTests } from './state.js';
 import { storageTests } from './storage.js';
 import { systemTests } from './system.js';
-import { variantTests } from './variants.js';
 
 export default suite('boot', {
   summary: 'The image boots through every stage from the right partition, keeps its state and nothing else.',
@@ -13,7 +13,7 @@ export default suite('boot', {
   stageTests(test);
   storageTests(test);
   systemTests(test);
+  serviceTests(test);
   stateTests(test);
   powerTests(test);
-  variantTests(test);
 });

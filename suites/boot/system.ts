@@ -1,4 +1,5 @@
 import type { AddTest, TestContext } from '../../rig/mod.js';
+import { boardClockOffsetS } from '../board/clock.js';
 import { kernelLogCommand, parseKernelLog, warningLevel } from '../facts/kernel-log.js';
 import { parseOsRelease } from '../facts/os-release.js';
 import { parseUptime } from '../facts/uptime.js';
@@ -52,11 +53,7 @@ export function systemTests(test: AddTest): void {
         .eventually(
           `The clock comes within ${clockToleranceS} s of the host's`,
           async () => {
-            const before = Date.now() / 1000;
-            const board = Number(await t.board.shell.text('date +%s'));
-            const after = Date.now() / 1000;
-            // `date` cuts the fraction of the second off.
-            offsetS = board + 1 < before ? board + 1 - before : Math.max(0, board - after);
+            offsetS = await boardClockOffsetS(t);
             return Math.abs(offsetS) <= clockToleranceS;
           },
           { timeoutMs: 20_000, everyMs: 2_000 },

@@ -4,10 +4,19 @@ export interface FilesystemFacts {
   readonly label: string;
   /** Size that the file system believes it has; absent where it is not told here. */
   readonly sizeBytes?: number;
+  /** Neither left dirty by who wrote to it last nor known to hold errors; absent where the type is unknown. */
+  readonly isClean?: boolean;
 }
 
 /** How many bytes `identifyFilesystem` wants. */
 export const superblockBytes = 2048;
+
+/** EXT4_VALID_FS and EXT4_ERROR_FS of `s_state` (Linux, Documentation/filesystems/ext4/super.rst). */
+const [extValid, extErrors] = [1, 2];
+/** FAT_STATE_DIRTY of Linux, include/uapi/linux/msdos_fs.h. */
+const fatDirty = 1;
+/** Where FAT keeps that bit: 16 bits and less, and 32 (`struct fat_boot_sector`). */
+export const fatStateAt = { fat16: 0x25, fat32: 0x41 };
 
 /**
  * Recognises ext2 to ext4 (Linux, Documentation/filesystems/ext4/super.rst) and FAT (Microsoft's FAT specification 1.03).
@@ -16,8 +25,10 @@ export const superblockBytes = 2048;
 export function identifyFilesystem(bytes: Buffer): FilesystemFacts {
   if (bytes.length >= superblockBytes && bytes.readUInt16LE(1024 + 0x38) === 0xef53) return ext(bytes);
   if (bytes.length >= 512 && bytes.readUInt16LE(510) === 0xaa55) {
-    if (bytes.toString('latin1', 0x52, 0x57) === 'FAT32') return vfat(bytes, 0x47);
-    if (/^FAT1[26]/.test(bytes.toString('latin1', 0x36, 0x3b))) return vfat(bytes, 0x2b);
+    if (bytes.toString('latin1', 0x52, 0x57) === 'FAT32')
+      return vfat(bytes, { labelAt: 0x47, stateAt: fatStateAt.fat32 });
+    if (/^FAT1[26]/.test(bytes.toString('latin1', 0x36, 0x3b)))
+      return vfat(bytes, { labelAt: 0x2b, stateAt: fatStateAt.fat16 });
   }
   return { type: 'unknown', label: '' };
 }
@@ -33,9 +44,14 @@ function ext(bytes: Buffer): FilesystemFacts {
     type: isExt4 ? 'ext4' : hasJournal ? 'ext3' : 'ext2',
     label,
     sizeBytes: blocks * 2 ** (10 + at(0x18)),
+    isClean: (bytes.readUInt16LE(1024 + 0x3a) & (extValid | extErrors)) === extValid,
   };
 }
 
-function vfat(bytes: Buffer, labelAt: number): FilesystemFacts {
-  return { type: 'vfat', label: bytes.toString('latin1', labelAt, labelAt + 11).trimEnd() };
+function vfat(bytes: Buffer, { labelAt, stateAt }: { labelAt: number; stateAt: number }): FilesystemFacts {
+  return {
+    type: 'vfat',
+    label: bytes.toString('latin1', labelAt, labelAt + 11).trimEnd(),
+    isClean: ((bytes[stateAt] ?? 0) & fatDirty) === 0,
+  };
 }

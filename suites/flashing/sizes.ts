@@ -1,5 +1,5 @@
 import type { AddTest, TestContext } from '../../rig/mod.js';
-import { readLayout } from '../boot/layout.js';
+import { readLayout } from '../board/layout.js';
 import { newMedium } from './drive.js';
 import { imageOf, requireBootMedium } from './image.js';
 

@@ -1,11 +1,11 @@
 import type { AddTest, TestContext } from '../../rig/mod.js';
+import { cutLink, restoreLink } from '../board/cable.js';
+import { isReachable, readStatus, requireUplink } from '../board/status.js';
+import { isLeased } from '../facts/leases.js';
 import { sameNetwork } from '../facts/network.js';
 import { processesCommand } from '../facts/processes.js';
 import { quoted } from '../facts/sections.js';
-import { cutLink, restoreLink } from './cable.js';
-import { isLeased } from './dhcp.js';
 import { askNameServer, hostNameServerAnswers } from './dns.js';
-import { isReachable, readStatus, requireUplink } from './status.js';
 
 export function addressTests(test: AddTest): void {
   test('has a default route through the network of its address', {

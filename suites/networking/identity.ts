@@ -1,7 +1,7 @@
 import type { AddTest, Board, TestContext } from '../../rig/mod.js';
+import { fetchPage } from '../board/pages.js';
+import { readStatus, requireUplink } from '../board/status.js';
 import { ask, quoted } from '../facts/sections.js';
-import { readStatus, requireUplink } from './status.js';
-import { fetchPage } from './traffic.js';
 
 export function identityTests(test: AddTest): void {
   test('two boards at once have different identities', {

@@ -1,6 +1,6 @@
 import type { AddTest, TestContext } from '../../rig/mod.js';
-import { cutLink, restoreLink } from './cable.js';
-import { readCarrier, readStatus, requireUplink } from './status.js';
+import { cutLink, restoreLink } from '../board/cable.js';
+import { readCarrier, readStatus, requireUplink } from '../board/status.js';
 
 export function linkTests(test: AddTest): void {
   test('notices that the link is down and recovers when it is up', {

@@ -1,7 +1,5 @@
-import type { AddTest, Board, TestContext } from '../../rig/mod.js';
-import { quoted } from '../facts/sections.js';
-
-const answerMs = 10_000;
+import type { AddTest, TestContext } from '../../rig/mod.js';
+import { answerMs, fetchCommand, fetchPage } from '../board/pages.js';
 
 export function trafficTests(test: AddTest): void {
   test('reaches an HTTP server of the rig', { tier: 'smoke' }, async (t: TestContext) => {
@@ -30,28 +28,5 @@ export function trafficTests(test: AddTest): void {
     );
     t.require(inside.trim() !== '', 'the page has content');
     t.equal(outside.body.trim(), inside.trim(), "it is this board's page");
-  });
-}
-
-/** Busybox and full systems have wget; curl where they have not. No option of wget's but these: Debian's busybox crashes at `-T`. */
-function fetchCommand(url: string): string {
-  const word = quoted(url);
-  return `if command -v wget >/dev/null 2>&1; then wget -q -O - ${word}; else curl -fsS ${word}; fi`;
-}
-
-/** The first page that the board's HTTP server gives, waiting while the server starts. */
-export function fetchPage(
-  t: TestContext,
-  board: Board,
-  port: number,
-): Promise<{ readonly status: number; readonly body: string }> {
-  return t.eventually('The board answers HTTP', async () => {
-    const { host, port: mapped } = await board.endpoint(port);
-    const url = `http://${host}:${mapped}/`;
-    return t.host.observe(`page of ${url}`, async () => {
-      const signal = AbortSignal.any([t.signal, AbortSignal.timeout(answerMs)]);
-      const response = await fetch(url, { signal, headers: { connection: 'close' } });
-      return { status: response.status, body: await response.text() };
-    });
   });
 }

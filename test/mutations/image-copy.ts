@@ -47,18 +47,22 @@ export class ImageCopy implements AsyncDisposable {
 
   /** Replaces `from` by `to` in a file of the first root. */
   async editRoot(file: string, from: string | RegExp, to: string): Promise<void> {
+    const before = await tool('debugfs', '-R', `cat ${file}`, this.#inside('resin-rootA'));
+    await this.replaceInRoot(file, replaced(before, { from, to, where: file }));
+  }
+
+  /** Gives a file of the first root another content; it keeps its mode. */
+  async replaceInRoot(file: string, content: string): Promise<void> {
     const place = this.#inside('resin-rootA');
     const local = join(this.#folder, 'edited');
-    const before = await tool('debugfs', '-R', `cat ${file}`, place);
-    const after = replaced(before, { from, to, where: file });
     const mode = /Mode:\s+(\d+)/.exec(await tool('debugfs', '-R', `stat ${file}`, place))?.[1];
     if (mode === undefined) throw new Error(`${file} is not there`);
-    await writeFile(local, after);
+    await writeFile(local, content);
     await chmod(local, Number.parseInt(mode, 8));
     await tool('debugfs', '-w', '-R', `rm ${file}`, place);
     await tool('debugfs', '-w', '-R', `write ${local} ${file}`, place);
     await rm(local);
-    if ((await tool('debugfs', '-R', `cat ${file}`, place)) !== after)
+    if ((await tool('debugfs', '-R', `cat ${file}`, place)) !== content)
       throw new Error(`Cannot write ${file}`);
   }
 

@@ -7,13 +7,35 @@ import { buildImage } from '../../qemu/image/build.js';
 import { referenceVersion } from '../../rig/cli/image-ref.js';
 import { cacheDir } from '../../rig/config/folders.js';
 import { packageRoot } from '../../rig/config/package.js';
+import type { BuildRequest } from '../../rig/contracts/image-builder.js';
 import type { TestRecord } from '../../rig/record/model.js';
 import { readRun } from '../../rig/record/reader.js';
 import { ImageCopy } from './image-copy.js';
-import type { Mutation } from './mutation.js';
+import { type Base, type Batch, type Breakage, predictionOf } from './mutation.js';
 
-const boardType = 'virt-arm64';
 const boardName = 'mutant';
+
+/** The tests that a run on a copy chooses from. */
+const allSuites = ['boot', 'networking', 'config', 'storage', 'logging', 'variants', 'engine', 'resilience'];
+
+const bases: Readonly<
+  Record<
+    Base,
+    { boardType: string; suites: readonly string[]; request: Omit<BuildRequest, 'variant' | 'version'> }
+  >
+> = {
+  tiny: {
+    boardType: 'virt-arm64',
+    suites: ['boot', 'networking', 'variants', 'config'],
+    request: { flavour: 'tiny', arch: 'arm64' },
+  },
+  full: { boardType: 'virt-x86-64', suites: allSuites, request: { flavour: 'full', arch: 'amd64' } },
+  'full+engine': {
+    boardType: 'virt-x86-64',
+    suites: allSuites,
+    request: { flavour: 'full', arch: 'amd64', extras: ['engine'] },
+  },
+};
 
 /** What a run on a broken image came to. */
 export interface Outcome {
@@ -24,34 +46,34 @@ export interface Outcome {
   readonly surprises: readonly string[];
 }
 
-/** Breaks a copy of the reference image, runs the suites on it through the command that a person uses, and judges. */
-export async function runMutation(
-  mutation: Mutation,
+/** Breaks a copy of a reference image, runs the suites on it through the command that a person uses, and judges. */
+export async function runBatch(
+  batch: Batch,
   { resultsDir, signal }: { readonly resultsDir: string; readonly signal: AbortSignal },
 ): Promise<Outcome> {
-  const folder = join(resultsDir, mutation.name);
+  const folder = join(resultsDir, batch.name);
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
+  const { boardType, suites, request } = bases[batch.base];
   const base = await buildImage(
-    { flavour: 'tiny', arch: 'arm64', variant: mutation.variant ?? 'dev', version: referenceVersion },
+    { ...request, variant: batch.variant ?? 'dev', version: referenceVersion },
     { cacheDir: cacheDir(process.env), signal },
   );
   await using image = await ImageCopy.of(base.path);
-  await mutation.apply(image);
-  const lab = await writeLab(folder, { keyFile: base.sshKeyFile ?? '', shellBudget: mutation.shellBudget });
-  const { tier, only } = mutation.select ?? { tier: 'smoke', only: undefined };
+  for (const { apply } of batch.breakages) await apply(image);
+  const lab = await writeLab(folder, {
+    boardType,
+    keyFile: base.sshKeyFile ?? '',
+    shellBudget: batch.shellBudget,
+  });
+  const { tier, only } = batch.select ?? { tier: 'smoke', only: undefined };
   const exitCode = await rig(
     [
-      ...['run', 'boot', 'networking', 'config', '--lab', lab, '--board', boardName, '--image', image.path],
-      // A saved state of an image that no other run will have is of no use.
-      ...[
-        '--cold',
-        '--tier',
-        tier,
-        ...(only ? ['--only', only.source] : []),
-        '--report',
-        join(folder, 'run'),
-      ],
+      ...['run', ...suites, '--lab', lab, '--board', boardName, '--image', image.path, '--tier', tier],
+      ...(only ? ['--only', only.source] : []),
+      // A saved state of an image that no other run will have is of no use, unless a boot costs more than saving one.
+      ...(batch.base === 'tiny' ? ['--cold'] : []),
+      ...['--report', join(folder, 'run')],
     ],
     { log: join(folder, 'rig.log'), signal },
   );
@@ -60,22 +82,22 @@ export async function runMutation(
     tests: run.tests,
     exitCode,
     cpuSeconds: run.boards.reduce((sum, board) => sum + (board.cpuSeconds ?? 0), 0),
-    surprises: judge(mutation, { tests: run.tests, exitCode }),
+    surprises: judge(predictionOf(batch), { tests: run.tests, exitCode }),
   };
 }
 
 /** Compares test by test: what was predicted to fail did, for that reason and with that blame, and nothing else did. */
 export function judge(
-  mutation: Mutation,
+  { fails, blocks = [] }: Pick<Breakage, 'fails' | 'blocks'>,
   { tests, exitCode }: { readonly tests: readonly TestRecord[]; readonly exitCode: number },
 ): string[] {
   const surprises: string[] = [];
-  const unseen = new Set([...Object.keys(mutation.fails), ...(mutation.blocks ?? [])]);
+  const unseen = new Set([...Object.keys(fails), ...blocks]);
   for (const test of tests) {
     const name = `${test.suite}/${test.name}`;
     unseen.delete(name);
-    const reason = mutation.fails[name];
-    const wanted = reason ? 'failed' : mutation.blocks?.includes(name) ? 'blocked' : 'passed';
+    const reason = fails[name];
+    const wanted = reason ? 'failed' : blocks.includes(name) ? 'blocked' : 'passed';
     const step = test.attempts.at(-1)?.steps.find(({ ok }) => !ok);
     const message = `${step ? `${step.name}: ` : ''}${test.attempts.at(-1)?.error?.message ?? ''}`;
     const blame = test.attempts.at(-1)?.error?.blame;
@@ -88,7 +110,7 @@ export function judge(
   }
   for (const name of unseen) surprises.push(`${name}: was not run`);
   if (tests.length === 0) surprises.push('no test was run');
-  const wantedExit = Object.keys(mutation.fails).length > 0 ? 1 : 0;
+  const wantedExit = Object.keys(fails).length > 0 ? 1 : 0;
   if (exitCode !== wantedExit) surprises.push(`exit code ${exitCode} instead of ${wantedExit}`);
   return surprises;
 }
@@ -96,7 +118,11 @@ export function judge(
 /** A board of our own: the reference board's type, with the key of the image, which a copy has lost. */
 async function writeLab(
   folder: string,
-  { keyFile, shellBudget }: { readonly keyFile: string; readonly shellBudget: string | undefined },
+  {
+    boardType,
+    keyFile,
+    shellBudget,
+  }: { readonly boardType: string; readonly keyFile: string; readonly shellBudget: string | undefined },
 ): Promise<string> {
   const type = await readFile(join(packageRoot, 'rig/boards', `${boardType}.yaml`), 'utf8');
   const shortened =

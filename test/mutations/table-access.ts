@@ -90,7 +90,7 @@ export const accessMutations: readonly Mutation[] = [
   {
     name: 'hostname-ignored',
     breaks: 'the host name in config.json is ignored',
-    select: { tier: 'pr', only: /^networking\/(has|takes its host)/ },
+    select: { tier: 'pr', only: /^(networking\/has|config\/takes its host)/ },
     apply: (image) =>
       image.editRoot(`${scripts}/identity.sh`, 'hostname) hostname=$value ;;', 'hostname) ;;'),
     fails: { 'config/takes its host name from config.json': /the board is called as config.json says/ },
@@ -119,20 +119,21 @@ export const accessMutations: readonly Mutation[] = [
   {
     name: 'dev-without-login',
     breaks: 'a dev image has no login on the serial line',
-    select: { tier: 'smoke', only: /^boot\/dev: the serial/ },
+    select: { tier: 'smoke', only: /^variants\/dev: the serial/ },
     shellBudget: '25s',
     apply: (image) => image.editRoot('/etc/inittab', /^.*getty.*\n/m, ''),
     fails: {
-      'boot/dev: the serial line gives a shell': /had no shell within \d+ ms; the last stage seen was init/,
+      'variants/dev: the serial line gives a shell':
+        /had no shell within \d+ ms; the last stage seen was init/,
     },
   },
   {
     name: 'dev-with-password',
     breaks: 'a dev image wants a key over ssh',
-    select: { tier: 'smoke', only: /^boot\/dev:/ },
+    select: { tier: 'smoke', only: /^variants\/dev:/ },
     apply: (image) =>
       image.editRoot('/etc/boardrig/image.conf', "DROPBEAR_OPTIONS='-B'", "DROPBEAR_OPTIONS='-s'"),
-    fails: { 'boot/dev: root logs in over ssh without a key or password': /root is let in/ },
+    fails: { 'variants/dev: root logs in over ssh without a key or password': /root is let in/ },
   },
   {
     name: 'prod-as-built',
@@ -145,44 +146,44 @@ export const accessMutations: readonly Mutation[] = [
     name: 'prod-with-login',
     breaks: 'a prod image has a getty on the serial line',
     variant: 'prod',
-    select: { tier: 'pr', only: /^boot\/prod:/ },
+    select: { tier: 'pr', only: /^variants\/prod:/ },
     apply: (image) =>
       image.editRoot('/etc/inittab', /^/, 'ttyAMA0::respawn:/sbin/getty -L 115200 ttyAMA0 vt100\n'),
     fails: {
-      'boot/prod: no login on the serial line': /no process has the console as its terminal \(and 1 more/,
-      'boot/prod: the serial line is silent after the kernel': /nothing but the kernel wrote to the line/,
+      'variants/prod: no login on the serial line': /no process has the console as its terminal \(and 1 more/,
+      'variants/prod: the serial line is silent after the kernel': /nothing but the kernel wrote to the line/,
     },
   },
   {
     name: 'prod-talks',
     breaks: 'a prod image writes on the serial line',
     variant: 'prod',
-    select: { tier: 'pr', only: /^boot\/prod:/ },
+    select: { tier: 'pr', only: /^variants\/prod:/ },
     apply: (image) => image.editRoot(boot, end, `echo 'starting services' >/dev/console\n${end}`),
     fails: {
-      'boot/prod: the serial line is silent after the kernel': /nothing but the kernel wrote to the line/,
+      'variants/prod: the serial line is silent after the kernel': /nothing but the kernel wrote to the line/,
     },
   },
   {
     name: 'prod-without-password',
     breaks: 'a prod image lets root in with an empty password',
     variant: 'prod',
-    select: { tier: 'pr', only: /^boot\/prod:/ },
+    select: { tier: 'pr', only: /^variants\/prod:/ },
     apply: async (image) => {
       await image.editRoot('/etc/boardrig/image.conf', "DROPBEAR_OPTIONS='-s'", "DROPBEAR_OPTIONS='-B'");
       await image.editRoot('/etc/shadow', 'root:*:', 'root::');
     },
-    fails: { 'boot/prod: ssh takes the key and nothing else': /no credential is refused/ },
+    fails: { 'variants/prod: ssh takes the key and nothing else': /no credential is refused/ },
   },
   {
     name: 'prod-guessable-password',
     breaks: 'a prod image lets root in with the password "resin"',
     variant: 'prod',
-    select: { tier: 'pr', only: /^boot\/prod:/ },
+    select: { tier: 'pr', only: /^variants\/prod:/ },
     apply: async (image) => {
       await image.editRoot('/etc/boardrig/image.conf', "DROPBEAR_OPTIONS='-s'", "DROPBEAR_OPTIONS=''");
       await image.editRoot('/etc/shadow', 'root:*:', `root:${passwordHash}:`);
     },
-    fails: { 'boot/prod: ssh takes the key and nothing else': /the password "resin" is refused/ },
+    fails: { 'variants/prod: ssh takes the key and nothing else': /the password "resin" is refused/ },
   },
 ];

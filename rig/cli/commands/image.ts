@@ -10,12 +10,14 @@ import { referenceVersion } from '../image-ref.js';
 
 /** `rig image build FLAVOUR`: where the image is, its hash and size; what is done meanwhile goes to standard error. */
 export async function build({ args, options }: CommandInput, io: CommandIo): Promise<number> {
+  const flavour = oneOf('flavour', args[0], ['tiny', 'full']);
   const request = {
-    flavour: oneOf('flavour', args[0], ['tiny']),
-    arch: oneOf('--arch', options.arch, ['arm64', 'amd64']),
+    flavour,
+    arch: oneOf('--arch', options.arch ?? (flavour === 'full' ? 'amd64' : 'arm64'), ['arm64', 'amd64']),
+    ...(options.with === undefined ? {} : { extras: [oneOf('--with', options.with, ['engine'])] }),
     variant: oneOf('--variant', options.variant, ['dev', 'prod']),
     version: String(options.imageVersion ?? referenceVersion),
-  } as const;
+  };
   const startedMs = performance.now();
   const built = await buildReferenceImage(request, {
     cacheDir: cacheDir(io.env),

@@ -7,19 +7,26 @@ import { findExecutable } from '../../lifetime/find-executable.js';
 import type { Check } from './check.js';
 
 /** Group, Debian package, and the programs or files that the rig needs of it; the list that set-up installs from. */
-type PackageList = Readonly<Record<'run' | 'test' | 'bench', Readonly<Record<string, readonly string[]>>>>;
+type PackageList = Readonly<
+  Record<'run' | 'full' | 'test' | 'bench', Readonly<Record<string, readonly string[]>>>
+>;
 
 /** Programs whose version matters enough to be shown. */
 const versioned = new Set(['qemu-system-aarch64', 'qemu-system-x86_64', 'qemu-img', 'chromium']);
 // Debian leaves these out of a normal user's PATH; mkfs.vfat and sfdisk live there.
 const administratorFolders = ['/usr/sbin', '/sbin'];
-const purposes = { run: 'virtual boards', test: 'npm test', bench: 'npm run bench' };
+const purposes = {
+  run: 'virtual boards',
+  full: 'rig image build full',
+  test: 'npm test',
+  bench: 'npm run bench',
+};
 
 /** One check for each Debian package that the rig uses: `bad` when a board needs it, `warn` when only tests do. */
 export async function checkPrograms(path: string): Promise<Check[]> {
   const file = join(packageRoot, 'rig/setup/debian-packages.json');
   const list = JSON.parse(readFileSync(file, 'utf8')) as PackageList;
-  const groups = ['run', 'test', 'bench'] as const;
+  const groups = ['run', 'full', 'test', 'bench'] as const;
   return Promise.all(
     groups.flatMap((group) =>
       Object.entries(list[group]).map(async ([name, needed]): Promise<Check> => {

@@ -65,6 +65,20 @@ export class TestHostServices implements HostServices, AsyncDisposable {
     return { port, requests };
   }
 
+  async serveUdp(answer: Parameters<HostServices['serveUdp']>[0]): ReturnType<HostServices['serveUdp']> {
+    const requests: { path: string; from: string }[] = [];
+    const server = this.#requests.push(requests);
+    const port = await this.observe('port that answers datagrams', () =>
+      this.#answer(answer, (from) => this.requested({ server, path: datagramPath, from })),
+    );
+    return {
+      port,
+      get received() {
+        return requests.length;
+      },
+    };
+  }
+
   /** A server was asked: it tells so itself, or the record of a run does. */
   requested({ server, path, from }: HostRequest): void {
     this.#requests[server - 1]?.push({ path, from });
@@ -100,7 +114,31 @@ export class TestHostServices implements HostServices, AsyncDisposable {
     );
     return (server.address() as AddressInfo).port;
   }
+
+  /** @returns the port */
+  async #answer(
+    answer: Parameters<HostServices['serveUdp']>[0],
+    asked: (from: string) => void,
+  ): Promise<number> {
+    const { createSocket } = await import('node:dgram');
+    const socket = createSocket('udp4');
+    socket.on('message', (datagram, { address, port }) => {
+      asked(address);
+      const reply = answer(datagram);
+      // The asker may be gone by now, as every datagram's may.
+      if (reply) socket.send(reply, port, address, () => {});
+    });
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject);
+      socket.bind(0, this.#options.bindAddress, resolve);
+    });
+    this.#open.defer(() => new Promise<void>((resolve) => socket.close(() => resolve())));
+    return socket.address().port;
+  }
 }
+
+/** What stands in the record for the path that a datagram has not. */
+const datagramPath = 'datagram';
 
 /** What a board got from a server of then says nothing of one that serves something else. */
 function servingOf(body: string): string {

@@ -27,3 +27,26 @@ export async function readLayout(t: TestContext, board: Board): Promise<Layout> 
   );
   return { mounts, root, disk, rootPartition };
 }
+
+/** Each place shows a partition, writable as promised: an ext4 with errors is remounted read-only or not mounted at all. */
+export function assertPromisedMounts(
+  t: TestContext,
+  { mounts, disk, rootPartition }: Layout,
+  { but = [] }: { readonly but?: readonly string[] } = {},
+): void {
+  const { profile } = t.board;
+  if (profile.roots.length > 0)
+    t.equal(rootPartition.label, profile.roots[0], 'the root is the expected partition');
+  for (const point of Object.values(profile.mounts)) {
+    if (but.includes(point)) continue;
+    const mount = mountAt(mounts, point);
+    const partition = disk.partitions.find(({ device }) => device === mount?.device);
+    const promised = profile.partitions.find(({ label }) => label === partition?.label);
+    if (t.ok(mount && partition, `${point} shows a partition`) && promised)
+      t.equal(
+        mount?.readOnly,
+        promised.readOnly,
+        `${point} is ${promised.readOnly ? 'read-only' : 'writable'}`,
+      );
+  }
+}

@@ -9,7 +9,7 @@ import { textAfterKernel } from './serial-text.js';
 const answerMs = 3_000;
 const wrongPasswords = ['', 'root', 'resin', 'admin'];
 
-export function variantTests(test: AddTest): void {
+export function accessTests(test: AddTest): void {
   test('dev: the serial line gives a shell', {
     variant: 'dev',
     tier: 'smoke',

@@ -1,5 +1,5 @@
-import type { InterfaceAddress } from '../facts/network.js';
-import { parseProcesses } from '../facts/processes.js';
+import type { InterfaceAddress } from './network.js';
+import { parseProcesses } from './processes.js';
 
 /** Clients that do nothing but DHCP: one that runs has an address to keep. */
 const clients = new Set(['udhcpc', 'dhclient', 'dhcpcd']);
