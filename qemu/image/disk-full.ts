@@ -14,7 +14,7 @@ export function diskFull(cause: unknown): RigError {
   return new RigError('Cannot build the image: the disk is full', {
     code: 'image.disk-full',
     blame: 'rig',
-    hint: 'An image takes about 400 MB while it is built. Free some, or point XDG_CACHE_HOME at another disk.',
+    hint: 'An image takes about 400 MB while it is built, a full one 1.5 GB. Free some, or point XDG_CACHE_HOME at another disk.',
     cause,
   });
 }

@@ -15,9 +15,12 @@ export function journalTests(test: AddTest): void {
     const { memoryMiB, volatile, persistent } = await promised(t, 'journal');
     const first = `first-${t.random.uuid()}`;
     await t.step(`Log ${2 * memoryMiB} MiB`, () =>
-      t.board.shell.text(`${logCommand(first)}; ${noise(2 * memoryMiB)} | systemd-cat -t rig`, {
-        timeoutMs: 120_000,
-      }),
+      t.board.shell.text(
+        `${logCommand(first)}; ${noise(2 * memoryMiB)} | systemd-cat -t rig; journalctl --sync`,
+        {
+          timeoutMs: 120_000,
+        },
+      ),
     );
     const used = async () => Number((await t.board.shell.text(`du -sk ${quoted(volatile)}`)).split('\t')[0]);
     const usedKib = await t.step('Measure the journal', used);

@@ -77,12 +77,20 @@ export const systemBatches: readonly Batch[] = [
           image.editRoot(
             `${units}/ModemManager.service`,
             'ExecStart=/usr/sbin/ModemManager',
-            "ExecStartPre=/bin/echo '<4>there is no modem'\nExecStart=/usr/sbin/ModemManager --filter-policy=whitelist-only",
+            "ExecStartPre=/bin/echo '<4>there is no modem'\nExecStart=/usr/sbin/ModemManager",
           ),
-        fails: {
-          'networking/says nothing of a modem that is not there': /and does not complain/,
-          'networking/finds a modem that appears': /ModemManager knows the modem: not within/,
-        },
+        fails: { 'networking/says nothing of a modem that is not there': /and does not complain/ },
+      },
+      {
+        name: 'modem-ignored',
+        breaks: 'the modem manager is told to leave every serial line alone',
+        apply: (image) =>
+          image.editRoot(
+            `${scripts}/early.sh`,
+            'for label in boot state data; do',
+            'echo \'SUBSYSTEM=="tty", ENV{ID_MM_PORT_IGNORE}="1", ENV{ID_MM_DEVICE_IGNORE}="1"\'\n    for label in boot state data; do',
+          ),
+        fails: { 'networking/finds a modem that appears': /ModemManager knows the modem: not within/ },
       },
       {
         name: 'port-8080',
