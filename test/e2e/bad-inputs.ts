@@ -190,7 +190,10 @@ const suites: readonly BadInput[] = [
   {
     name: 'an unknown suite',
     args: runs('boto'),
-    says: ['Cannot find suite "boto"', 'boot, config, flashing, networking'],
+    says: [
+      'Cannot find suite "boto"',
+      'boot, config, engine, flashing, logging, networking, resilience, storage, variants',
+    ],
   },
   {
     name: 'a suite that throws when it is loaded',
