@@ -14,8 +14,14 @@ export interface FinishOptions extends Cancellable {
   readonly workDir: string;
 }
 
-/** Puts partitions together to an image with its block map and manifest. @returns the folder that holds the three, to be published */
-export async function finishImage(options: FinishOptions): Promise<{ readonly folder: string }> {
+/** In a folder of its own, to be published. */
+export interface FinishedImage {
+  readonly folder: string;
+  readonly image: Manifest['image'];
+}
+
+/** Puts partitions together to an image with its block map and manifest. */
+export async function finishImage(options: FinishOptions): Promise<FinishedImage> {
   const { name, parts, diskGuid, workDir, signal } = options;
   const folder = join(workDir, 'image');
   await mkdir(folder);
@@ -26,15 +32,12 @@ export async function finishImage(options: FinishOptions): Promise<{ readonly fo
   await writeFile(files.bmap, writeBmap(ranges, { imageBytes: disk.sizeBytes, hashes: hashes.ranges }));
   await chmod(files.image, 0o444);
   const { mtimeMs } = await stat(files.image);
-  await writeManifest(files.manifest, {
-    schema: 1,
-    ...options.manifest,
-    image: {
-      file: files.imageName,
-      sha256: hashes.sha256,
-      sizeBytes: disk.sizeBytes,
-      modifiedMs: Math.trunc(mtimeMs),
-    },
-  });
-  return { folder };
+  const image = {
+    file: files.imageName,
+    sha256: hashes.sha256,
+    sizeBytes: disk.sizeBytes,
+    modifiedMs: Math.trunc(mtimeMs),
+  };
+  await writeManifest(files.manifest, { schema: 1, ...options.manifest, image });
+  return { folder, image };
 }

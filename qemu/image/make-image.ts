@@ -1,15 +1,13 @@
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cancellable } from '../../rig/contracts/capabilities.js';
 import type { BuildRequest, BuiltImage } from '../../rig/contracts/image-builder.js';
-import { blockRanges, hashImage, writeBmap } from './bmap.js';
 import { imageFiles, imageName } from './cache.js';
-import { type DiskPart, writeDisk } from './disk.js';
+import type { DiskPart } from './disk.js';
 import { ext4BlockBytes, usedExt4Blocks, writeExt4 } from './ext4.js';
 import { usedFatBytes, writeFat32 } from './fat.js';
+import { finishImage } from './finish-image.js';
 import { partitionTypes } from './gpt.js';
-import { type Manifest, writeManifest } from './manifest.js';
 import { type ResolvedPackage, unpackPackages } from './packages.js';
 import type { Recipe } from './recipe.js';
 import type { ImageKey } from './ssh-key.js';
@@ -46,39 +44,30 @@ export async function makeImage(options: MakeOptions): Promise<MadeImage> {
   progress('making the file systems');
   const parts = await makeParts(options, unpacked);
   progress('putting the disk together');
-  const folder = join(workDir, 'image');
-  await mkdir(folder);
-  const files = imageFiles(folder, imageName(request));
   const seed = deviceSeed(request);
-  const disk = await writeDisk(files.image, { parts, diskGuid: guidOf(seed, 'disk'), signal });
-  const ranges = blockRanges(disk.used);
-  const hashes = await hashImage(files.image, ranges, { signal });
-  await writeFile(files.bmap, writeBmap(ranges, { imageBytes: disk.sizeBytes, hashes: hashes.ranges }));
-  await chmod(files.image, 0o444);
-  const manifest: Manifest = {
-    schema: 1,
-    flavour: request.flavour,
-    arch: request.arch,
-    variant: request.variant,
-    version: request.version,
-    ...(request.extras ? { extras: request.extras } : {}),
-    slug: options.recipe.slug,
-    revision: options.inputs.slice(0, 16),
-    image: {
-      file: files.imageName,
-      sha256: hashes.sha256,
-      sizeBytes: disk.sizeBytes,
-      modifiedMs: Math.trunc((await stat(files.image)).mtimeMs),
+  const { folder, image } = await finishImage({
+    name: imageName(request),
+    parts,
+    diskGuid: guidOf(seed, 'disk'),
+    manifest: {
+      flavour: request.flavour,
+      arch: request.arch,
+      variant: request.variant,
+      version: request.version,
+      ...(request.extras ? { extras: request.extras } : {}),
+      slug: options.recipe.slug,
+      revision: options.inputs.slice(0, 16),
+      packages: options.packages,
     },
-    packages: options.packages,
-  };
-  await writeManifest(files.manifest, manifest);
+    workDir,
+    signal,
+  });
   return {
     folder,
     facts: (place) => {
       const placed = imageFiles(place, imageName(request));
       const { arch, variant, version } = request;
-      const { sha256, sizeBytes } = manifest.image;
+      const { sha256, sizeBytes } = image;
       return {
         path: placed.image,
         bmapPath: placed.bmap,

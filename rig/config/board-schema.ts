@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { capabilityNames } from '../contracts/capabilities.js';
 import { duration, memoryMiB } from '../schema/unit-schemas.js';
-import { architectures, capabilityNames, plainName, text } from './names.js';
+import { architectures, plainName, text } from './names.js';
 import { regexpSource } from './pattern.js';
 
 const signature = z.union([z.strictObject({ literal: text }), z.strictObject({ regexp: regexpSource })], {

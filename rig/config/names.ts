@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Architecture } from '../contracts/board.js';
-import type { CapabilityName } from '../contracts/capabilities.js';
+import { deviceCapabilities } from '../contracts/capabilities.js';
 
 /** Names of boards and labels become folder names, test ids and words of a command line. */
 export const plainName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, {
@@ -17,36 +17,7 @@ export const architectures = [
   'i386',
 ] as const satisfies readonly Architecture[];
 
-export const capabilityNames = [
-  'power',
-  'reset',
-  'powerButton',
-  'bootMode',
-  'console',
-  'storage',
-  'mux',
-  'gpio',
-  'link',
-  'address',
-  'shell',
-  'update',
-  'capture',
-  'measure',
-  'snapshots',
-] as const satisfies readonly CapabilityName[];
-
 /** What a driver can be for a board: one capability, or `board` for all of them. */
-export const roles = [
-  'board',
-  'power',
-  'reset',
-  'powerButton',
-  'console',
-  'storage',
-  'mux',
-  'gpio',
-  'link',
-  'address',
-] as const;
+export const roles = ['board', ...deviceCapabilities] as const;
 
 export type Role = (typeof roles)[number];

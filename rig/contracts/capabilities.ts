@@ -9,22 +9,25 @@ import type { Snapshots } from './snapshot.js';
  * and puts it back. The names without an interface here yet (`bootMode`, `update`, `capture`, `measure`) may already be
  * declared as needs: no board has them, so such tests are skipped with that reason.
  */
-export type CapabilityName =
-  | 'power'
-  | 'reset'
-  | 'powerButton'
-  | 'bootMode'
-  | 'console'
-  | 'storage'
-  | 'mux'
-  | 'gpio'
-  | 'link'
-  | 'address'
-  | 'shell'
-  | 'update'
-  | 'capture'
-  | 'measure'
-  | 'snapshots';
+export const capabilityNames = [
+  'power',
+  'reset',
+  'powerButton',
+  'bootMode',
+  'console',
+  'storage',
+  'mux',
+  'gpio',
+  'link',
+  'address',
+  'shell',
+  'update',
+  'capture',
+  'measure',
+  'snapshots',
+] as const;
+
+export type CapabilityName = (typeof capabilityNames)[number];
 
 export interface Cancellable {
   /** Aborting rejects the call with the signal's reason and leaves the device in a state `dispose` can end. */
@@ -174,3 +177,19 @@ export interface Capabilities {
   readonly address?: Address;
   readonly snapshots?: Snapshots;
 }
+
+/** Those that a device gives by itself, so that a board can have each from another driver. */
+export const deviceCapabilities = [
+  'power',
+  'reset',
+  'powerButton',
+  'console',
+  'storage',
+  'mux',
+  'gpio',
+  'link',
+  'address',
+] as const satisfies readonly (CapabilityName & keyof Capabilities)[];
+
+/** All that drivers give: what is saved as a whole only a driver of the whole board gives. */
+export const drivenCapabilities = [...deviceCapabilities, 'snapshots'] as const;

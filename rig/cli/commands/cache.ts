@@ -7,10 +7,10 @@ import type { SnapshotKey } from '../../contracts/snapshot.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import { mediumBytesFor } from '../../core/board/medium-size.js';
 import type { CacheEntry, Explanation, SnapshotCache, WarmState } from '../../core/warm/snapshot-cache.js';
+import { diskBytes } from '../../record/disk-bytes.js';
 import { parseDurationMs, parseSizeBytes, sizeWords } from '../../schema/units.js';
 import { ago, entryWords, printable, stateWords } from '../cache-words.js';
 import type { CommandInput, CommandIo } from '../command.js';
-import { folderBytes } from '../folder-size.js';
 import { resolveImage } from '../image-ref.js';
 import { openLab } from '../open-lab.js';
 import { snapshotCache } from '../snapshot-cache.js';
@@ -25,7 +25,7 @@ export async function list({ options }: CommandInput, io: CommandIo): Promise<nu
   const cache = snapshotCache(io.env);
   const entries = await cache.list();
   const images = join(cacheDir(io.env), 'images');
-  const imagesBytes = await folderBytes(images);
+  const imagesBytes = await diskBytes(images);
   if (options.json === true) {
     const { dir, maxBytes } = cache;
     const facts = { dir, maxBytes, totalBytes: total(entries), entries: entries.map(entryFacts) };

@@ -47,18 +47,11 @@ export class SavedStates implements BoardSnapshots {
     dir: string,
     { state, runDir, ...options }: Cancellable & { state: string; runDir?: string },
   ): Promise<SnapshotManifest> {
-    const { circuit, snapshots } = this.#parts;
+    const { snapshots } = this.#parts;
     const began = performance.now();
     using deadline = this.#deadline('save it', options);
     const saved = await snapshots.save(dir, { signal: deadline.signal });
-    circuit.emit({
-      type: 'snapshot',
-      ...circuit.life.place,
-      action: 'saved',
-      state,
-      ms: Math.round(performance.now() - began),
-      ...(runDir === undefined ? {} : { dir: runDir }),
-    });
+    this.#tell({ action: 'saved', state, ...(runDir === undefined ? {} : { dir: runDir }) }, began);
     return saved;
   }
 
@@ -79,14 +72,17 @@ export class SavedStates implements BoardSnapshots {
       await tellGuest({ name, arch: type.arch, chore }, afterRestore);
       circuit.life.note('shell');
     } else circuit.life.note('bootloader');
-    circuit.emit({
-      type: 'snapshot',
-      ...circuit.life.place,
-      action: 'restored',
-      state,
-      ms: Math.round(performance.now() - began),
-    });
+    this.#tell({ action: 'restored', state }, began);
   }
+
+  #tell(
+    done: { readonly action: 'saved' | 'restored'; readonly state: string; readonly dir?: string },
+    began: number,
+  ): void {
+    const { emit, life } = this.#parts.circuit;
+    emit({ type: 'snapshot', ...life.place, ...done, ms: Math.round(performance.now() - began) });
+  }
+
   /** Nothing else would end a QEMU that hangs: no test's deadline runs yet. */
   #deadline(toDoWhat: string, options?: Cancellable): Deadline {
     const { circuit } = this.#parts;

@@ -1,4 +1,4 @@
-import type { CapabilityName } from '../../contracts/capabilities.js';
+import { capabilityNames } from '../../contracts/capabilities.js';
 import type { SuiteOptions, TestOptions } from '../../contracts/suite.js';
 
 /**
@@ -7,27 +7,9 @@ import type { SuiteOptions, TestOptions } from '../../contracts/suite.js';
  */
 type Check = (value: unknown) => string | undefined;
 
-const capabilities: Readonly<Record<CapabilityName, true>> = {
-  power: true,
-  reset: true,
-  powerButton: true,
-  bootMode: true,
-  console: true,
-  storage: true,
-  mux: true,
-  gpio: true,
-  link: true,
-  address: true,
-  shell: true,
-  update: true,
-  capture: true,
-  measure: true,
-  snapshots: true,
-};
-
 const needs: Check = (value) => {
   if (!Array.isArray(value)) return 'a list of capabilities';
-  const known = Object.keys(capabilities);
+  const known: readonly string[] = capabilityNames;
   const unknown: unknown = value.find((name) => !known.includes(String(name)));
   return unknown === undefined ? undefined : `each to be one of ${known.join(', ')}`;
 };

@@ -1,20 +1,7 @@
 import type { BoardConfig } from '../../contracts/board.js';
-import type { Capabilities, CapabilityName } from '../../contracts/capabilities.js';
+import { type Capabilities, type CapabilityName, drivenCapabilities } from '../../contracts/capabilities.js';
 import type { Device } from '../../contracts/driver.js';
 import { RigError } from '../../contracts/errors.js';
-
-const given = [
-  'power',
-  'reset',
-  'powerButton',
-  'console',
-  'storage',
-  'mux',
-  'gpio',
-  'link',
-  'address',
-  'snapshots',
-] as const;
 
 /**
  * The union of what the devices give.
@@ -23,7 +10,7 @@ const given = [
  */
 export function mergeCapabilities(board: BoardConfig, devices: readonly Device[]): Capabilities {
   const merged: Record<string, unknown> = {};
-  for (const name of given) {
+  for (const name of drivenCapabilities) {
     const [first, second] = devices.filter((device) => device.capabilities[name] !== undefined);
     if (first && second) {
       throw new RigError(
@@ -42,7 +29,9 @@ export function mergeCapabilities(board: BoardConfig, devices: readonly Device[]
 
 /** What a suite may need: what the devices give, and a shell where something can carry one. */
 export function capabilityNames(board: BoardConfig, capabilities: Capabilities): ReadonlySet<CapabilityName> {
-  const names = new Set<CapabilityName>(given.filter((name) => capabilities[name] !== undefined));
+  const names = new Set<CapabilityName>(
+    drivenCapabilities.filter((name) => capabilities[name] !== undefined),
+  );
   if (capabilities.address || board.ssh?.host || (capabilities.console && board.type.signatures.prompt)) {
     names.add('shell');
   }

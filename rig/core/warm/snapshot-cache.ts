@@ -9,6 +9,7 @@ import {
   type SnapshotManifest,
 } from '../../contracts/snapshot.js';
 import { readProcessStat } from '../../lifetime/process-stat.js';
+import { diskBytes } from '../../record/disk-bytes.js';
 import { boardTypeOf, missSentences } from './explain-miss.js';
 
 /** A state that a board of any run can be brought back to. */
@@ -204,7 +205,8 @@ export class SnapshotCache {
         dir,
         state: state as WarmState,
         twin: Number(twin),
-        sizeBytes: await sizeOf(dir),
+        // 0 for one that is not ours to read.
+        sizeBytes: await diskBytes(dir).catch(() => 0),
         usedAt: mtime,
         ...(manifest ? { saved: factsOf(manifest) } : {}),
       };
@@ -231,16 +233,6 @@ export class SnapshotCache {
         await rm(path, { recursive: true, force: true });
     }
   }
-}
-
-/** 0 for what is no folder, or one that is not ours to read. */
-async function sizeOf(dir: string): Promise<number> {
-  const files = await readdir(dir).catch((error: unknown) => {
-    if (isAbsent(error)) throw error;
-    return [];
-  });
-  const sizes = files.map(async (file) => (await lstat(join(dir, file))).blocks * 512);
-  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
 function factsOf({ savedAt, key, medium }: SnapshotManifest): NonNullable<CacheEntry['saved']> {

@@ -2,9 +2,10 @@ import { basename } from 'node:path';
 import type { Image } from '../../contracts/board.js';
 import { RigError } from '../../contracts/errors.js';
 import type { EventBody } from '../../contracts/events.js';
+import type { SnapshotKey } from '../../contracts/snapshot.js';
 import type { ManagedBoard } from '../runner/managed-board.js';
 import type { Warm } from '../runner/start-state.js';
-import type { SnapshotCache, WarmState } from './snapshot-cache.js';
+import type { Slot, SnapshotCache } from './snapshot-cache.js';
 
 const notTold: ReadonlySet<string> = new Set(['snapshot.clock-not-set', 'snapshot.entropy-not-fresh']);
 
@@ -47,7 +48,7 @@ export class WarmStates {
           const key = await snapshots.key(image);
           dir = await this.#cache.find(key, { state, twin });
           if (dir === undefined) {
-            this.#explain(board, state, await this.#cache.explain(key, { state, twin }));
+            await this.#explain(board, { key, state, twin });
             return false;
           }
           await snapshots.restore(dir, { state, image });
@@ -87,10 +88,12 @@ export class WarmStates {
   }
 
   /** Once a board and state: every test of the run would say the same. */
-  #explain(board: ManagedBoard, state: WarmState, reasons: readonly string[]): void {
+  async #explain(board: ManagedBoard, { key, ...slot }: Slot & { key: SnapshotKey }): Promise<void> {
+    const { state } = slot;
     const what = `${board.name} ${state}`;
     if (this.#explained.has(what)) return;
     this.#explained.add(what);
+    const reasons = await this.#cache.explain(key, slot);
     const message = `Boots cold, no saved state "${state}" fits: ${reasons.join('; ')}`;
     this.#emit({ type: 'log', level: 'info', board: board.name, message });
   }
