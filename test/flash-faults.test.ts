@@ -22,8 +22,10 @@ import { Medium } from '../rig/flash/medium/medium.js';
 import { type FlashPhase, FlashProgress } from '../rig/flash/progress.js';
 import { FileSource } from '../rig/flash/source/file.js';
 import { pollUntil } from '../rig/lifetime/poll.js';
+import { certificates } from './flash/certificates.js';
 import { FlashWorld } from './flash/command.js';
 import { failing, faultyFile, loopDevice, noDrives } from './flash/drives.js';
+import { imageServer } from './flash/image-server.js';
 import { flipByte, mebibyte, sh, sparse, usedMedium } from './flash/images.js';
 
 tap.setTimeout(300_000);
@@ -163,6 +165,28 @@ tap.test('memory does not grow with the image', async (t: Test) => {
   };
   const [small, large] = [peak(32), peak(320)];
   t.ok(large - small < 40, `${small} MiB at the most for 32 MiB, ${large} for ten times as much`);
+});
+
+tap.test('an https server, and one that nobody vouches for', async (t: Test) => {
+  const { caFile, ...tls } = certificates(world.cwd);
+  const packed = at('raw.bin.gz');
+  const cutAfterBytes = Math.ceil(statSync(packed).size / 3);
+  await using server = await imageServer(packed, '.gz', { tls, cutAfterBytes });
+  usedMedium(at('card'), 32 * mebibyte);
+  const args = ['flash', `${server.url}/raw.bin.gz`, '--drive', 'card', '--yes', '--json'];
+  const { stdout, code } = await world.rig(args, { env: { NODE_EXTRA_CA_CERTS: caFile } });
+  t.match(stdout, /"event":"done".*"verified":"direct"/);
+  t.equal(code, 0);
+  sh('cmp', ['-n', String(imageBytes), at('raw.bin'), at('card')]);
+  t.match(
+    server.requests.filter((request) => /\.gz( |$)/.test(request)),
+    [/gz$/, /bytes=\d+-$/, /bytes=\d+-$/],
+    'a connection that breaks twice goes on where it was',
+  );
+
+  const asked = server.requests.length;
+  await world.fails(t, args.slice(1, -1), 'flash.server-not-trusted', 2);
+  t.equal(server.requests.length, asked, 'and is asked for nothing');
 });
 
 tap.test('a board', async (t: Test) => {
