@@ -94,7 +94,7 @@ export interface TestContext extends Assertions {
   /** A named part of the test, with its own line in the reports. Steps nest. */
   step<T>(name: string, body: () => Promise<T> | T): Promise<T>;
   measure(name: string, value: number, unit: string): void;
-  /** Ends the test as skipped. */
+  /** Ends the test as skipped. Before it changes anything: the board counts as clean, whatever the test dirties when it passes. */
   skip(reason: string): never;
   /** Polls until `condition` returns a truthy value, which it returns; fails the board after `timeoutMs`. */
   eventually<T>(

@@ -160,7 +160,7 @@ export class BoardRunner {
   ): Promise<AttemptOutcome> {
     const { emit, scale, seed, signal, freezer } = this.#options;
     const boards = opened.map((one) => one.board);
-    const bootsBefore = boards.map(({ boots }) => boots);
+    const epochsBefore = boards.map(({ epochs }) => epochs);
     const steps = freezer?.steps(boards, { place, signal });
     const outcome = await runBody(planned, {
       place,
@@ -173,9 +173,9 @@ export class BoardRunner {
       stepBegins: steps?.begins,
     });
     await steps?.end({ failed: isBad(outcome) });
-    const passed = outcome.verdict === 'passed' || outcome.verdict === 'skipped';
     for (const [index, one] of opened.entries()) {
-      leave(one.state, planned.test.options, { passed, booted: one.board.boots !== bootsBefore[index] });
+      const started = one.board.epochs !== epochsBefore[index];
+      leave(one.state, planned.test.options, { verdict: outcome.verdict, started });
     }
     return outcome;
   }
