@@ -201,11 +201,12 @@ export interface Board {
   hostAddress(): Promise<string>;
 }
 
-/** A way to log in over ssh (RFC 4252): `none` offers no credential at all, `key` the image's own. */
+/** A way to log in over ssh (RFC 4252): `none` offers no credential at all, `key` the image's own unless another is given. */
 export type SshLogin =
   | { readonly method: 'none' }
   | { readonly method: 'password'; readonly password: string }
-  | { readonly method: 'key' };
+  /** In OpenSSH's format (openssh-portable, PROTOCOL.key). */
+  | { readonly method: 'key'; readonly privateKey?: string };
 
 /** When each stage was seen, in milliseconds since the epoch began, in the order seen. */
 export interface BootRecord {
