@@ -1,4 +1,5 @@
 // test: light
+// Long because a process for each file costs more than a long file of independent tests.
 // GPIO drivers on a chip that answers as the kernel does, one system call deep, and on this host's own system calls.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
