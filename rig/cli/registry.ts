@@ -12,7 +12,9 @@ export const drivers: Readonly<Record<string, () => Promise<Driver>>> = {
   qemu: async () => (await import('../../qemu/driver.js')).qemuDriver,
   'console-tcp': async () => (await import('../../drivers/console/tcp.js')).tcpConsoleDriver,
   'console-serial': async () => (await import('../../drivers/console/serial.js')).serialConsoleDriver,
+  'gpio-lines': async () => (await import('../../drivers/gpio/lines.js')).gpioLinesDriver(),
   'power-command': async () => (await import('../../drivers/power/command.js')).commandPowerDriver,
+  'power-gpio': async () => (await import('../../drivers/power/gpio.js')).gpioPowerDriver(),
 };
 
 /**

@@ -51,6 +51,7 @@ export async function repeated(
     siblings: () => 'none',
     image: async () => image,
     derive: async () => undefined,
+    bundle: async () => undefined,
     emit: (event) => events.push(event),
     evidenceFile: async (_place, name) => ({ path: join(dir, name), relative: name }),
     mask: (text) => text,
