@@ -30,6 +30,7 @@ const updates = {
   signs: z
     .strictObject({
       chosen: regexpSource,
+      notLoaded: regexpSource.optional(),
       version: regexpSource.optional(),
       good: regexpSource.optional(),
       bad: regexpSource.optional(),

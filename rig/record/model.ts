@@ -2,6 +2,7 @@ import type { Stage } from '../contracts/board.js';
 import type { ErrorRecord, Json } from '../contracts/errors.js';
 import type { EpochReason, EventBody, Repetition, RigEvent, RunStart } from '../contracts/events.js';
 import type { StartState } from '../contracts/suite.js';
+import type { SlotBoot } from '../contracts/update.js';
 import type { Verdict, VerdictCounts } from '../contracts/verdict.js';
 
 /**
@@ -48,7 +49,12 @@ export interface BoardRecord {
   readonly epochs: readonly EpochRecord[];
   /** What was done to the board and seen of it, console text apart, in order. */
   readonly timeline: readonly BoardEvent[];
+  /** Boots from a slot in their order; empty for a product whose console tells of none. */
+  readonly slotBoots: readonly SlotBootRecord[];
 }
+
+/** One boot from a slot; texts come from the board. `t` is when its verdict fell. */
+export type SlotBootRecord = SlotBoot & { readonly t: number };
 
 /** Bytes `offset` to `offset + length` of the console file had arrived by `t`. */
 export interface ConsoleChunk {
@@ -74,6 +80,7 @@ export type BoardEvent = Extract<
       | 'console.input'
       | 'shell'
       | 'snapshot'
+      | 'slot.boot'
       | 'board.broken'
       | 'log';
   }
