@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { findBoards } from '../../config/find-boards.js';
 import type { Lab } from '../../config/lab.js';
 import type { BoardConfig } from '../../contracts/board.js';
-import { RigError } from '../../contracts/errors.js';
+import { messageOf, RigError } from '../../contracts/errors.js';
 import type { SuiteDefinition, Tier } from '../../contracts/suite.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import type { Repeat } from '../../core/runner/lanes.js';
@@ -131,9 +131,7 @@ function pattern(source: string): RegExp {
     return regexp;
   } catch (error) {
     if (error instanceof RigError) throw error;
-    throw badOption(
-      `--only "${source}" is not a regular expression: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw badOption(`--only "${source}" is not a regular expression: ${messageOf(error)}`);
   }
 }
 
