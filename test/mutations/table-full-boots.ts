@@ -28,11 +28,8 @@ export const bootBatch: Batch = {
       name: 'other-default-name',
       breaks: 'without a config.json the board is called otherwise',
       apply: (image) =>
-        image.editRoot(
-          config,
-          "report 'config.json is missing, defaults hold'",
-          `printf 'set\\thostname\\tlost\\n' >$given`,
-        ),
+        // Not by what is read: another breakage ignores that.
+        image.editRoot(config, 'set_hostname() {\n', 'set_hostname() {\n  [ -s $config ] || hostname=lost\n'),
       fails: { 'config/boots without a config.json': /the default host name holds/ },
     },
     {
