@@ -85,7 +85,7 @@ export const bootBatch: Batch = {
         image.editRoot(
           early,
           'make_identity() {\n',
-          'make_identity() {\n  { echo probe >$state/probe && [ -s $state/probe ]; } 2>/dev/null || rm -f $state/uuid $state/machine-id\n',
+          'make_identity() {\n  [ "$(df -P -k $state | awk \'END { print $4 }\')" -ge 64 ] || rm -f $state/uuid $state/machine-id\n',
         ),
       fails: { 'resilience/boots with a full state partition': /the board is who it was/ },
     },
