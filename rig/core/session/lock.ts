@@ -5,7 +5,7 @@ import type { Cancellable } from '../../contracts/capabilities.js';
 import { RigError } from '../../contracts/errors.js';
 import type { Holder } from '../../contracts/session.js';
 import { abortable, pause } from '../../lifetime/abortable.js';
-import { boardPlaces, ensurePlaces, type SessionRoots, sessionRoots } from './directory.js';
+import { type BoardPlaces, boardPlaces, ensurePlaces, type SessionRoots, sessionRoots } from './directory.js';
 import { busyError, parseHolder, readHolder } from './holder.js';
 
 export interface AcquireOptions extends Cancellable {
@@ -69,12 +69,26 @@ export async function acquireBoard(
       await pause(retryMs, { signal: options.signal });
       continue;
     }
-    using connection = other;
-    const present = connection.holder ?? readHolder(places.holder);
-    if (!options.wait && options.waitMs === undefined) throw busyError(name, present);
-    options.onWait?.(present);
-    if (!(await connection.gone(end - performance.now(), options.signal))) throw busyError(name, present);
+    await waitFor(other, { ...options, name, places, withinMs: end - performance.now() });
   }
+}
+
+/** Until the holder that was met has gone. @throws RigError `session.busy` when it still has the board; the signal's reason */
+async function waitFor(
+  other: Visit,
+  { name, places, withinMs, ...options }: AcquireOptions & WaitOptions,
+): Promise<void> {
+  using connection = other;
+  const present = connection.holder ?? readHolder(places.holder);
+  if (!options.wait && options.waitMs === undefined) throw busyError(name, present);
+  options.onWait?.(present);
+  if (!(await connection.gone(withinMs, options.signal))) throw busyError(name, present);
+}
+
+interface WaitOptions {
+  readonly name: string;
+  readonly places: BoardPlaces;
+  readonly withinMs: number;
 }
 
 /**
