@@ -16,6 +16,8 @@ export interface Actuator {
   readonly hint: string;
   /** Gives the order once. With `read`, it is given only when the state is another. */
   set(state: 'on' | 'off', options: Cancellable): Promise<void>;
+  /** An order that ended well was carried out, and need not be given again: a person confirmed it. */
+  readonly certain?: boolean;
   /** Absent: the device cannot tell, and the last order counts. */
   read?(options: Cancellable): Promise<PowerState>;
   close?(): Promise<void>;
@@ -112,7 +114,7 @@ export class SwitchDevice implements Device {
 
   /** Whether the device itself says so; off must be said several times running, since a sense line flutters. */
   async #is(wanted: 'on' | 'off', options: Cancellable): Promise<boolean> {
-    if (!this.#actuator.read) return false;
+    if (!this.#actuator.read) return this.#actuator.certain === true && this.#tracked === wanted;
     const reads = wanted === 'off' ? this.#options.offReads : 1;
     for (let read = 1; read <= reads; read += 1) {
       if (read > 1) await pause(readEveryMs, options);

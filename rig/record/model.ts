@@ -111,8 +111,10 @@ export interface SuiteRecord {
 export interface TestRecord {
   /** `board/suite/test`, and ` #3` of a repetition; unique in the run. */
   readonly id: string;
-  /** The one that it ran on: of a repetition perhaps a fork of the suite's. */
+  /** The one that it ran on: perhaps a fork of the suite's. */
   readonly board: string;
+  /** The suite's board, where the test ran on a fork that shares its tests. */
+  readonly forkOf?: string;
   readonly suite: string;
   readonly name: string;
   readonly repetition?: Repetition;
@@ -201,8 +203,8 @@ export function nameOf({ name, repetition }: TestRecord): string {
 }
 
 /**
- * The boards of a test: its own, and those that were made for it (`name~2`, …) and had something to tell meanwhile. A fork on
- * which repetitions ran beside it has tests of its own.
+ * The boards of a test: its own, and those that were made for it (`name~2`, …) and had something to tell meanwhile. A fork that
+ * ran beside it has tests of its own.
  */
 export function boardsOf(run: RunRecord, test: TestRecord): readonly BoardRecord[] {
   const isOthers = (board: BoardRecord): boolean => run.tests.some((other) => other.board === board.name);
