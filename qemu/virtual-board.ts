@@ -32,6 +32,7 @@ interface Start extends Cancellable {
 export class VirtualBoard implements Device {
   readonly driver: Device['driver'];
   readonly capabilities: Capabilities;
+  readonly explorable: Device['explorable'];
   readonly #options: VirtualBoardOptions;
   readonly #name: string;
   readonly #queue = new SerialQueue();
@@ -59,6 +60,7 @@ export class VirtualBoard implements Device {
       new VirtualGpio(spec.lines, { machine: () => this.#machine, emit: (event) => context.emit(event) });
     this.#console = new VirtualConsole(this.#name, () => this.#machine);
     this.capabilities = this.#capabilities();
+    this.explorable = this.#media.explorable((act, options) => this.#whileOff(act, options));
   }
 
   cpuSeconds(): number {

@@ -1,3 +1,5 @@
+import type { UpdatePromise } from './update.js';
+
 /** One value for a development image, one for a production image. */
 export interface ByVariant<T> {
   readonly dev: T;
@@ -55,17 +57,21 @@ export interface ProductPromises {
   readonly timeSync?: { readonly withinSeconds: number };
   /** The board answers to HOSTNAME.local. */
   readonly mdns?: ByVariant<boolean>;
+  /** config.json's `os.sshKeys`: root's further keys. */
+  readonly sshKeys?: true;
   /** config.json's `os.udevRules`. */
   readonly udevRules?: true;
   /** ModemManager finds modems, and says nothing where there is none. */
   readonly modems?: true;
-  /** Wifi through NetworkManager, as client and as access point. */
+  /** Wifi through NetworkManager, as client and as access point; config.json's `country` says what radios may send. */
   readonly wifi?: true;
   /** A VPN client that stays off until its configuration is there. */
   readonly vpn?: { readonly unit: string; readonly config: string };
   /** What the first virtual terminal shows: a login, or a picture without text. */
   readonly screen?: ByVariant<'login' | 'picture'>;
   readonly engine?: EnginePromise;
+  /** The system updates itself into another slot, and its bootloader returns to the old one when the new one is not good. */
+  readonly update?: UpdatePromise;
 }
 
 /** The container engine. */

@@ -12,6 +12,7 @@ import type {
 import type { Json } from './errors.js';
 import type { WriteMediumOptions, WrittenMedium } from './medium-writer.js';
 import type { Random } from './random.js';
+import type { BoardUpdate, Bundle, WantedBundle } from './update.js';
 
 /** Any time-out that a suite gives is for a host of reference speed; the rig scales it on virtual boards. */
 export interface WaitOptions extends Cancellable {
@@ -94,7 +95,7 @@ export interface TestContext extends Assertions {
   /** A named part of the test, with its own line in the reports. Steps nest. */
   step<T>(name: string, body: () => Promise<T> | T): Promise<T>;
   measure(name: string, value: number, unit: string): void;
-  /** Ends the test as skipped. */
+  /** Ends the test as skipped. Before it changes anything: the board counts as clean, whatever the test dirties when it passes. */
   skip(reason: string): never;
   /** Polls until `condition` returns a truthy value, which it returns; fails the board after `timeoutMs`. */
   eventually<T>(
@@ -128,6 +129,12 @@ export interface HostServices {
    * @returns undefined where the rig cannot make one: another version of an image that it did not build
    */
   image(wanted: DerivedImage): Promise<Image | undefined>;
+  /**
+   * An update for the board's product, for this test alone.
+   *
+   * @returns undefined where the rig cannot make one
+   */
+  bundle(wanted: WantedBundle): Promise<Bundle | undefined>;
 }
 
 /** What another image has that the run's has not. */
@@ -175,6 +182,8 @@ export interface Board {
   readonly link: Link;
   readonly gpio: BoardGpio;
   readonly medium: BoardMedium;
+  /** What its profile says of updates. */
+  readonly update: BoardUpdate;
   readonly console: Console;
   /** ssh where the board has it, else the console. */
   readonly shell: Shell;
@@ -201,11 +210,12 @@ export interface Board {
   hostAddress(): Promise<string>;
 }
 
-/** A way to log in over ssh (RFC 4252): `none` offers no credential at all, `key` the image's own. */
+/** A way to log in over ssh (RFC 4252): `none` offers no credential at all, `key` the image's own unless another is given. */
 export type SshLogin =
   | { readonly method: 'none' }
   | { readonly method: 'password'; readonly password: string }
-  | { readonly method: 'key' };
+  /** In OpenSSH's format (openssh-portable, PROTOCOL.key). */
+  | { readonly method: 'key'; readonly privateKey?: string };
 
 /** When each stage was seen, in milliseconds since the epoch began, in the order seen. */
 export interface BootRecord {

@@ -7,7 +7,7 @@ import type { AttemptOutcome } from './attempt.js';
 import { runBody } from './body.js';
 import { examine } from './examine.js';
 import type { Freezer } from './freeze.js';
-import type { DeriveImage } from './host-services.js';
+import type { DeriveImage, MakeBundle } from './host-services.js';
 import { isStopped, type Lane } from './lanes.js';
 import type { ManagedBoard } from './managed-board.js';
 import {
@@ -34,6 +34,8 @@ export interface BoardRunnerOptions {
   ) => Promise<Image | undefined | string>;
   /** Another image made from the run's; undefined where it cannot be made. */
   readonly derive: (from: Image, ...wanted: Parameters<DeriveImage>) => ReturnType<DeriveImage>;
+  /** An update for what `from` holds; undefined where it cannot be made. */
+  readonly bundle: (from: Image, ...wanted: Parameters<MakeBundle>) => ReturnType<MakeBundle>;
   readonly emit: (event: EventBody) => void;
   readonly evidenceFile: (place: TestPlace, name: string) => Promise<{ path: string; relative: string }>;
   readonly mask: (text: string) => string;
@@ -70,7 +72,8 @@ export class BoardRunner {
   /** Never rejects. @returns what kept boards from being closed; the verdicts stand all the same */
   async run(): Promise<readonly unknown[]> {
     // A broken board would only block what another could run.
-    for (let tests = this.#lane.next(); tests; tests = this.#brokenBy(1) ? undefined : this.#lane.next()) {
+    const isDone = (): boolean => this.#brokenBy(1) !== undefined && this.#lane.leavesToOthers();
+    for (let tests = this.#lane.next(); tests; tests = isDone() ? undefined : this.#lane.next()) {
       // What an earlier portion left running is not taken on trust: each repetition has the same start.
       for (const { state } of this.#opened) if (state.running === 'shell') state.running = 'doubtful';
       for (const planned of tests) {
@@ -94,7 +97,7 @@ export class BoardRunner {
         name: planned.test.name,
         deadlineMs: Math.round(planned.test.options.deadlineMs * this.#options.scale(this.#lane.board)),
         from: planned.test.options.from,
-        ...(planned.repetition ? { repetition: planned.repetition } : {}),
+        ...this.#originOf(planned),
       });
       // A test that began always ends, and the next one has its turn, whatever is wrong with this one.
       const came = await this.#attempt(planned, place).catch((error: unknown) =>
@@ -121,6 +124,15 @@ export class BoardRunner {
       if (!again) return final;
       earlier.push(outcome.verdict);
     }
+  }
+
+  /** What of a test that runs on a fork its name does not tell; a repetition tells it by itself. */
+  #originOf({
+    repetition,
+  }: PlannedTest): Pick<Extract<EventBody, { type: 'test.start' }>, 'repetition' | 'forkOf'> {
+    if (repetition) return { repetition };
+    const { forkOf } = this.#lane;
+    return forkOf === undefined ? {} : { forkOf };
   }
 
   async #attempt(planned: PlannedTest, place: TestPlace): Promise<Outcome> {
@@ -160,22 +172,23 @@ export class BoardRunner {
   ): Promise<AttemptOutcome> {
     const { emit, scale, seed, signal, freezer } = this.#options;
     const boards = opened.map((one) => one.board);
-    const bootsBefore = boards.map(({ boots }) => boots);
+    const epochsBefore = boards.map(({ epochs }) => epochs);
     const steps = freezer?.steps(boards, { place, signal });
     const outcome = await runBody(planned, {
       place,
       boards,
       seed,
       derive: async (wanted, options) => image && this.#options.derive(image, wanted, options),
+      bundle: async (wanted, options) => image && this.#options.bundle(image, wanted, options),
       scale: scale(this.#lane.board),
       signal,
       emit,
       stepBegins: steps?.begins,
     });
     await steps?.end({ failed: isBad(outcome) });
-    const passed = outcome.verdict === 'passed' || outcome.verdict === 'skipped';
     for (const [index, one] of opened.entries()) {
-      leave(one.state, planned.test.options, { passed, booted: one.board.boots !== bootsBefore[index] });
+      const started = one.board.epochs !== epochsBefore[index];
+      leave(one.state, planned.test.options, { verdict: outcome.verdict, started });
     }
     return outcome;
   }
