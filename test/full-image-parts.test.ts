@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import { containerImage } from '../qemu/image/full/container-image.js';
+import { addOverlays } from '../qemu/image/full/overlays.js';
 import { addPackageFiles, checkLibraries } from '../qemu/image/full/package-files.js';
 import { writeTar } from '../qemu/image/full/tar.js';
 import { enableUnits } from '../qemu/image/full/units.js';
@@ -146,6 +147,21 @@ t.test('prod masks every door that dev opens', async (t) => {
     t.equal(prod.get(`etc/systemd/system/${unit}`), '/dev/null', `${unit} is masked in prod`);
   }
   t.throws(() => enableUnits(new FileTree(), { variant: 'dev', withEngine: false }), /no unit/);
+});
+
+t.test('our own files go into each image from a checkout, which holds no empty folder', async (t) => {
+  for (const variant of ['dev', 'prod'] as const)
+    for (const withEngine of [false, true]) {
+      const tree = new FileTree();
+      await addOverlays(tree, { variant, withEngine });
+      const has = (path: string, wanted: boolean): void => {
+        t.equal(tree.has(path), wanted, `${variant}${withEngine ? ' with engine' : ''}: ${path}`);
+      };
+      has('usr/sbin/init', true);
+      has('usr/lib/boardrig/splash', variant === 'prod');
+      has('etc/docker/daemon.json', withEngine);
+      has('usr/lib/systemd/system/docker.socket.d/dev.conf', withEngine && variant === 'dev');
+    }
 });
 
 t.test('what there is no recipe for is refused', async (t) => {

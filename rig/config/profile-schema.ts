@@ -21,6 +21,38 @@ const engine = z.strictObject({
   nameServer: z.ipv4(),
 });
 
+const updates = {
+  slots: z.record(text, text),
+  tries: z.int().min(1),
+  fetch: z.strictObject({ folder, command: text }).optional(),
+  kill: text,
+  downgrades: z.literal('refused').optional(),
+  signs: z
+    .strictObject({
+      chosen: regexpSource,
+      version: regexpSource.optional(),
+      good: regexpSource.optional(),
+      bad: regexpSource.optional(),
+    })
+    .optional(),
+  triesLeft: text.optional(),
+};
+
+const update = z.discriminatedUnion('driver', [
+  z.strictObject({ driver: z.literal('rauc'), ...updates }),
+  z.strictObject({
+    driver: z.literal('command'),
+    ...updates,
+    install: text,
+    active: text,
+    next: text.optional(),
+    health: text.optional(),
+    version: text.optional(),
+    refused: regexpSource.optional(),
+    reboots: kept.optional(),
+  }),
+]);
+
 /** What a product may promise; contracts/promises.ts says what each means. */
 const promises = z.strictObject({
   openPorts: byVariant(z.array(port)),
@@ -45,6 +77,7 @@ const promises = z.strictObject({
   vpn: z.strictObject({ unit: text, config: folder }),
   screen: byVariant(z.enum(['login', 'picture'])),
   engine,
+  update,
 });
 
 const edition = z.strictObject({

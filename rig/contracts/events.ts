@@ -2,6 +2,7 @@ import type { Image, Stage } from './board.js';
 import type { CapabilityName, GpioEdge, LinkState, MuxSide, PowerState } from './capabilities.js';
 import type { ErrorRecord, Json } from './errors.js';
 import type { StartState } from './suite.js';
+import type { SlotBoot } from './update.js';
 import type { Verdict, VerdictCounts } from './verdict.js';
 
 /** Version of the event format. A reader refuses a higher one. */
@@ -127,6 +128,8 @@ export type EventBody =
       readonly ms: number;
       readonly offset?: number;
     } & BoardPlace)
+  /** What came of a boot from a slot: told when its verdict falls, or when it is over without one. */
+  | ({ readonly type: 'slot.boot' } & SlotBoot & BoardPlace)
   /** Bytes `offset` to `offset + length` of `console/<board>.raw` had arrived by `t`; consecutive, without a gap. */
   | ({ readonly type: 'console'; readonly offset: number; readonly length: number } & BoardPlace)
   /** What the rig typed; secrets masked. `by` is absent where the rig itself typed: a login, a framed command. */

@@ -9,7 +9,15 @@ export interface BuildRequest {
   readonly version: string;
   /** What is in it besides, in alphabetical order; only the full flavour has any. */
   readonly extras?: readonly ImageExtra[];
+  /** A defect that a test plants and then has to find; images of a person have none. */
+  readonly plant?: ImagePlant;
 }
+
+/**
+ * `plain-grubenv` (amd64): the environment is a file on the FAT boot partition, which RAUC's own `grub-editenv` truncates
+ * before it writes. `no-count` (arm64): the bootloader never counts a try down.
+ */
+export type ImagePlant = 'plain-grubenv' | 'no-count';
 
 /** `engine`: a container engine, and a container image that it loads from the disk. */
 export type ImageExtra = 'engine';
@@ -29,5 +37,31 @@ export interface BuildOptions extends Cancellable {
 export interface BuiltImage extends Image {
   readonly bmapPath: string;
   readonly manifestPath: string;
+  readonly cached: boolean;
+}
+
+/**
+ * One fault in the new root of an update: `no-init` has no `/sbin/init`; `panic` panics in early boot; `hang` stops the kernel so that only
+ * a hardware watchdog ends it; `engine` has a container engine that does not start; `network` gets no address; `never-good` comes up and is
+ * never marked good; `reboot-loop` reboots before it is ready.
+ */
+export type UpdateFault = 'no-init' | 'panic' | 'hang' | 'engine' | 'network' | 'never-good' | 'reboot-loop';
+
+/** An update for boards that run a reference OS: the root of the image that the request names. */
+export interface BundleRequest extends BuildRequest {
+  readonly fault?: UpdateFault;
+  /** What boards it says it is for; default: those of the image (`boardrig-<board type>`). */
+  readonly compatible?: string;
+  /** Who signs it: the key whose certificate is in the images of this cache (default), or one that no image knows. */
+  readonly signer?: 'image' | 'stranger';
+}
+
+/** A finished update: a signed RAUC bundle of the format `verity`. */
+export interface BuiltBundle {
+  readonly path: string;
+  readonly version: string;
+  readonly compatible: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
   readonly cached: boolean;
 }

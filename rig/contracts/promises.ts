@@ -1,3 +1,5 @@
+import type { UpdatePromise } from './update.js';
+
 /** One value for a development image, one for a production image. */
 export interface ByVariant<T> {
   readonly dev: T;
@@ -66,6 +68,8 @@ export interface ProductPromises {
   /** What the first virtual terminal shows: a login, or a picture without text. */
   readonly screen?: ByVariant<'login' | 'picture'>;
   readonly engine?: EnginePromise;
+  /** The system updates itself into another slot, and its bootloader returns to the old one when the new one is not good. */
+  readonly update?: UpdatePromise;
 }
 
 /** The container engine. */

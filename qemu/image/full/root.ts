@@ -1,15 +1,15 @@
 import { readFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { sourceDateEpoch } from '../board.js';
 import { busyboxApplets } from '../busybox.js';
-import { guestFile, guestFolder } from '../guest-files.js';
+import { guestFile } from '../guest-files.js';
 import { osRelease } from '../os-release.js';
-import { filesBelow } from '../packages.js';
 import type { Ingredients } from '../recipe.js';
 import type { Kernel } from '../rootfs.js';
 import { FileTree } from '../tree.js';
 import { containerImage } from './container-image.js';
 import { addModules } from './modules.js';
+import { addOverlays } from './overlays.js';
 import { addPackageFiles, checkLibraries } from './package-files.js';
 import { enableUnits } from './units.js';
 import { accountFiles } from './users.js';
@@ -37,13 +37,8 @@ export async function fullRoot(options: FullRootOptions): Promise<FileTree> {
   await addModules(tree, options);
   for (const path of emptyFolders) tree.directory(path);
   tree.directory('tmp', { mode: 0o1777 }).directory('root', { mode: 0o700 });
-  await addOverlay(tree, 'root');
-  await addOverlay(tree, request.variant);
-  if (withEngine) {
-    await addOverlay(tree, 'engine');
-    if (request.variant === 'dev') await addOverlay(tree, 'engine-dev');
-    await addEngine(tree, options);
-  }
+  await addOverlays(tree, { variant: request.variant, withEngine });
+  if (withEngine) await addEngine(tree, options);
   for (const name of ['common.sh', 'grow.sh']) tree.file(`usr/lib/boardrig/${name}`, await guestFile(name));
   addSettings(tree, options);
   enableUnits(tree, { variant: request.variant, withEngine });
@@ -59,16 +54,6 @@ async function addApplets(tree: FileTree, { packages }: FullRootOptions): Promis
   for (const applet of busyboxApplets(await readFile(join(packages, 'bin/busybox'))))
     if (!present(applet) && !['init', 'linuxrc', 'dpkg', 'dpkg-deb', 'rpm'].includes(applet))
       tree.link(`usr/bin/${applet}`, 'busybox');
-}
-
-/** The files of `guest/full/NAME`, in the place that they have there; what lies among programs is one. */
-async function addOverlay(tree: FileTree, name: string): Promise<void> {
-  const folder = join(guestFolder, 'full', name);
-  for (const file of await filesBelow(folder)) {
-    const path = relative(folder, file);
-    const isProgram = /^usr\/(s?bin|lib\/boardrig)\//.test(path) && !path.endsWith('.jq');
-    tree.file(path, { from: file }, { mode: isProgram ? 0o755 : 0o644 });
-  }
 }
 
 async function addEngine(tree: FileTree, { packages, request }: FullRootOptions): Promise<void> {
