@@ -1,6 +1,7 @@
 import type { BoardConfig, DriverConfig } from './board.js';
 import type { Cancellable, Capabilities, GpioEdge, LinkState, MuxSide, PowerState } from './capabilities.js';
 import type { Json, RigError } from './errors.js';
+import type { ExplorableMedium } from './powercut.js';
 
 /** What the rig lends to a driver. */
 export interface DriverContext {
@@ -30,6 +31,8 @@ export interface Device extends AsyncDisposable {
   readonly capabilities: Capabilities;
   /** CPU seconds (user and system) that playing the board has cost this host; absent for real ones. */
   cpuSeconds?(): number | undefined;
+  /** Of virtual boards, for the power-cut explorer. */
+  readonly explorable?: ExplorableMedium;
 }
 
 /**
