@@ -21,7 +21,7 @@ export interface Verdict {
   /** Boots until it came up; 1 is the first. */
   readonly tries?: number;
   /** Of a brick. */
-  readonly brick?: 'reset-loop' | 'hang' | 'no-slot';
+  readonly brick?: 'reset-loop' | 'hang' | 'no-slot' | 'unhealthy' | 'no-update';
   /** One sentence: the evidence. */
   readonly why: string;
   /** `boot`: up to the bootloader's word; `full`: until the board was healthy; `settled`: by a boot of another state. */

@@ -43,8 +43,7 @@ export async function settle<Sight>(options: SettleOptions<Sight>): Promise<Sett
     if (!booted) return;
     everRead = union(everRead, trial.read);
     const same = await alike(waiting, booted, trial.read);
-    for (const state of [booted, ...same])
-      if (!settled.has(state.name)) settled.set(state.name, trial);
+    for (const state of [booted, ...same]) if (!settled.has(state.name)) settled.set(state.name, trial);
     waiting = waiting.filter((state) => !settled.has(state.name));
     options.onProgress?.({ settled: settled.size, of: states.length });
   };
