@@ -4,7 +4,7 @@ import { patternOf } from '../../../pattern/signature.js';
 export interface Signs {
   /** The bootloader's choice: `slot`; `tries` and `why` where it tells. */
   readonly chosen: string;
-  /** The system that comes up: `version`. */
+  /** The system that comes up: `version`, where it tells. */
   readonly version?: string | undefined;
   /** The system's health check is content. */
   readonly good?: string | undefined;
@@ -55,8 +55,8 @@ export class BootLineReader {
         },
       };
     }
-    const version = this.#signs.version?.exec(line)?.groups?.version;
-    if (version !== undefined) return { kind: 'version', version };
+    const up = this.#signs.version?.exec(line);
+    if (up) return { kind: 'version', version: up.groups?.version ?? '' };
     if (this.#signs.good?.test(line)) return { kind: 'health', good: true };
     const bad = this.#signs.bad?.exec(line);
     if (!bad) return undefined;
