@@ -34,4 +34,15 @@ export type {
   Tier,
   WaitOptions,
 } from './contracts/suite.js';
+export type {
+  BoardUpdate,
+  BootVerdict,
+  Bundle,
+  InstallOptions,
+  SlotBoot,
+  UpdatePromise,
+  UpdateSlot,
+  UpdateStatus,
+  WantedBundle,
+} from './contracts/update.js';
 export { type AddTest, suite } from './core/runner/define.js';

@@ -106,6 +106,7 @@ async function tell(
     openBoard,
     siblings: (config) => [{ ...config, name: `${config.name}~2` }],
     derive: async () => undefined,
+    bundle: async () => undefined,
     image: async () => undefined,
     emit: (event) => void recorder.emit(event),
     evidenceFile: (place, name) => recorder.evidenceFile(place, name),

@@ -57,6 +57,7 @@ async function runSuite(
       Array.from({ length: count }, (_, index) => boardConfig(`${config.name}~${index + 2}`)),
     image: async (_config, { variant }) => image(variant ?? 'dev'),
     derive: async () => undefined,
+    bundle: async () => undefined,
     emit: (event) => events.push(event),
     evidenceFile: async (_place, name) => ({ path: join(dir, name), relative: name }),
     mask: (text) => text,

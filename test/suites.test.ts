@@ -406,6 +406,7 @@ t.test('servers of the rig, asked by real clients', async (t) => {
     observe: (_what, look) => look(),
     onRequest: () => {},
     derive: () => Promise.reject(new Error('no image is derived here')),
+    bundle: () => Promise.reject(new Error('no bundle is made here')),
     signal: new AbortController().signal,
   });
   const names = await host.serveUdp(nameServer('only.example', '192.0.2.7'));

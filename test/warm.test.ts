@@ -156,6 +156,7 @@ async function runWarm(
       Array.from({ length: count }, (_, index) => boardConfig(`${config.name}~${index}`)),
     image: async () => image,
     derive: async () => undefined,
+    bundle: async () => undefined,
     emit: (event) => events.push(event),
     evidenceFile: async (_place, name) => ({ path: join(folder, name), relative: name }),
     mask: (text) => text,

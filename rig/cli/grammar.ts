@@ -36,6 +36,10 @@ export const grammar: readonly CommandEntry[] = [
         '--image <ref>',
         'image: tiny, tiny:prod, full, full+engine, or a path (default: the reference image of the board)',
       ],
+      [
+        '--update <file>',
+        "update to install, of the product's own kind (default: one of the reference image)",
+      ],
       lab,
       ['--tier <tier>', 'smoke, pr or nightly: tests of that tier and of those before it', 'nightly'],
       ['--only <pattern>', 'only tests whose suite/name matches this regular expression'],

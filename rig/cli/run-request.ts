@@ -26,12 +26,15 @@ import { openDevices } from './registry.js';
 import { runStart } from './run-start.js';
 import { siblings } from './siblings.js';
 import { snapshotCache } from './snapshot-cache.js';
+import { readBundle } from './update-file.js';
 
 /** Everything `rig run` was asked for, checked: nothing has been started yet. */
 export interface RunRequest {
   readonly lab: Lab;
   readonly plans: readonly BoardPlan[];
   readonly image: string | undefined;
+  /** A person's own update, for suites that update boards. */
+  readonly update: string | undefined;
   readonly reportDir: string | undefined;
   readonly junit: string | undefined;
   readonly retries: number;
@@ -52,6 +55,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
   // Before anything is started: a wrong image is bad input, not a failed test.
   for (const { board, tests } of request.plans)
     if (tests.some((test) => test.skip === undefined)) await images.of(board);
+  if (request.update !== undefined) await readBundle(request.update, { signal: io.signal });
 
   const secrets = new SecretMask(request.lab.secrets);
   for (const { board } of request.plans) secrets.register(board.type.login?.password ?? '');
@@ -96,6 +100,11 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
       const { deriveImage } = await import('./derive-image.js');
       const progress = (line: string): void => io.err(`${line}\n`);
       return deriveImage(wanted, { from, env: io.env, progress, ...options });
+    },
+    bundle: async (from, wanted, options) => {
+      const { makeBundle } = await import('./make-bundle.js');
+      const progress = (line: string): void => io.err(`${line}\n`);
+      return makeBundle(wanted, { from, update: request.update, env: io.env, progress, ...options });
     },
     openBoard: async (board, { signal }) => {
       const say = (level: 'info' | 'warning', message: string): void =>

@@ -12,6 +12,7 @@ import type {
 import type { Json } from './errors.js';
 import type { WriteMediumOptions, WrittenMedium } from './medium-writer.js';
 import type { Random } from './random.js';
+import type { BoardUpdate, Bundle, WantedBundle } from './update.js';
 
 /** Any time-out that a suite gives is for a host of reference speed; the rig scales it on virtual boards. */
 export interface WaitOptions extends Cancellable {
@@ -128,6 +129,12 @@ export interface HostServices {
    * @returns undefined where the rig cannot make one: another version of an image that it did not build
    */
   image(wanted: DerivedImage): Promise<Image | undefined>;
+  /**
+   * An update for the board's product, for this test alone.
+   *
+   * @returns undefined where the rig cannot make one
+   */
+  bundle(wanted: WantedBundle): Promise<Bundle | undefined>;
 }
 
 /** What another image has that the run's has not. */
@@ -175,6 +182,8 @@ export interface Board {
   readonly link: Link;
   readonly gpio: BoardGpio;
   readonly medium: BoardMedium;
+  /** What its profile says of updates. */
+  readonly update: BoardUpdate;
   readonly console: Console;
   /** ssh where the board has it, else the console. */
   readonly shell: Shell;

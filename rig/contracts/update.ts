@@ -65,8 +65,11 @@ export interface SlotBoot {
 }
 
 export interface InstallOptions extends WaitOptions {
-  /** Called when half of the bundle has left the rig; the other half waits until this resolves. */
-  readonly halfway?: () => Promise<void>;
+  /**
+   * Called when half of the bundle has left the rig, if it comes to that; the other half waits until this resolves. `drop` ends the
+   * connections instead, and a board that asks again is served.
+   */
+  readonly halfway?: (rest: { drop(): void }) => Promise<void>;
 }
 
 /** How a product updates itself, whatever updates it. What it is asked is in its profile (`update`). */

@@ -50,6 +50,7 @@ export async function repeated(define: (test: AddTest) => void, options: Options
     siblings: () => 'none',
     image: async () => image,
     derive: async () => undefined,
+    bundle: async () => undefined,
     emit: (event) => events.push(event),
     evidenceFile: async (_place, name) => ({ path: join(dir, name), relative: name }),
     mask: (text) => text,

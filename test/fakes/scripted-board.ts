@@ -134,6 +134,10 @@ export class ScriptedBoard implements ManagedBoard {
     throw new Error('the medium of a scripted board cannot be taken out');
   }
 
+  get update(): ManagedBoard['update'] {
+    throw new Error('a scripted board has no updates');
+  }
+
   reportConsole = (): void => {};
   observe = recordedLooks(({ what }) => this.diary.push(`look at ${what}`));
   answers = async (): Promise<boolean> => this.#state === 'on';

@@ -68,6 +68,7 @@ export async function record(
     siblings: () => [],
     image: async () => undefined,
     derive: async () => undefined,
+    bundle: async () => undefined,
     openBoard: async (config) => {
       const session = new ScriptedSession(config, script);
       const { name, type } = config;

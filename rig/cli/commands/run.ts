@@ -42,12 +42,14 @@ async function readRequest(input: CommandInput, io: CommandIo): Promise<RunReque
   );
   const duration = options.deadline as string | undefined;
   const report = options.report as string | undefined;
+  const update = options.update as string | undefined;
   const junit = options.junit as string | undefined;
   const retries = wholeNumber(options.retries, { name: '--retries', least: 0 }) ?? 0;
   return {
     lab,
     plans,
     image: options.image as string | undefined,
+    update: update === undefined ? undefined : resolve(io.cwd, update),
     reportDir: report === undefined ? undefined : resolve(io.cwd, report),
     junit: junit === undefined ? undefined : resolve(io.cwd, junit),
     retries,

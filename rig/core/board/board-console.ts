@@ -5,6 +5,7 @@ import type { SecretMask } from '../../record/secrets.js';
 import { ConsoleShell } from '../console/console-shell.js';
 import { ConsoleEngine } from '../console/engine.js';
 import type { SignatureName } from '../console/stages.js';
+import { bootHistory } from '../update/boot-history.js';
 import type { Circuit } from './circuit.js';
 
 /** The console of a board in use: its engine, fed from the session and logged, and a shell where it has a prompt. */
@@ -66,10 +67,20 @@ export async function openBoardConsole(
         emit({ type: 'stage', board: name, epoch, stage, ms, offset });
         circuit.life.add(stage, ms);
       },
+      onPanic: () => circuit.history?.panicked(),
       onInput: (input) => emit({ type: 'console.input', board: name, ...input }),
       onMishap: (error) => circuit.raise(error),
     }),
   );
+  const signs = session.board.profile.update?.signs;
+  if (signs) {
+    const history = bootHistory(engine, {
+      signs,
+      tell: (boot) => emit({ type: 'slot.boot', board: name, ...boot }),
+    });
+    ends.defer(() => history.close());
+    circuit.history = history;
+  }
   ends.use(
     line.subscribe({
       data: (chunk) => engine.feed(chunk),

@@ -4,11 +4,13 @@ import type { EventBody } from '../../contracts/events.js';
 import type { MediumWriter } from '../../contracts/medium-writer.js';
 import type { BoardSession } from '../../contracts/session.js';
 import type { Board, BoardGpio, BootRecord, Shell, SshLogin, WaitOptions } from '../../contracts/suite.js';
+import type { BoardUpdate } from '../../contracts/update.js';
 import { DisposalStack } from '../../lifetime/disposal-stack.js';
 import type { SecretMask } from '../../record/secrets.js';
 import { provision } from '../provision/carry-out.js';
 import { provisionMethodOf } from '../provision/method.js';
 import type { BoardSnapshots, ManagedBoard } from '../runner/managed-board.js';
+import { UpdateControl } from '../update/update-control.js';
 import { need } from './absent.js';
 import { type ConsoleCount, openBoardConsole } from './board-console.js';
 import { boardGpio } from './board-gpio.js';
@@ -63,6 +65,7 @@ export class BoardControl implements ManagedBoard {
   readonly #shells: Shells;
   readonly #console: RecordedConsole | undefined;
   readonly #writer: MediumWriter;
+  readonly #update: UpdateControl | undefined;
   readonly #ends: DisposalStack;
 
   private constructor(circuit: Circuit, options: BoardControlOptions, ends: DisposalStack) {
@@ -96,6 +99,9 @@ export class BoardControl implements ManagedBoard {
     this.ssh = this.#shells.ssh;
     this.consoleShell = this.#shells.console;
     this.shell = this.#shells.preferred;
+    const { update } = this.profile;
+    this.#update =
+      update && new UpdateControl({ board: this.#bootable, promise: update, history: circuit.history });
     const { snapshots } = session.capabilities;
     this.snapshots =
       snapshots && shells instanceof BoardShells
@@ -134,6 +140,10 @@ export class BoardControl implements ManagedBoard {
     return need(this.#console, 'console', this.name);
   }
 
+  get update(): BoardUpdate {
+    return need(this.#update, 'update', this.name);
+  }
+
   get epochs(): number {
     return this.#circuit.life.epochs;
   }
@@ -143,7 +153,9 @@ export class BoardControl implements ManagedBoard {
   }
 
   has(capability: CapabilityName): boolean {
-    return capability === 'shell' ? this.#shells.any : this.#circuit.session.has.has(capability);
+    if (capability === 'shell') return this.#shells.any;
+    if (capability === 'update') return this.#update !== undefined && this.#shells.any;
+    return this.#circuit.session.has.has(capability);
   }
 
   useSignal(signal: AbortSignal): void {

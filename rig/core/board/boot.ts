@@ -86,7 +86,7 @@ export function bootId(board: Bootable): Promise<string> {
 }
 
 /** The answer may never come: the connection dies with the system. What matters is seen afterwards. */
-async function sendLastCommand(board: Bootable, command: string): Promise<void> {
+export async function sendLastCommand(board: Bootable, command: string): Promise<void> {
   try {
     await board.shells.preferred.run(command, { timeoutMs: lastCommandMs });
   } catch (error) {
@@ -95,7 +95,8 @@ async function sendLastCommand(board: Bootable, command: string): Promise<void> 
   }
 }
 
-async function untilShell({ circuit, shells }: Bootable, timeoutMs: number): Promise<void> {
+/** @throws RigError `board.no-shell` with the last stage that was seen */
+export async function untilShell({ circuit, shells }: Bootable, timeoutMs: number): Promise<void> {
   try {
     await shells.ready(timeoutMs);
   } catch (error) {

@@ -3,6 +3,7 @@ import type { DeviceEvent } from '../../contracts/driver.js';
 import type { RigError } from '../../contracts/errors.js';
 import type { BoardPlace, EpochReason, EventBody } from '../../contracts/events.js';
 import type { BoardSession } from '../../contracts/session.js';
+import type { SlotHistory } from '../update/slot-history.js';
 import type { BoardConsole } from './board-console.js';
 import { BoardLife } from './life.js';
 import { panicked, poweredOff } from './mishaps.js';
@@ -31,6 +32,8 @@ export class Circuit {
   /** How a suite's looks are taken; a replay sets another way. */
   observe: Observe = recordedLooks((seen) => this.tell({ type: 'observation', ...seen }));
   console: BoardConsole | undefined;
+  /** Of a board whose console tells of its slots. */
+  history: SlotHistory | undefined;
   /** How many watch each line. */
   readonly lineWatchers = new Map<string, number>();
   /** Called with every change of a line that somebody watches. */
@@ -89,6 +92,7 @@ export class Circuit {
 
   epochBegan(reason: EpochReason): void {
     this.life.beginEpoch();
+    this.history?.epochBegan(this.life.epochs, reason === 'reset' ? 'reset' : 'off');
     if (reason === 'reset') this.onCut();
   }
 
@@ -101,6 +105,7 @@ export class Circuit {
     switch (event.kind) {
       case 'power':
         this.tell({ type: 'power', state: event.state, cause: event.cause });
+        if (event.state === 'off') this.history?.powerWentOff();
         if (event.state === 'off' && event.cause === 'board') this.raise(poweredOff(this.name));
         return;
       case 'reset':

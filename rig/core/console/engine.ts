@@ -5,6 +5,7 @@ import type { EpochReason } from '../../contracts/events.js';
 import type { Console, ConsoleMark, ConsoleMatch, WaitOptions } from '../../contracts/suite.js';
 import { gather, timeoutError } from './evidence.js';
 import { Intake } from './intake.js';
+import { type LineSeen, LineWatch } from './line-watch.js';
 import { closed, epochOver, panicked, unexpectedReset } from './mishaps.js';
 import type { ConsoleEngineOptions } from './options.js';
 import { PanicDetector, type PanicLine } from './panic.js';
@@ -54,6 +55,7 @@ export class ConsoleEngine implements Console, Disposable {
   readonly #resetScope = new Scope();
   readonly #waits = new Set<Wait>();
   readonly #listeners = new Set<(chunk: Uint8Array) => void>();
+  readonly #lineWatches = new Set<LineWatch>();
 
   #epoch = 0;
   #foundRunning = true;
@@ -123,6 +125,14 @@ export class ConsoleEngine implements Console, Disposable {
   onBytes(listener: (chunk: Uint8Array) => void): Disposable {
     this.#listeners.add(listener);
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  /** Every line from now on that one of `patterns` matches, in every epoch. @throws RigError `pattern.explosive` */
+  onLines(patterns: readonly RegExp[], seen: LineSeen): Disposable {
+    const watch = new LineWatch(patterns, seen);
+    watch.startAt(this.#window.end, this.#window);
+    this.#lineWatches.add(watch);
+    return { [Symbol.dispose]: () => void this.#lineWatches.delete(watch) };
   }
 
   /**
@@ -254,6 +264,11 @@ export class ConsoleEngine implements Console, Disposable {
     return this.#expectMishap(this.#resetScope, body, { ...options, ...about });
   }
 
+  /** Within `body` panics and resets may come, as many as will, and end nothing but the waits on a place of their epoch. */
+  async tolerating<T>(body: () => Promise<T>): Promise<T> {
+    return this.#panicScope.allow(() => this.#resetScope.allow(body));
+  }
+
   /** While a command's output comes, a panic or a reset in it is only suspected: it may be an old log. See `Suspicion`. */
   suspect(): Disposable & { clear(): void } {
     return this.#suspicion.open();
@@ -310,6 +325,7 @@ export class ConsoleEngine implements Console, Disposable {
     }
     const rest = resting ? this.#panic.settle(this.#window, end) : undefined;
     if (rest) this.#panicSeen(rest);
+    for (const watch of this.#lineWatches) watch.advance(this.#window, end);
     for (const wait of this.#waits) wait.offer(this.#window, end, { resting });
   }
 
@@ -332,6 +348,7 @@ export class ConsoleEngine implements Console, Disposable {
     const end = Math.min(this.#window.end, start + Buffer.byteLength(text) + 1);
     for (const wait of this.#waits) wait.offer(this.#window, end);
     this.#suspicion.act(() => {
+      this.#options.onPanic?.();
       if (this.#panicScope.active) {
         this.#panicScope.came();
         return;
@@ -375,6 +392,7 @@ export class ConsoleEngine implements Console, Disposable {
     this.#suspicion.drop();
     this.#panic.startAt(this.#epochStart);
     this.#stages.startAt(this.#epochStart, this.#window);
+    for (const watch of this.#lineWatches) watch.startAt(this.#epochStart, this.#window);
     this.#options.onEpoch({ epoch: this.#epoch, reason, offset: this.#epochOffset });
     for (const wait of this.#waits) {
       if (wait.bound) wait.fail(epochOver('what comes after a mark', this.#options.boardName));

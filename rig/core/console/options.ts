@@ -26,6 +26,8 @@ export interface ConsoleEngineOptions {
   readonly onBytes: (bytes: { epoch: number; offset: number; length: number }) => void;
   /** The first sighting of a signature in an epoch. */
   readonly onSighting: (sighting: { epoch: number; name: SignatureName; offset: number; ms: number }) => void;
+  /** The kernel panicked, expected or not. */
+  readonly onPanic?: () => void;
   /** A panic or a reset that nobody expected; every wait on the console has failed with it. */
   readonly onMishap?: (error: RigError) => void;
   /** What was typed, masked. */

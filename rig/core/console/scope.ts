@@ -6,6 +6,17 @@ export class Scope {
     return this.#open.size > 0;
   }
 
+  /** Runs `body`; the event may come meanwhile, or not. */
+  async allow<T>(body: () => Promise<T>): Promise<T> {
+    const entry = { came: () => {}, fail: () => {} };
+    this.#open.add(entry);
+    try {
+      return await body();
+    } finally {
+      this.#open.delete(entry);
+    }
+  }
+
   /** The event happened. */
   came(): void {
     for (const one of this.#open) one.came();

@@ -83,6 +83,7 @@ export async function replayAttempt(
     observe: own.control.observe,
     onRequest: () => {},
     derive: async () => undefined,
+    bundle: async () => undefined,
     signal: over.signal,
   });
   own.session.onRequest = (request) => host.requested(request);

@@ -7,7 +7,7 @@ import type { AttemptOutcome } from './attempt.js';
 import { runBody } from './body.js';
 import { examine } from './examine.js';
 import type { Freezer } from './freeze.js';
-import type { DeriveImage } from './host-services.js';
+import type { DeriveImage, MakeBundle } from './host-services.js';
 import { isStopped, type Lane } from './lanes.js';
 import type { ManagedBoard } from './managed-board.js';
 import {
@@ -34,6 +34,8 @@ export interface BoardRunnerOptions {
   ) => Promise<Image | undefined | string>;
   /** Another image made from the run's; undefined where it cannot be made. */
   readonly derive: (from: Image, ...wanted: Parameters<DeriveImage>) => ReturnType<DeriveImage>;
+  /** An update for what `from` holds; undefined where it cannot be made. */
+  readonly bundle: (from: Image, ...wanted: Parameters<MakeBundle>) => ReturnType<MakeBundle>;
   readonly emit: (event: EventBody) => void;
   readonly evidenceFile: (place: TestPlace, name: string) => Promise<{ path: string; relative: string }>;
   readonly mask: (text: string) => string;
@@ -167,6 +169,7 @@ export class BoardRunner {
       boards,
       seed,
       derive: async (wanted, options) => image && this.#options.derive(image, wanted, options),
+      bundle: async (wanted, options) => image && this.#options.bundle(image, wanted, options),
       scale: scale(this.#lane.board),
       signal,
       emit,

@@ -1,6 +1,6 @@
 import type { EventBody, TestPlace } from '../../contracts/events.js';
 import { type AttemptOutcome, runAttempt } from './attempt.js';
-import { type DeriveImage, TestHostServices } from './host-services.js';
+import { type DeriveImage, type MakeBundle, TestHostServices } from './host-services.js';
 import { imageFacts } from './image-facts.js';
 import type { ManagedBoard } from './managed-board.js';
 import type { PlannedTest } from './plan.js';
@@ -11,6 +11,7 @@ export interface BodyOptions {
   readonly boards: readonly ManagedBoard[];
   readonly seed: number;
   readonly derive: DeriveImage;
+  readonly bundle: MakeBundle;
   readonly scale: number;
   readonly signal: AbortSignal;
   readonly emit: (event: EventBody) => void;
@@ -37,6 +38,7 @@ export async function runBody(planned: PlannedTest, options: BodyOptions): Promi
     observe: own.observe,
     onRequest: (request) => emit({ type: 'host.request', ...place, ...request }),
     derive: options.derive,
+    bundle: options.bundle,
     signal,
   });
   const outcome = await runAttempt(planned, {

@@ -7,6 +7,7 @@ import type { Image } from '../../contracts/board.js';
 import type { Cancellable } from '../../contracts/capabilities.js';
 import type { Json } from '../../contracts/errors.js';
 import type { DerivedImage, HostServices } from '../../contracts/suite.js';
+import type { Bundle, WantedBundle } from '../../contracts/update.js';
 import { DisposalStack } from '../../lifetime/disposal-stack.js';
 import type { Observe } from '../board/observe.js';
 import { imageFacts } from './image-facts.js';
@@ -17,6 +18,7 @@ export interface HostServicesOptions {
   readonly observe: Observe;
   readonly onRequest: (request: HostRequest) => void;
   readonly derive: DeriveImage;
+  readonly bundle: MakeBundle;
   /** Ends what is under way with the test. */
   readonly signal: AbortSignal;
 }
@@ -34,6 +36,12 @@ export type DeriveImage = (
   options: Cancellable & { readonly folder: string },
 ) => Promise<Image | undefined>;
 
+/** Makes an update for the product of the run's image, in `folder` where it is for one test alone. */
+export type MakeBundle = (
+  wanted: WantedBundle,
+  options: Cancellable & { readonly folder: string },
+) => Promise<Bundle | undefined>;
+
 /** Host services of one test; what it opened is closed with it. */
 export class TestHostServices implements HostServices, AsyncDisposable {
   readonly #open = new DisposalStack();
@@ -47,13 +55,20 @@ export class TestHostServices implements HostServices, AsyncDisposable {
   async image(wanted: DerivedImage): Promise<Image | undefined> {
     const { derive, signal } = this.#options;
     const image = await this.observe(`image with ${JSON.stringify(wanted)}`, async () => {
-      const folder = await mkdtemp(join(tmpdir(), 'boardrig-derived-'));
-      this.#open.defer(() => rm(folder, { recursive: true, force: true }));
-      const found = await derive(wanted, { folder, signal });
+      const found = await derive(wanted, { folder: await this.#folder(), signal });
       const { sshKeyFile } = found ?? {};
       return found && { ...imageFacts(found), ...(sshKeyFile === undefined ? {} : { sshKeyFile }) };
     });
     return image as Image | undefined;
+  }
+
+  async bundle(wanted: WantedBundle): Promise<Bundle | undefined> {
+    const { bundle, signal } = this.#options;
+    const made = await this.observe(`bundle with ${JSON.stringify(wanted)}`, async () => {
+      const found = await bundle(wanted, { folder: await this.#folder(), signal });
+      return found && { ...found };
+    });
+    return made as Bundle | undefined;
   }
 
   async serveHttp(body: string): ReturnType<HostServices['serveHttp']> {
@@ -91,6 +106,13 @@ export class TestHostServices implements HostServices, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#open[Symbol.asyncDispose]();
+  }
+
+  /** For files of the test, gone with it. */
+  async #folder(): Promise<string> {
+    const folder = await mkdtemp(join(tmpdir(), 'boardrig-derived-'));
+    this.#open.defer(() => rm(folder, { recursive: true, force: true }));
+    return folder;
   }
 
   /** @returns the port */

@@ -73,6 +73,7 @@ function plan(board: BoardConfig, suite: SuiteDefinition, test: TestDefinition):
   const has = new Set<CapabilityName>(board.type.capabilities);
   // A prompt on the console is a shell.
   if (board.type.signatures.prompt) has.add('shell');
+  if (board.profile.update) has.add('update');
   const lacking = [...needs].filter((need) => !has.has(need));
   return {
     id: `${board.name}/${suite.name}/${test.name}`,

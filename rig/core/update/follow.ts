@@ -1,0 +1,114 @@
+import { RigError } from '../../contracts/errors.js';
+import type { SlotBoot, UpdatePromise } from '../../contracts/update.js';
+import { need } from '../board/absent.js';
+import { type Bootable, sendLastCommand, untilShell } from '../board/boot.js';
+import type { SlotHistory } from './slot-history.js';
+
+export interface FollowOptions {
+  readonly promise: UpdatePromise;
+  readonly history: SlotHistory;
+  /** For each boot, scaled already. */
+  readonly bootMs: number;
+  /** The board was in this epoch, after so many boots, when it began to reboot by itself; absent: it is asked to. */
+  readonly from: { readonly epoch: number; readonly boots: number } | undefined;
+  /** Whether the product holds the running slot good; absent where it never tells. Asked when a Shell answers and the console is silent about it. */
+  readonly heldGood: (() => Promise<boolean>) | undefined;
+}
+
+/** How often a product is asked whether it holds its slot good, while its console says nothing. */
+const askEveryMs = 2_000;
+
+/** As `BoardUpdate.settle`, on a board with a console. */
+export async function follow(board: Bootable, options: FollowOptions): Promise<readonly SlotBoot[]> {
+  const { circuit } = board;
+  const { history } = options;
+  const before = options.from?.boots ?? history.boots.length;
+  await circuit.trouble.expecting(() =>
+    engineOf(board).tolerating(async () => {
+      const old = options.from?.epoch ?? history.epoch;
+      if (!options.from) await sendLastCommand(board, 'reboot');
+      await change(board, { ...options, until: () => history.epoch !== old });
+      circuit.onCut();
+      while (!(await cameGood(board, options))) {
+        const boots = history.boots.slice(before);
+        if (boots.length > mostBoots(options.promise)) throw neverGood(board, boots);
+      }
+    }),
+  );
+  return history.boots.slice(before);
+}
+
+/** @returns false when the boot was over before it was good */
+async function cameGood(board: Bootable, options: FollowOptions): Promise<boolean> {
+  const { promise, history, bootMs, heldGood } = options;
+  const { epoch } = history;
+  const due = performance.now() + bootMs;
+  const isOver = (): boolean => history.epoch !== epoch;
+  const isGood = (): boolean => history.current?.verdict === 'good';
+  const answered = untilShell(board, bootMs).then(
+    () => 'shell' as const,
+    // Of a boot that is over it says nothing.
+    (error: unknown) => ({ error }),
+  );
+  const over = change(board, { ...options, bootMs: bootMs * 2, until: isOver }).then(() => 'over' as const);
+  const first = await Promise.race([answered, over]);
+  over.catch(() => {});
+  if (isOver()) return false;
+  if (typeof first === 'object') throw first.error;
+  if (!promise.signs?.good && !heldGood) return true;
+  while (!isGood() && !isOver()) {
+    const found = await change(board, { ...options, until: () => isGood() || isOver(), softMs: askEveryMs });
+    if (found) break;
+    if (heldGood && (await heldGood())) return !isOver();
+    if (performance.now() > due) throw neverGood(board, history.boots.slice(-1));
+  }
+  return !isOver();
+}
+
+/** Waits until the history shows what `until` looks for. @returns false after `softMs` without */
+async function change(
+  board: Bootable,
+  {
+    history,
+    bootMs,
+    until,
+    softMs,
+  }: FollowOptions & { readonly until: () => boolean; readonly softMs?: number },
+): Promise<boolean> {
+  const wait = engineOf(board).watch<boolean>({
+    action: 'Cannot see how a boot goes on',
+    code: 'update.never-good',
+    timeoutMs: bootMs,
+    signal: board.circuit.signal,
+  });
+  using _changes = history.onChange(() => {
+    if (until()) wait.settle(true);
+  });
+  const timer =
+    softMs === undefined ? undefined : setTimeout(() => wait.settle(false), softMs * board.circuit.scale);
+  try {
+    if (until()) wait.settle(true);
+    return await wait.answer;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function engineOf({ circuit }: Bootable) {
+  return need(circuit.console, 'console', circuit.name).engine;
+}
+
+/** Every slot has used up its tries, and one more for a bootloader that then begins anew. */
+function mostBoots({ slots, tries }: UpdatePromise): number {
+  return Object.keys(slots).length * (tries + 1);
+}
+
+function neverGood({ circuit }: Bootable, boots: readonly SlotBoot[]): RigError {
+  const told = boots.map(({ slot, verdict, complaint }) => `${slot} ${complaint ?? verdict}`).join(', ');
+  return new RigError(`${circuit.name} came up in no slot that is good: ${told || 'no boot was seen'}`, {
+    code: 'update.never-good',
+    blame: 'board',
+    hint: 'The slot history of the report has a line for each boot; the console tells what its health check said.',
+    evidence: { boots: boots.map(({ slot, verdict }) => `${slot} ${verdict}`) },
+  });
+}
