@@ -5,7 +5,6 @@ import { certify } from '../../core/powercut/judge/certificate.js';
 import { type Explored, explore } from '../../core/powercut/judge/explore.js';
 import { isBad, type Judgement } from '../../core/powercut/judge/full-judge.js';
 import { limitsOf, signsOf } from '../../core/powercut/judge/limits.js';
-import type { UpdatingBoard } from '../../core/powercut/record/operation.js';
 import { SeededRandom } from '../../core/runner/random.js';
 import type { BoardsContext } from './boards.js';
 import { keepTrial, keptTrials, type RecordedOperation } from './folder.js';
@@ -13,7 +12,7 @@ import { operationOf } from './operation.js';
 import { ExploreProgress } from './progress.js';
 import type { PowercutRequest } from './request.js';
 import { shrinkBricks } from './shrink.js';
-import { type CrashSpace, openSpace } from './space.js';
+import { CrashSpace } from './space.js';
 import { Workers } from './workers.js';
 
 export interface ExplorationOptions {
@@ -30,7 +29,7 @@ export async function exploreRecorded(options: ExplorationOptions): Promise<Cert
   const progress = new ExploreProgress(io);
   const began = performance.now();
   const end = request.budgetMs === undefined ? Number.POSITIVE_INFINITY : began + request.budgetMs;
-  await using space = await openSpace(recorded, { signal: io.signal });
+  await using space = await CrashSpace.open(recorded, { signal: io.signal });
   const known = await keptTrials(folder);
   await using workers = new Workers({
     ...{ board, context, space, image: recorded.image },
@@ -83,15 +82,15 @@ function judgementOf({ board, recorded }: ExplorationOptions, scale: number): Ju
     signs: signsOf(board),
     limits: limitsOf(board, scale),
     keepsakes: recorded.keepsakes,
-    sideOf: (up) => operation.sideOf(up as UpdatingBoard),
-    ...(again ? { again: (up) => again(up as UpdatingBoard) } : {}),
+    sideOf: (up) => operation.sideOf(up),
+    ...(again ? { again: (up) => again(up) } : {}),
   };
 }
 
 /** With a budget the most dangerous first; else as they lie in the log, where neighbours are settled by one boot. */
-function inOrder({ enumeration, dangerOf }: CrashSpace, { budgetMs }: PowercutRequest) {
-  if (budgetMs === undefined) return enumeration.states;
-  const ranked = enumeration.states.map((state) => ({ state, danger: dangerOf(state) }));
+function inOrder(space: CrashSpace, { budgetMs }: PowercutRequest) {
+  if (budgetMs === undefined) return space.enumeration.states;
+  const ranked = space.enumeration.states.map((state) => ({ state, danger: space.dangerOf(state) }));
   return ranked.sort((a, b) => a.danger - b.danger).map(({ state }) => state);
 }
 

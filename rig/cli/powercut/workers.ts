@@ -5,7 +5,6 @@ import type { Verdict } from '../../contracts/powercut-verdict.js';
 import { type BootSight, type CrashBoard, judgeBoot } from '../../core/powercut/judge/boot-judge.js';
 import { type Judgement, judgeFully } from '../../core/powercut/judge/full-judge.js';
 import type { Boots, Trial } from '../../core/powercut/judge/trial.js';
-import type { UpdatingBoard } from '../../core/powercut/record/operation.js';
 import { boardPlaces, sessionRoots } from '../../core/session/directory.js';
 import { DisposalStack } from '../../lifetime/disposal-stack.js';
 import { attach, type BoardsContext, type ExplorableBoard, openTwin } from './boards.js';
@@ -40,8 +39,7 @@ export class Workers implements AsyncDisposable {
       const { context, image, judgement } = this.#options;
       return judgeFully(state, {
         ...{ board, judgement, signal },
-        attach: async () =>
-          (await attach(board.session, { ...context, image })) as unknown as UpdatingBoard & AsyncDisposable,
+        attach: async () => await attach(board.session, { ...context, image }),
       });
     });
 

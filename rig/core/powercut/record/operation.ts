@@ -1,10 +1,7 @@
 import { RigError } from '../../../contracts/errors.js';
 import type { Board } from '../../../contracts/suite.js';
-import type { BoardUpdate, Bundle } from '../../../contracts/update.js';
+import type { Bundle } from '../../../contracts/update.js';
 import { quoted } from '../../shell-text.js';
-
-/** A board of a product that updates itself. */
-export type UpdatingBoard = Board & { readonly update: BoardUpdate };
 
 /** Something that changes a board's medium and in the midst of which the power may go. */
 export interface Operation {
@@ -12,11 +9,11 @@ export interface Operation {
   /** It begins on a board that has been up and healthy before; if not, with the first boot of an image. */
   readonly onSettled: boolean;
   /** Does it on a board that is up; `mark` begins a phase. */
-  run(board: UpdatingBoard, options: { readonly mark: (phase: string) => Promise<void> }): Promise<void>;
+  run(board: Board, options: { readonly mark: (phase: string) => Promise<void> }): Promise<void>;
   /** Whether a board that is up shows what it was before the operation, or what it is after it. */
-  sideOf(board: UpdatingBoard): Promise<'old' | 'new'>;
+  sideOf(board: Board): Promise<'old' | 'new'>;
   /** Does it again as far as the bootloader's next choice. @returns the slot that it is to choose */
-  again?(board: UpdatingBoard): Promise<{ readonly slot: string }>;
+  again?(board: Board): Promise<{ readonly slot: string }>;
 }
 
 /** `bundle` is installed, the board reboots into it and finds itself healthy. */

@@ -4,10 +4,11 @@ import type { Cancellable, ImageFile, Storage } from '../../../contracts/capabil
 import { RigError } from '../../../contracts/errors.js';
 import type { ExplorableMedium, LogFiles } from '../../../contracts/powercut.js';
 import type { BoardSession } from '../../../contracts/session.js';
+import type { Board } from '../../../contracts/suite.js';
 import type { Signs } from '../judge/boot-lines.js';
 import { BootWatch } from '../judge/boot-watch.js';
 import { type Keepsakes, leaveKeepsakes } from '../judge/keepsakes.js';
-import type { Operation, UpdatingBoard } from './operation.js';
+import type { Operation } from './operation.js';
 
 /** A file of this host, and how large it is. */
 export type SizedFile = ImageFile & { readonly sizeBytes: number };
@@ -24,7 +25,7 @@ export interface RecordOptions extends Cancellable {
   readonly session: BoardSession;
   readonly storage: Storage;
   readonly medium: ExplorableMedium;
-  readonly board: UpdatingBoard;
+  readonly board: Board;
   readonly image: Image;
   readonly operation: Operation;
   readonly signs: Signs;
