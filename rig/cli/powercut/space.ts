@@ -1,5 +1,5 @@
-import { readWriteLog } from '../../../qemu/write-log/parse.js';
 import { serveView } from '../../../qemu/write-log/block-server.js';
+import { readWriteLog } from '../../../qemu/write-log/parse.js';
 import { ViewFiles } from '../../../qemu/write-log/view.js';
 import type { Cancellable } from '../../contracts/capabilities.js';
 import type { CrashState, Enumeration, ServedView, WriteLog } from '../../contracts/powercut.js';

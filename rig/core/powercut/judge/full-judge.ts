@@ -58,8 +58,7 @@ async function judgeOnce(state: CrashState, options: FullJudging): Promise<Trial
   const before = await session.cpuSeconds();
   const watch = await bootView(board, { signs: judgement.signs, signal });
   try {
-    const end = await untilHealthy(watch, judgement, { signal });
-    const verdict = end === 'met' ? await judgeUp({ watch, ...options }) : bricked(watch, end);
+    const verdict = await judgeWatched({ watch, ...options });
     await session.capabilities.power?.off();
     const after = await session.cpuSeconds();
     return {
@@ -72,6 +71,19 @@ async function judgeOnce(state: CrashState, options: FullJudging): Promise<Trial
     watch[Symbol.dispose]();
     await session.capabilities.power?.off();
   }
+}
+
+/** Judges a board that was just powered on, under a watch that began before. */
+export async function judgeWatched(board: WatchedBoard): Promise<Verdict> {
+  const { watch, judgement, signal } = board;
+  const end = await untilHealthy(watch, judgement, { signal });
+  return end === 'met' ? judgeUp(board) : bricked(watch, end);
+}
+
+export interface WatchedBoard extends Cancellable {
+  readonly watch: BootWatch;
+  readonly judgement: Judgement;
+  readonly attach: Attach;
 }
 
 async function untilHealthy(
@@ -91,14 +103,8 @@ async function untilHealthy(
   return end === 'met' && !up() ? 'late' : end;
 }
 
-interface HealthyBoard extends Cancellable {
-  readonly watch: BootWatch;
-  readonly judgement: Judgement;
-  readonly attach: Attach;
-}
-
 /** Of a board that says it is healthy. */
-async function judgeUp(up: HealthyBoard): Promise<Verdict> {
+async function judgeUp(up: WatchedBoard): Promise<Verdict> {
   const { choices, version } = up.watch;
   const slot = choices.at(-1)?.slot;
   const facts = {
@@ -118,7 +124,7 @@ async function judgeUp(up: HealthyBoard): Promise<Verdict> {
 }
 
 async function lookCloser(
-  up: HealthyBoard,
+  up: WatchedBoard,
   { tries, slot }: { readonly tries: number; readonly slot?: string },
 ): Promise<Pick<Verdict, 'outcome' | 'brick' | 'why'>> {
   const { judgement } = up;
@@ -149,7 +155,7 @@ async function lostKeepsake(board: Board, keepsakes: Keepsakes): Promise<string 
 
 /** @returns why not; undefined when it can */
 async function cannotRepeat(
-  { watch, judgement, signal }: HealthyBoard,
+  { watch, judgement, signal }: WatchedBoard,
   { board, again }: { board: Board; again: NonNullable<Judgement['again']> },
 ): Promise<string | undefined> {
   let wanted: string;
