@@ -1,6 +1,7 @@
 import type { Architecture, MachineSpec } from '../rig/contracts/board.js';
 import type { Accelerator } from './accelerator.js';
 import type { Identity } from './identity.js';
+import { tracedEvents, traceOf } from './write-log/own-flushes.js';
 
 /** What of this run goes into the command line besides the board type's own words. */
 export interface MachineParts {
@@ -10,6 +11,10 @@ export interface MachineParts {
   readonly serialPath: string;
   /** qcow2 overlay; absent: no medium in the slot. */
   readonly disk?: string | undefined;
+  /** An empty file that gets a log of every write and flush to the overlay. */
+  readonly writeLog?: string | undefined;
+  /** The disk is what a block server at this unix socket serves; then `disk` is absent. */
+  readonly served?: string | undefined;
   /** Raw file; absent: the slot is empty. */
   readonly card?: string | undefined;
   /** Flash image with U-Boot's start-up environment. */
@@ -60,11 +65,12 @@ export function commandLine(arch: Architecture, spec: MachineSpec, parts: Machin
     ...panicDevice(arch, spec),
     ...network(spec, parts.identity),
     ...random(spec),
-    ...disk(spec, parts.disk),
+    ...disk(spec, parts),
     ...card(spec, parts.card),
     ...(spec.watchdog ? ['-device', spec.watchdog] : []),
     // Drawn for QEMU's own picture of it (`screendump`); nobody looks on.
     ...(spec.display ? ['-device', 'VGA,romfile='] : []),
+    ...trace(parts),
     ...(parts.loadsState ? ['-incoming', 'defer'] : []),
   ];
 }
@@ -142,20 +148,42 @@ function random(spec: MachineSpec): string[] {
  * A host that cannot read or write the overlay stops the machine (`werror`, `rerror`): the guest must not see, and be
  * blamed for, a full disk of ours. QEMU's nvme has no such option.
  */
-function disk(spec: MachineSpec, file: string | undefined): string[] {
-  if (spec.disk === undefined || file === undefined) return [];
+function disk(spec: MachineSpec, parts: MachineParts): string[] {
+  const medium = mediumNode(parts);
+  if (spec.disk === undefined || medium === undefined) return [];
+  const explored = parts.writeLog !== undefined || parts.served !== undefined;
+  // The log is in the order of completion, which several queues would mix more than a real medium does. blklogwrites takes the
+  // place of a write of zeros in its log in two steps, between which another write can come.
+  const plain = explored ? ',num-queues=1,write-zeroes=off' : '';
   const policy = 'werror=stop,rerror=stop,bootindex=0';
   const devices = {
-    'virtio-mmio': ['-device', `virtio-blk-device,id=disk,drive=medium,${policy}`],
-    'virtio-pci': ['-device', `virtio-blk-pci,id=disk,drive=medium,${policy}`],
-    nvme: ['-device', 'nvme,id=disk,drive=medium,serial=boardrig,bootindex=0'],
+    'virtio-mmio': ['-device', `virtio-blk-device,id=disk,drive=medium,${policy}${plain}`],
+    'virtio-pci': ['-device', `virtio-blk-pci,id=disk,drive=medium,${policy}${plain}`],
+    nvme: [
+      '-device',
+      `nvme,id=disk,drive=medium,serial=boardrig,bootindex=0${explored ? ',max_ioqpairs=1' : ''}`,
+    ],
     ahci: ['-device', 'ich9-ahci,id=ahci0', '-device', `ide-hd,id=disk,bus=ahci0.0,drive=medium,${policy}`],
   }[spec.disk];
-  return [
-    '-blockdev',
-    `driver=qcow2,node-name=medium,discard=unmap,file.driver=file,file.filename=${escapeOption(file)}`,
-    ...devices,
-  ];
+  return ['-blockdev', medium, ...devices];
+}
+
+/** Which flushes are the guest's: QEMU flushes too when a machine stops, as it does at each reset (`write-log/own-flushes.ts`). */
+function trace({ writeLog }: MachineParts): string[] {
+  if (writeLog === undefined) return [];
+  return ['-D', traceOf(writeLog), ...tracedEvents.flatMap((event) => ['-trace', event])];
+}
+
+/** The block node that the disk reads and writes; undefined when there is no medium. */
+function mediumNode({ disk, writeLog, served }: MachineParts): string | undefined {
+  if (served !== undefined)
+    return `driver=nbd,node-name=medium,discard=unmap,server.type=unix,server.path=${escapeOption(served)}`;
+  if (disk === undefined) return undefined;
+  const overlay = (prefix: string): string =>
+    `${prefix}discard=unmap,${prefix}file.driver=file,${prefix}file.filename=${escapeOption(disk)}`;
+  if (writeLog === undefined) return `driver=qcow2,node-name=medium,${overlay('')}`;
+  const log = `log.driver=file,log.filename=${escapeOption(writeLog)},log-sector-size=512`;
+  return `driver=blklogwrites,node-name=medium,discard=unmap,${log},file.driver=qcow2,${overlay('file.')}`;
 }
 
 /**

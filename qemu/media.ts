@@ -1,12 +1,17 @@
 import type { MachineSpec } from '../rig/contracts/board.js';
 import type { Cancellable, Capabilities, Drive, MuxSide } from '../rig/contracts/capabilities.js';
 import type { DriverContext } from '../rig/contracts/driver.js';
+import type { ExplorableMedium, MediumLog, ServedView } from '../rig/contracts/powercut.js';
 import { Card } from './card.js';
 import type { MachineParts } from './command-line.js';
 import { Disk } from './disk.js';
+import { MediumLogFiles } from './write-log/medium-log.js';
 
 const mebibyte = 1024 * 1024;
 const defaultMiB = 512;
+
+/** What its disk and its card reader hold. */
+export type MediumParts = Pick<MachineParts, 'disk' | 'writeLog' | 'served' | 'card'>;
 
 /** Does something with the board off, and nothing else of the board meanwhile. */
 export type WhileOff = <T>(act: (signal: AbortSignal) => Promise<T>, options?: Cancellable) => Promise<T>;
@@ -21,6 +26,9 @@ export class Media {
   readonly #card: Card | undefined;
   readonly #context: DriverContext;
   #side: MuxSide;
+  #log: MediumLogFiles | undefined;
+  /** What the board boots from instead of the disk. */
+  #served: ServedView['socketPath'] | undefined;
 
   constructor(spec: MachineSpec, context: DriverContext) {
     this.#spec = spec;
@@ -43,13 +51,45 @@ export class Media {
   }
 
   /** What is in the machine at the next power-on; a disk of a board with a slot is blank until something is written to it. */
-  async inMachine(options: Cancellable): Promise<Pick<MachineParts, 'disk' | 'card'>> {
+  async inMachine(options: Cancellable): Promise<MediumParts> {
     const { disk, slot, mediumMiB = defaultMiB } = this.#spec;
     if (disk !== undefined && slot !== undefined && this.disk.file === undefined)
       await this.disk.blank(mediumMiB * mebibyte, options);
+    const served = this.#served;
     return {
-      disk: this.disk.file,
+      disk: served === undefined ? this.disk.file : undefined,
+      writeLog: served === undefined && this.disk.file !== undefined ? await this.#log?.next() : undefined,
+      served,
       card: this.#card && this.#side === 'board' ? (await this.#card.drive()).path : undefined,
+    };
+  }
+
+  /** The disk as the power-cut explorer needs it; undefined for a board without one. */
+  explorable(whileOff: WhileOff): ExplorableMedium | undefined {
+    if (this.#spec.disk === undefined) return undefined;
+    return {
+      logWrites: (folder, options) =>
+        whileOff(async () => {
+          const log = await MediumLogFiles.make(folder);
+          this.#log = log;
+          return this.#mediumLog(log, whileOff);
+        }, options),
+      bootFrom: ({ socketPath }) =>
+        whileOff(async () => {
+          await this.disk.remove();
+          this.#served = socketPath;
+        }),
+    };
+  }
+
+  #mediumLog(log: MediumLogFiles, whileOff: WhileOff): MediumLog {
+    return {
+      mark: (name) => log.mark(name),
+      end: () =>
+        whileOff(async () => {
+          if (this.#log === log) this.#log = undefined;
+          return log.found();
+        }),
     };
   }
 
@@ -64,6 +104,7 @@ export class Media {
       provision: (image, options) =>
         whileOff(async (signal) => {
           await this.disk.provision(image, { ...options, signal });
+          this.#served = undefined;
           if (!this.#card) this.#moved('board');
         }, options),
       read: (offset, length, options) =>

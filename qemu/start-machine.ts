@@ -4,19 +4,19 @@ import type { Cancellable } from '../rig/contracts/capabilities.js';
 import type { DriverContext } from '../rig/contracts/driver.js';
 import { findExecutable } from '../rig/lifetime/find-executable.js';
 import type { Accelerator } from './accelerator.js';
-import { commandLine, type MachineParts, qemuProgram } from './command-line.js';
+import { commandLine, qemuProgram } from './command-line.js';
 import { checkBootFiles, uefiVariables, writeEnvironmentFlash } from './firmware.js';
 import { missingQemu } from './host-errors.js';
 import { identityOf } from './identity.js';
 import { Machine, type MachineListener } from './machine.js';
+import type { MediumParts } from './media.js';
 import { SerialPipe } from './serial-pipe.js';
 
 export interface StartMachineOptions extends Cancellable {
   readonly spec: MachineSpec;
   readonly accelerator: Accelerator;
   readonly context: DriverContext;
-  /** What its disk and its card reader hold. */
-  readonly media: Pick<MachineParts, 'disk' | 'card'>;
+  readonly media: MediumParts;
   /** Fills the machine with a saved state instead of letting it boot. */
   readonly load?: ((machine: Machine) => Promise<void>) | undefined;
   readonly listener: MachineListener;

@@ -3,6 +3,7 @@ import type { MachineSpec } from '../rig/contracts/board.js';
 import type { Cancellable, Capabilities, LinkState, PowerState } from '../rig/contracts/capabilities.js';
 import type { Device, DriverContext } from '../rig/contracts/driver.js';
 import type { RigError } from '../rig/contracts/errors.js';
+import type { ExplorableMedium } from '../rig/contracts/powercut.js';
 import { SerialQueue } from '../rig/lifetime/serial-queue.js';
 import type { Accelerator } from './accelerator.js';
 import { nicId } from './command-line.js';
@@ -32,6 +33,7 @@ interface Start extends Cancellable {
 export class VirtualBoard implements Device {
   readonly driver: Device['driver'];
   readonly capabilities: Capabilities;
+  readonly explorable: ExplorableMedium | undefined;
   readonly #options: VirtualBoardOptions;
   readonly #name: string;
   readonly #queue = new SerialQueue();
@@ -59,6 +61,7 @@ export class VirtualBoard implements Device {
       new VirtualGpio(spec.lines, { machine: () => this.#machine, emit: (event) => context.emit(event) });
     this.#console = new VirtualConsole(this.#name, () => this.#machine);
     this.capabilities = this.#capabilities();
+    this.explorable = this.#media.explorable((act, options) => this.#whileOff(act, options));
   }
 
   cpuSeconds(): number {

@@ -47,7 +47,8 @@ export function terminalReporter(source: RunSource, { io, total }: TerminalRepor
     [Symbol.dispose]: () => {
       subscription[Symbol.dispose]();
       live?.[Symbol.dispose]();
-      io.out(summaryText(source, { finished: status.finished, ms: lastEvent.t, error: runError, paint }));
+      const { finished, boots } = status;
+      io.out(summaryText(source, { finished, boots, ms: lastEvent.t, error: runError, paint }));
     },
   };
 }

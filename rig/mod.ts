@@ -7,6 +7,7 @@
 export type { BoardType, DeviceProfile, Image, Stage } from './contracts/board.js';
 export type { Drive, GpioEdge, LineLevel } from './contracts/capabilities.js';
 export { RigError } from './contracts/errors.js';
+export type { UpdateFault } from './contracts/image-builder.js';
 export type { WriteMediumOptions, WrittenMedium } from './contracts/medium-writer.js';
 export type { EnginePromise, PromiseName } from './contracts/promises.js';
 export type { Random } from './contracts/random.js';

@@ -175,7 +175,7 @@ t.test('power-command', async (t) => {
     );
     t.match(
       await fails({ on: ['/bin/true'], timeout: '500ms' }, 'on'),
-      'lifetime.timeout Timed out after 500 ms waiting for the command "state" to print on',
+      'lifetime.timeout Timed out after 500 ms waiting for the command "state" of the lab file to say on after it was ordered to',
     );
   });
 

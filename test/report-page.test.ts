@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import t from 'tap';
+import { slotsText } from '../reports/terminal/slots.js';
 import { writeReports } from '../reports/write.js';
 import { allPassed, everyVerdict, hostileRun, truncatedRun } from './report/scenarios.js';
+import { rolledBack } from './report/slot-scenario.js';
 
 /** A folder that keeps the pictures of this test, to look at. */
 const pictures = process.env.RIG_REPORT_PICTURES;
@@ -200,4 +202,59 @@ t.test('all passed; cut short', async (t) => {
   t.match(await cut.page.locator('h3').first().innerText(), '2 never began');
   await picture(cut.page, 'cut-short');
   t.same([...passed.complaints, ...cut.complaints], []);
+});
+
+t.test('a line for each boot from a slot', async (t) => {
+  const run = await rolledBack(join(dir, 'runs'));
+  await using opened = await open(run);
+  const { page, complaints } = opened;
+  const rows = await page.locator('#slots tbody tr').allInnerTexts();
+  t.same(
+    rows.slice(0, 6).map((row) => row.split('\t').slice(1, 7)),
+    [
+      ['A', '1.0.0', '4', 'good', 'the first of the boot order', 'an update comes up'],
+      ['B', '1.0.1', '2', 'good', 'the first of the boot order', 'an update comes up'],
+      ...[2, 1, 0].map((left) => [
+        'A',
+        '',
+        String(left),
+        'kernel panic',
+        'the first of the boot order',
+        'the board returns from an update without an init',
+      ]),
+      [
+        'B',
+        '1.0.1',
+        '4',
+        'good',
+        'what comes before it has no tries left',
+        'the board returns from an update without an init',
+      ],
+    ],
+  );
+  t.match(rows[6] ?? '', '<b onmouseover="window.pwned=5">', 'a hostile name stays text');
+  t.equal(await page.evaluate('window.pwned'), undefined);
+  await page.locator('#slots a').last().click();
+  t.match(await page.locator('details.test[open] > summary').innerText(), 'without an init');
+  t.match(
+    (await page.locator('details.test[open] .log').textContent()) ?? '',
+    'Boot 5 of slot A: kernel panic',
+  );
+  t.same(complaints, []);
+  await page.locator('#slots').scrollIntoViewIfNeeded();
+  await picture(page, 'slots');
+  await using phone = await open(run, { colorScheme: 'dark', viewport: { width: 390, height: 844 } });
+  const overflow = await phone.page.evaluate(
+    'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+  );
+  t.equal(overflow, 0, 'a phone scrolls the table, not the page');
+  await phone.page.locator('#slots').scrollIntoViewIfNeeded();
+  await picture(phone.page, 'slots-phone');
+
+  const { run: record } = await writeReports(run);
+  const text = slotsText(record);
+  t.match(text, /^ {2}boot {2}slot +version +left {2}what came of it +why this slot$/m);
+  t.match(text, / 1 {5}A .* 1\.0\.0 .* 4 .* good +the first of the boot order$/m);
+  t.notMatch(text, /[\x1b\u202e]/, 'nothing of it acts on a terminal');
+  t.equal(text.trim().split('\n').length, 9);
 });

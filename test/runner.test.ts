@@ -267,6 +267,33 @@ t.test('boots are shared and dirt is undone', async (t) => {
   ]);
 });
 
+t.test('a test that skips leaves the board as clean as it was', async (t) => {
+  const { boards, verdicts } = await runSuite((test) => {
+    test('only a fresh one', { from: 'fresh', dirties: 'disk' }, (t) => t.skip('not promised'));
+    test('no network', { dirties: 'network' }, (t) => t.skip('not promised'));
+    test('no memory', { dirties: 'memory' }, async (t) => {
+      await t.board.shell.text('cat /etc/os-release');
+      t.skip('not promised by this edition');
+    });
+    test('no disk', { dirties: 'disk' }, (t) => t.skip('not promised'));
+    test('none, after a boot', { dirties: 'disk', tier: 'nightly' }, async (t) => {
+      await t.board.reboot();
+      t.skip('seen too late');
+    });
+    test('the last word', { dirties: 'disk', tier: 'nightly' }, (t) => void t.ok(true));
+  });
+  t.match(verdicts.slice(0, 5), Array(5).fill(/ 1 skipped$/));
+  t.strictSame(boards[0]?.diary, [
+    ...['off', 'provision dev'],
+    // One boot serves all that only looked.
+    ...['off', 'boot'],
+    // The one in the body, for which a skip does not answer.
+    'boot',
+    ...['off', 'provision dev', 'boot'],
+    'dispose',
+  ]);
+});
+
 t.test('evidence is gathered from a board that answers', async (t) => {
   const { events } = await runSuite((test) => test('fails', (t) => void t.ok(false)), {
     freezer: freezer(),

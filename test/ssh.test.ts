@@ -1,9 +1,11 @@
 import { type AddressInfo, connect, createServer, type Socket, type Server as TcpServer } from 'node:net';
 import ssh2 from 'ssh2';
 import t from 'tap';
+import { SeededRandom } from '../rig/core/runner/random.js';
 import { connect as connectOnce } from '../rig/core/ssh/connection.js';
 import { runCommand } from '../rig/core/ssh/run-command.js';
 import { SshShell } from '../rig/core/ssh/ssh-shell.js';
+import { newSshKey } from '../suites/board/ssh-key.js';
 
 const { Server, utils } = ssh2;
 const hostKey = utils.generateKeyPairSync('ed25519');
@@ -218,6 +220,9 @@ t.test('a refused login is told from no answer, and not tried again', async (t) 
   t.equal(await shell.accepts({ method: 'none' }), false);
   t.equal(await shell.accepts({ method: 'password', password: 'wrong' }), false);
   t.equal(await shell.accepts({ method: 'password', password: 'open sesame' }), true);
+  t.equal(await shell.accepts({ method: 'key', privateKey: goodKey.private }), true, 'a key of the caller');
+  const drawn = newSshKey(new SeededRandom({ seed: 1, id: 'a/b/c', attempt: 1 }));
+  t.equal(await shell.accepts({ method: 'key', privateKey: drawn.privateKey }), false, 'a key of a stranger');
 });
 
 t.test('something that is no ssh server is no answer', async (t) => {

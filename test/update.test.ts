@@ -78,6 +78,8 @@ t.test('boots as a console tells them', async (t) => {
   history.epochBegan(5, 'reset');
   history.seen('chosen', { slot: 'B' });
   history.epochBegan(6, 'reset');
+  history.seen('chosen', { slot: 'B' });
+  history.seen('notLoaded', {});
   history.seen('chosen', { slot: 'A' });
   history.powerWentOff();
   history.epochBegan(7, 'off');
@@ -90,13 +92,14 @@ t.test('boots as a console tells them', async (t) => {
       [3, 'panicked', undefined, undefined],
       [4, 'bad', 'network', undefined],
       [5, 'reset', undefined, undefined],
+      [6, 'not-loaded', undefined, undefined],
       [6, 'off', undefined, undefined],
       [7, 'unknown', undefined, undefined],
     ],
   );
   t.same(
     history.boots.map(({ epoch }) => epoch),
-    [1, 3, 4, 5, 6, 7],
+    [1, 3, 4, 5, 6, 6, 7],
   );
   t.ok(changes > 10);
 });

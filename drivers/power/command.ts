@@ -1,14 +1,11 @@
 import { z } from 'zod';
-import { packageVersion } from '../../rig/config/package.js';
-import type { Cancellable, Power, PowerState } from '../../rig/contracts/capabilities.js';
-import type { Device, Driver, DriverContext } from '../../rig/contracts/driver.js';
+import type { Cancellable, PowerState } from '../../rig/contracts/capabilities.js';
+import type { Driver } from '../../rig/contracts/driver.js';
 import { RigError } from '../../rig/contracts/errors.js';
-import { pause } from '../../rig/lifetime/abortable.js';
-import { pollUntil } from '../../rig/lifetime/poll.js';
 import { runProgram } from '../../rig/lifetime/run-program.js';
-import { SerialQueue } from '../../rig/lifetime/serial-queue.js';
-import { duration } from '../../rig/schema/unit-schemas.js';
 import { driverOptions } from '../options.js';
+import { type Actuator, SwitchDevice } from './switch.js';
+import { switchShape } from './switch-options.js';
 
 const commandWanted = 'a list of a program and its arguments, such as [uhubctl, -a, on] (no shell reads it)';
 const command = z
@@ -26,92 +23,50 @@ const options = driverOptions(
     state: command.optional().meta({
       description: 'Program and arguments that print `on` or `off`. Without it the last command counts.',
     }),
-    timeout: duration
-      .default(30_000)
-      .meta({ description: 'Allowed time for each command, and for the state to follow it.' }),
-    settle: duration
-      .default(0)
-      .meta({ description: 'Shortest time that the board stays off, counted from the last power-off.' }),
+    ...switchShape,
   }),
 );
 
 type Parsed = ReturnType<typeof options.parse>;
 
-/** A power switch behind commands of the lab: a PDU's client, uhubctl, a script. */
+/** A power switch behind commands of the lab: a PDU's client, a script. */
 export const commandPowerDriver: Driver = {
   name: 'power-command',
   roles: ['power'],
   validate: options.validate,
   optionsSchema: options.optionsSchema,
   claims: (config) => [`power switch ${JSON.stringify(options.parse(config).on)}`],
-  open: async (config, context) => new CommandPower(options.parse(config), context),
+  open: async (config, context, cancel) => {
+    const parsed = options.parse(config);
+    const actuator = new CommandActuator(parsed);
+    return SwitchDevice.open('power-command', { actuator, options: parsed, context, ...cancel });
+  },
 };
 
-class CommandPower implements Device {
-  readonly driver = { name: commandPowerDriver.name, version: packageVersion() };
-  readonly capabilities: { readonly power: Power };
+class CommandActuator implements Actuator {
+  readonly device: string;
+  readonly hint =
+    'Run both commands by hand: either they do not switch this board, or "state" reads another.';
   readonly #options: Parsed;
-  readonly #emit: DriverContext['emit'];
-  readonly #queue = new SerialQueue();
-  /** What the last command that ended well made of it. */
-  #tracked: PowerState = 'unknown';
-  #offSinceMs = Number.NEGATIVE_INFINITY;
-  #closed = false;
-  #disposed: Promise<void> | undefined;
+  readonly read?: Actuator['read'];
 
-  constructor(parsed: Parsed, context: DriverContext) {
+  constructor(parsed: Parsed) {
     this.#options = parsed;
-    this.#emit = context.emit;
-    this.capabilities = {
-      power: {
-        on: (cancel) => this.#queue.run(() => this.#switch('on', cancel), cancel),
-        off: (cancel) => this.#queue.run(() => this.#switch('off', cancel), cancel),
-        state: (cancel) => this.#queue.run(() => this.#state(cancel), cancel),
-      },
-    };
+    // Arguments may hold a password.
+    this.device = `the command "${parsed.state ? 'state' : 'on'}" of the lab file`;
+    if (parsed.state) this.read = (cancel) => this.#state(cancel);
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
-    this.#disposed ??= this.#queue.run(async () => {
-      if (this.#tracked !== 'off') await this.#switch('off', {});
-    });
-    return this.#disposed;
+  async set(state: 'on' | 'off', { signal }: Cancellable): Promise<void> {
+    await this.#run(state, signal);
   }
 
-  async #switch(wanted: 'on' | 'off', { signal }: Cancellable = {}): Promise<void> {
-    if (this.#closed && wanted === 'on') throw closedError();
-    const before = this.#tracked;
-    // A command may stand for a push of a button: never push where the state is right already.
-    if (this.#options.state && (await this.#state({ signal })) === wanted) return;
-    if (wanted === 'on') {
-      const restMs = this.#offSinceMs + this.#options.settle - performance.now();
-      if (restMs > 0) await pause(restMs, { signal });
-    }
-    // Until the command has ended well, nobody knows.
-    this.#tracked = 'unknown';
-    await this.#run(wanted, signal);
-    if (this.#options.state)
-      await pollUntil(async () => (await this.#state({ signal })) === wanted, {
-        timeoutMs: this.#options.timeout,
-        everyMs: 200,
-        signal,
-        what: `the command "state" to print ${wanted} after the command ${JSON.stringify(wanted)} had ended`,
-        hint: `Run both commands by hand: either "${wanted}" does not switch this board, or "state" reads another.`,
-      });
-    if (wanted === 'off') this.#offSinceMs = performance.now();
-    this.#tracked = wanted;
-    // Without a state command the same order is given again, in case it was lost; that is no news.
-    if (this.#options.state || before !== wanted) this.#emit({ kind: 'power', state: wanted, cause: 'rig' });
-  }
-
-  async #state({ signal }: Cancellable = {}): Promise<PowerState> {
-    if (!this.#options.state) return this.#tracked;
+  async #state({ signal }: Cancellable): Promise<PowerState> {
     const printed = (await this.#run('state', signal)).trim();
     const state = /^(?:(on|1)|(off|0))$/i.exec(printed);
     if (!state) {
       throw new RigError(
-        `Cannot read the power state: the command "state" (${this.#options.state[0]}) printed ${JSON.stringify(printed.slice(0, 200))}, expected on or off`,
+        `Cannot read the power state: the command "state" (${this.#options.state?.[0]}) printed ${JSON.stringify(printed.slice(0, 200))}, expected on or off`,
         {
           code: 'power.unreadable-state',
           blame: 'rig',
@@ -141,12 +96,4 @@ class CommandPower implements Device {
       );
     }
   }
-}
-
-function closedError(): RigError {
-  return new RigError('Cannot switch the power on: the board was closed', {
-    code: 'power.closed',
-    blame: 'rig',
-    hint: 'The session that held the board has ended; start it again.',
-  });
 }

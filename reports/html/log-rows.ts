@@ -5,6 +5,7 @@ import {
   isDuring,
   type StepRecord,
 } from '../../rig/record/model.js';
+import { bootWords, isBadBoot } from '../slot-words.js';
 import { duration } from '../words.js';
 import { type ConsoleLine, consoleLines } from './console-lines.js';
 
@@ -99,6 +100,10 @@ function boardRow(event: BoardEvent, board: string): Placed[] {
     case 'snapshot': {
       const done = event.action === 'saved' ? 'Saved' : 'Brought back to';
       return [{ seq, row: row('note', `${done} "${event.state}" in ${duration(event.ms)}`) }];
+    }
+    case 'slot.boot': {
+      const kind = event.verdict === 'good' ? 'stage' : isBadBoot(event) ? 'trouble' : 'note';
+      return [{ seq, row: row(kind, `Boot ${event.epoch} of slot ${event.slot}: ${bootWords(event)}`) }];
     }
     case 'board.broken':
       return [{ seq, row: row('trouble', `Board broken: ${event.error.message}`) }];

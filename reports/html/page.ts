@@ -11,6 +11,7 @@ import { anchorOf } from './links.js';
 import { html, Markup } from './markup.js';
 import { renderRepetitions, shownTests } from './repetitions.js';
 import { script } from './script.js';
+import { renderSlots } from './slots.js';
 import { style } from './style.js';
 import { consoleStyle } from './style-console.js';
 import { isBad, renderTest } from './test.js';
@@ -36,6 +37,7 @@ ${renderRepetitions(run)}
 ${failures(run)}
 <section id="timeline"><h2>Time line</h2><div class="scroll" tabindex="0" role="region" aria-label="Time line">${run.boards.map((board) => renderLanes(run, board))}</div></section>
 ${renderBoots(run)}
+${renderSlots(run)}
 <section id="tests"><h2>Tests</h2>${toolbar(run)}${run.suites.map((suite) => suiteSection(run, suite, budget))}
 <p class="none" id="nomatch" hidden>No test matches.</p></section>
 ${logs(run)}

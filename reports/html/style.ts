@@ -56,6 +56,8 @@ svg .bar.st-reset text{fill:var(--soft)}
 .boots{width:100%;border-collapse:collapse;background:var(--card);border:1px solid var(--line);border-radius:10px;font-size:.86rem;margin-bottom:.6rem}
 .boots caption{text-align:left;font-weight:600;padding-bottom:.25rem}
 .boots td,.boots th{padding:.22rem .7rem;text-align:left;font-weight:500;border-top:1px solid var(--faint);font-variant-numeric:tabular-nums}.boots th{white-space:nowrap;width:1%}.boots th span{color:var(--soft);font-weight:400}.boots .sum{white-space:nowrap;width:1%;text-align:right;color:var(--soft)}
+.slots table{width:100%;border-collapse:collapse;font-size:.86rem;min-width:940px}.slots caption{text-align:left;font-weight:600;padding-bottom:.35rem}.slots+.slots{margin-top:.9rem}
+.slots td,.slots th{padding:.22rem .6rem;text-align:left;vertical-align:top;border-top:1px solid var(--faint);font-weight:500;overflow-wrap:anywhere}.slots thead th{border-top:0;color:var(--soft);font-size:.78rem;white-space:nowrap}.slots th span{color:var(--soft);font-weight:400}.slots th,.slots .num{white-space:nowrap;font-variant-numeric:tabular-nums}.slots .came{color:var(--v);white-space:nowrap}
 footer{margin-top:2.5rem;font-size:.84rem;display:flex;flex-wrap:wrap;gap:.3rem 2rem;justify-content:space-between}
 kbd{border:1px solid var(--line);border-bottom-width:2px;border-radius:4px;padding:0 .35em;background:var(--card)}
 .notes{list-style:none;background:var(--card);border:1px solid var(--line);border-radius:10px;padding:.5rem .9rem;font-size:.88rem}.notes li{padding:.12rem 0;overflow-wrap:anywhere}.notes .warning{color:var(--errored)}.notes .t{color:var(--soft);display:inline-block;min-width:4.5em;font-variant-numeric:tabular-nums}

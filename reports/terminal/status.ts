@@ -34,6 +34,8 @@ type Draft = { -readonly [Key in keyof BoardStatus]: BoardStatus[Key] } & { step
 /** Follows the events of a run and knows what to show of it. */
 export class RunStatus {
   readonly finished: FinishedTest[] = [];
+  /** Power-ons and resets of all boards so far; what was restored from a saved state did not boot. */
+  boots = 0;
   readonly #boards = new Map<string, Draft>();
   /** Of tests under way, by id. */
   readonly #repetitions = new Map<string, Repetition>();
@@ -52,6 +54,9 @@ export class RunStatus {
         return undefined;
       case 'board.close':
         this.#boards.delete(event.board);
+        return undefined;
+      case 'epoch':
+        if (event.reason !== 'restore') this.boots += 1;
         return undefined;
       case 'stage':
         this.#change(event.board, (board) => (board.stage = event.stage));

@@ -17,9 +17,15 @@ const maxFailures = 20;
 /** The last words on a run: what failed and why, how many, and where the reports are. */
 export function summaryText(
   source: RunSource,
-  options: { finished: readonly FinishedTest[]; ms: number; error?: ErrorRecord | undefined; paint: Paint },
+  options: {
+    finished: readonly FinishedTest[];
+    boots: number;
+    ms: number;
+    error?: ErrorRecord | undefined;
+    paint: Paint;
+  },
 ): string {
-  const { finished, paint } = options;
+  const { finished, boots, paint } = options;
   const bad = firstOfEachCause(
     finished.filter(({ verdict }) => verdict === 'failed' || verdict === 'errored'),
   );
@@ -34,12 +40,16 @@ export function summaryText(
   }
   if (repeated.length > 0) lines.push('');
   const counts = countVerdicts(finished.map(({ verdict }) => verdict));
-  lines.push(`${countWords(counts)} in ${duration(options.ms)}`);
+  lines.push(`${countWords(counts)} in ${duration(options.ms)}${bootWords(boots)}`);
   for (const file of ['report.html', 'junit.xml', 'report.tap']) {
     const path = join(source.dir, file);
     if (existsSync(path)) lines.push(`  ${fromHere(path)}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+function bootWords(boots: number): string {
+  return boots === 0 ? '' : `, ${boots} ${boots === 1 ? 'boot' : 'boots'}`;
 }
 
 /** Of the repetitions of a test that failed alike, the first. */

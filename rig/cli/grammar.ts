@@ -44,7 +44,7 @@ export const grammar: readonly CommandEntry[] = [
       ['--tier <tier>', 'smoke, pr or nightly: tests of that tier and of those before it', 'nightly'],
       ['--only <pattern>', 'only tests whose suite/name matches this regular expression'],
       ['--list', 'print what would run, and run nothing'],
-      ['--jobs <n>', 'boards at a time; with --repeat also forks of a virtual board', 1],
+      ['--jobs <n>', 'boards at a time; what is left over are forks of a virtual board', 1],
       ['--repeat <n>', 'run every test n times'],
       ['--until-failure', 'repeat until a test does not pass, --repeat or --deadline is reached, or ctrl-C'],
       ['--retries <n>', 'run a failed test again, up to n times; one that passes then is flaky', 0],

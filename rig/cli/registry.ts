@@ -12,7 +12,14 @@ export const drivers: Readonly<Record<string, () => Promise<Driver>>> = {
   qemu: async () => (await import('../../qemu/driver.js')).qemuDriver,
   'console-tcp': async () => (await import('../../drivers/console/tcp.js')).tcpConsoleDriver,
   'console-serial': async () => (await import('../../drivers/console/serial.js')).serialConsoleDriver,
+  'gpio-lines': async () => (await import('../../drivers/gpio/lines.js')).gpioLinesDriver(),
   'power-command': async () => (await import('../../drivers/power/command.js')).commandPowerDriver,
+  'power-button': async () => (await import('../../drivers/power/button.js')).buttonPowerDriver(),
+  'power-gpio': async () => (await import('../../drivers/power/gpio.js')).gpioPowerDriver(),
+  'power-http': async () => (await import('../../drivers/power/http.js')).httpPowerDriver,
+  'power-manual': async () => (await import('../../drivers/power/manual.js')).manualPowerDriver,
+  'power-snmp': async () => (await import('../../drivers/power/snmp.js')).snmpPowerDriver,
+  'power-usb-hub': async () => (await import('../../drivers/power/usb-hub.js')).usbHubPowerDriver,
 };
 
 /**

@@ -76,7 +76,8 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
   for (const note of request.lab.notes) recorder.emit({ type: 'log', level: 'info', message: note });
 
   const emit = (event: EventBody): void => void recorder.emit(event);
-  const boards = request.plans.flatMap(({ board }) => forks(board, request));
+  const sharing = { ...request, plans: request.plans.length };
+  const boards = request.plans.flatMap((plan) => forks(plan, sharing));
   const taken = new Set(boards.map(({ name }) => name));
   const result = await run({
     plans: request.plans,

@@ -30,6 +30,7 @@ const updates = {
   signs: z
     .strictObject({
       chosen: regexpSource,
+      notLoaded: regexpSource.optional(),
       version: regexpSource.optional(),
       good: regexpSource.optional(),
       bad: regexpSource.optional(),
@@ -71,6 +72,7 @@ const promises = z.strictObject({
   resolver: z.strictObject({ address: z.ipv4() }),
   timeSync: z.strictObject({ withinSeconds: z.int().min(1) }),
   mdns: byVariant(z.boolean()),
+  sshKeys: kept,
   udevRules: kept,
   modems: kept,
   wifi: kept,

@@ -206,6 +206,8 @@ export type EventBody =
       readonly name: string;
       readonly deadlineMs: number;
       readonly from: StartState;
+      /** The board that was asked for, where this one is a fork of it that shares its tests. */
+      readonly forkOf?: string;
       readonly repetition?: Repetition;
     } & TestPlace)
   /** The start state is reached with `image` on the medium, and the body begins; or it is over, and what follows is the rig's own doing. */

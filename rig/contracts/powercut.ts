@@ -191,7 +191,7 @@ export interface ServedView extends AsyncDisposable {
   /** Sectors that the guest has written since `forget`. */
   writtenSectors(): number;
   /** Bytes of the medium as the guest left it. */
-  read(sector: number, sectors: number): Promise<Uint8Array>;
+  readSectors(sector: number, sectors: number): Promise<Uint8Array>;
   /** The view is as new; nobody may be connected. */
   forget(): void;
 }

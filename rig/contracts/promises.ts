@@ -57,11 +57,13 @@ export interface ProductPromises {
   readonly timeSync?: { readonly withinSeconds: number };
   /** The board answers to HOSTNAME.local. */
   readonly mdns?: ByVariant<boolean>;
+  /** config.json's `os.sshKeys`: root's further keys. */
+  readonly sshKeys?: true;
   /** config.json's `os.udevRules`. */
   readonly udevRules?: true;
   /** ModemManager finds modems, and says nothing where there is none. */
   readonly modems?: true;
-  /** Wifi through NetworkManager, as client and as access point. */
+  /** Wifi through NetworkManager, as client and as access point; config.json's `country` says what radios may send. */
   readonly wifi?: true;
   /** A VPN client that stays off until its configuration is there. */
   readonly vpn?: { readonly unit: string; readonly config: string };

@@ -95,7 +95,7 @@ export interface TestContext extends Assertions {
   /** A named part of the test, with its own line in the reports. Steps nest. */
   step<T>(name: string, body: () => Promise<T> | T): Promise<T>;
   measure(name: string, value: number, unit: string): void;
-  /** Ends the test as skipped. */
+  /** Ends the test as skipped. Before it changes anything: the board counts as clean, whatever the test dirties when it passes. */
   skip(reason: string): never;
   /** Polls until `condition` returns a truthy value, which it returns; fails the board after `timeoutMs`. */
   eventually<T>(
@@ -210,11 +210,12 @@ export interface Board {
   hostAddress(): Promise<string>;
 }
 
-/** A way to log in over ssh (RFC 4252): `none` offers no credential at all, `key` the image's own. */
+/** A way to log in over ssh (RFC 4252): `none` offers no credential at all, `key` the image's own unless another is given. */
 export type SshLogin =
   | { readonly method: 'none' }
   | { readonly method: 'password'; readonly password: string }
-  | { readonly method: 'key' };
+  /** In OpenSSH's format (openssh-portable, PROTOCOL.key). */
+  | { readonly method: 'key'; readonly privateKey?: string };
 
 /** When each stage was seen, in milliseconds since the epoch began, in the order seen. */
 export interface BootRecord {

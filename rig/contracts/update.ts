@@ -46,9 +46,10 @@ export interface UpdateStatus {
 
 /**
  * What came of one boot. `good`: the system's health check said so. `bad`: it said that. `panicked`, `reset`: the kernel panicked,
- * or the board was reset, before any word of health. `off`: its power went first. `unknown`: it went on without one.
+ * or the board was reset, before any word of health. `not-loaded`: the bootloader could not load it. `off`: its power went first.
+ * `unknown`: it went on without one.
  */
-export type BootVerdict = 'good' | 'bad' | 'panicked' | 'reset' | 'off' | 'unknown';
+export type BootVerdict = 'good' | 'bad' | 'panicked' | 'reset' | 'not-loaded' | 'off' | 'unknown';
 
 /** One boot as the console showed it; what it did not show is absent. */
 export interface SlotBoot {
@@ -101,6 +102,8 @@ export interface BoardUpdate {
 export interface BootSigns {
   /** The bootloader's choice: `slot`, and `tries` (left after this boot) and `why` where it tells. */
   readonly chosen: string;
+  /** What it has chosen it cannot load, and chooses again. */
+  readonly notLoaded?: string;
   /** The system that comes up: `version`. */
   readonly version?: string;
   /** The health check is content. */

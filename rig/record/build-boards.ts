@@ -1,6 +1,6 @@
 import type { RigEvent } from '../contracts/events.js';
 import { consoleFile } from './layout.js';
-import type { BoardEvent, BoardRecord, ConsoleChunk, EpochRecord } from './model.js';
+import type { BoardEvent, BoardRecord, ConsoleChunk, EpochRecord, SlotBootRecord } from './model.js';
 
 type Draft = { -readonly [Key in keyof BoardRecord]: BoardRecord[Key] } & {
   console: ConsoleChunk[];
@@ -21,6 +21,7 @@ export function buildBoards(events: readonly RigEvent[], endT: number): BoardRec
         console: [],
         epochs: [],
         timeline: [],
+        slotBoots: [],
       };
       drafts.set(event.board, draft);
     }
@@ -30,7 +31,7 @@ export function buildBoards(events: readonly RigEvent[], endT: number): BoardRec
     const epochs = epochsOf(draft.timeline, endT);
     // Only a board that was closed has told how often it was booted.
     const boots = draft.boots || epochs.filter((epoch) => epoch.reason === 'power-on').length;
-    return { ...draft, epochs, boots };
+    return { ...draft, epochs, boots, slotBoots: slotBootsOf(draft.timeline) };
   });
 }
 
@@ -67,12 +68,29 @@ function add(draft: Draft, event: RigEvent): void {
     case 'console.input':
     case 'shell':
     case 'snapshot':
+    case 'slot.boot':
     case 'log':
       draft.timeline.push(event);
       return;
     default:
       return;
   }
+}
+
+/** A boot without a verdict is told when the next epoch has begun. */
+function slotBootsOf(timeline: readonly BoardEvent[]): SlotBootRecord[] {
+  return timeline
+    .filter((event) => event.type === 'slot.boot')
+    .map(({ t, epoch, slot, version, tries, why, verdict, complaint }) => ({
+      t,
+      epoch,
+      slot,
+      verdict,
+      ...(version === undefined ? {} : { version }),
+      ...(tries === undefined ? {} : { tries }),
+      ...(why === undefined ? {} : { why }),
+      ...(complaint === undefined ? {} : { complaint }),
+    }));
 }
 
 function epochsOf(timeline: readonly BoardEvent[], endT: number): EpochRecord[] {

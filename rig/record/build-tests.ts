@@ -25,7 +25,7 @@ export function buildTests(
   const suites = suiteStarts(events).map((start): SuiteRecord => {
     const { suite, board, file } = start;
     const own = tests.filter(
-      (test) => test.suite === suite && (test.repetition?.board ?? test.board) === board,
+      (test) => test.suite === suite && (test.repetition?.board ?? test.forkOf ?? test.board) === board,
     );
     const end = events.findLast(
       (event) => event.type === 'suite.end' && event.suite === suite && event.board === board,
@@ -88,6 +88,7 @@ function buildTest(events: readonly TestEvent[], endT: number): TestRecord {
     board: named.board,
     suite: named.suite,
     name: named.name,
+    ...(starts[0]?.forkOf === undefined ? {} : { forkOf: starts[0].forkOf }),
     ...(starts[0]?.repetition ? { repetition: starts[0].repetition } : {}),
     verdict: final,
     ms: attempts.reduce((sum, attempt) => sum + attempt.ms, 0),

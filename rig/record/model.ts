@@ -2,6 +2,7 @@ import type { Stage } from '../contracts/board.js';
 import type { ErrorRecord, Json } from '../contracts/errors.js';
 import type { EpochReason, EventBody, Repetition, RigEvent, RunStart } from '../contracts/events.js';
 import type { StartState } from '../contracts/suite.js';
+import type { SlotBoot } from '../contracts/update.js';
 import type { Verdict, VerdictCounts } from '../contracts/verdict.js';
 
 /**
@@ -48,7 +49,12 @@ export interface BoardRecord {
   readonly epochs: readonly EpochRecord[];
   /** What was done to the board and seen of it, console text apart, in order. */
   readonly timeline: readonly BoardEvent[];
+  /** Boots from a slot in their order; empty for a product whose console tells of none. */
+  readonly slotBoots: readonly SlotBootRecord[];
 }
+
+/** One boot from a slot; texts come from the board. `t` is when its verdict fell. */
+export type SlotBootRecord = SlotBoot & { readonly t: number };
 
 /** Bytes `offset` to `offset + length` of the console file had arrived by `t`. */
 export interface ConsoleChunk {
@@ -74,6 +80,7 @@ export type BoardEvent = Extract<
       | 'console.input'
       | 'shell'
       | 'snapshot'
+      | 'slot.boot'
       | 'board.broken'
       | 'log';
   }
@@ -104,8 +111,10 @@ export interface SuiteRecord {
 export interface TestRecord {
   /** `board/suite/test`, and ` #3` of a repetition; unique in the run. */
   readonly id: string;
-  /** The one that it ran on: of a repetition perhaps a fork of the suite's. */
+  /** The one that it ran on: perhaps a fork of the suite's. */
   readonly board: string;
+  /** The suite's board, where the test ran on a fork that shares its tests. */
+  readonly forkOf?: string;
   readonly suite: string;
   readonly name: string;
   readonly repetition?: Repetition;
@@ -194,8 +203,8 @@ export function nameOf({ name, repetition }: TestRecord): string {
 }
 
 /**
- * The boards of a test: its own, and those that were made for it (`name~2`, …) and had something to tell meanwhile. A fork on
- * which repetitions ran beside it has tests of its own.
+ * The boards of a test: its own, and those that were made for it (`name~2`, …) and had something to tell meanwhile. A fork that
+ * ran beside it has tests of its own.
  */
 export function boardsOf(run: RunRecord, test: TestRecord): readonly BoardRecord[] {
   const isOthers = (board: BoardRecord): boolean => run.tests.some((other) => other.board === board.name);

@@ -1,5 +1,6 @@
 // `npm start -- [options of rig run]`: set-up, then the main job in this same process. `--full` (npm run start:full) makes
 // it every suite on the full image.
+import { availableParallelism } from 'node:os';
 import { SetupProblem } from './problem.mjs';
 import { setUp } from './steps.mjs';
 
@@ -19,7 +20,11 @@ try {
 const names = (flag) => extra.some((word) => word === flag || word.startsWith(`${flag}=`));
 const unless = (flag, value) => (names(flag) ? [] : [flag, value]);
 const job = full
-  ? [...unless('--board', 'virt-x86-64'), ...unless('--image', 'full+engine')]
+  ? [
+      ...unless('--board', 'virt-x86-64'),
+      ...unless('--image', 'full+engine'),
+      ...unless('--jobs', String(Math.min(2, availableParallelism()))),
+    ]
   : // First flashing, since it needs a board that is off, and the next suite boots it anyway.
     [
       'flashing',

@@ -2,6 +2,8 @@ import { suite } from '../../rig/mod.js';
 import { brokenTests } from './broken.js';
 import { hostnameTests } from './hostname.js';
 import { networkTests } from './network.js';
+import { radioTests } from './radio.js';
+import { sshTests } from './ssh.js';
 import { timeTests } from './time.js';
 import { udevTests } from './udev.js';
 
@@ -14,5 +16,7 @@ export default suite('config', {
   networkTests(test);
   timeTests(test);
   udevTests(test);
+  sshTests(test);
+  radioTests(test);
   brokenTests(test);
 });

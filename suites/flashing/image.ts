@@ -1,4 +1,4 @@
-import { type Image, RigError, type TestContext } from '../../rig/mod.js';
+import type { Image, TestContext } from '../../rig/mod.js';
 
 /** The image of the run, which a test of flashing cannot do without. */
 export function imageOf(t: TestContext): Image {
@@ -11,15 +11,4 @@ export function imageOf(t: TestContext): Image {
 export function requireBootMedium(t: TestContext): void {
   if (t.board.type.flash === 'flasher')
     t.skip('what the rig can take out of this board is not what it boots from');
-}
-
-/** What `act` fails with; undefined when it does not. Only errors that the rig throws on purpose are an answer. */
-export async function failureOf(act: () => Promise<unknown>): Promise<RigError | undefined> {
-  try {
-    await act();
-  } catch (error) {
-    if (error instanceof RigError) return error;
-    throw error;
-  }
-  return undefined;
 }

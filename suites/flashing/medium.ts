@@ -1,6 +1,7 @@
 import { type AddTest, RigError, type TestContext } from '../../rig/mod.js';
+import { failureOf } from '../board/failure.js';
 import { damageBlock, soil } from './drive.js';
-import { failureOf, imageOf, requireBootMedium } from './image.js';
+import { imageOf, requireBootMedium } from './image.js';
 
 /** Of what has to be written, when nothing has changed. */
 const almostNothingBytes = 64 * 1024;

@@ -192,7 +192,7 @@ const suites: readonly BadInput[] = [
     args: runs('boto'),
     says: [
       'Cannot find suite "boto"',
-      'boot, config, engine, flashing, logging, networking, resilience, storage, variants',
+      'boot, config, engine, flashing, logging, networking, resilience, rollback, storage, variants',
     ],
   },
   {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BoardConfig } from '../../rig/contracts/board.js';
 import type { EventBody, Repetition } from '../../rig/contracts/events.js';
+import type { SuiteDefinition } from '../../rig/contracts/suite.js';
 import { type AddTest, suite } from '../../rig/core/runner/define.js';
 import { planBoard } from '../../rig/core/runner/plan.js';
 import { type RunOptions, run } from '../../rig/core/runner/run.js';
@@ -28,17 +29,17 @@ export interface Outcome {
   readonly repetitions: Repetition[];
 }
 
-/** A run of one suite `s` on scripted boards, which are never restored unless told how. */
-export async function repeated(define: (test: AddTest) => void, options: Options): Promise<Outcome> {
+/** A run of suites, or of one suite `s`, on scripted boards, which are never restored unless told how. */
+export async function repeated(
+  what: readonly SuiteDefinition[] | ((test: AddTest) => void),
+  options: Options,
+): Promise<Outcome> {
+  const suites = typeof what === 'function' ? [suite('s', { summary: 'scripted' }, what)] : what;
   const dir = mkdtempSync(join(tmpdir(), 'repeat-test-'));
   const events: EventBody[] = [];
   const boards: ScriptedBoard[] = [];
   const { exitCode } = await run({
-    plans: [
-      planBoard(options.config ?? virtual(), [suite('s', { summary: 'scripted' }, define)], {
-        tier: 'nightly',
-      }),
-    ],
+    plans: [planBoard(options.config ?? virtual(), suites, { tier: 'nightly' })],
     jobs: 1,
     seed: 7,
     signal: new AbortController().signal,

@@ -47,8 +47,8 @@ export class ScriptedBoard implements ManagedBoard {
   readonly name: string;
   readonly type: BoardConfig['type'];
   readonly profile = bareProfile;
-  readonly epochs = 1;
   boots = 0;
+  epochs = 0;
   image: Image | undefined;
   readonly snapshots: BoardSnapshots | undefined;
   #state: PowerState = 'off';
@@ -70,6 +70,7 @@ export class ScriptedBoard implements ManagedBoard {
   power = {
     on: async (): Promise<void> => {
       this.diary.push('on');
+      this.epochs += 1;
       this.#state = 'on';
     },
     off: async (): Promise<void> => {
@@ -95,6 +96,7 @@ export class ScriptedBoard implements ManagedBoard {
 
   async boot(): Promise<BootRecord> {
     this.boots += 1;
+    this.epochs += 1;
     this.diary.push('boot');
     if (this.#script.failBoots?.includes(this.boots)) {
       throw new RigError(`boot ${this.boots} failed`, {

@@ -96,6 +96,14 @@ export const accessMutations: readonly Mutation[] = [
     fails: { 'config/takes its host name from config.json': /the board is called as config.json says/ },
   },
   {
+    name: 'ssh-keys-ignored',
+    breaks: 'os.sshKeys in config.json is ignored',
+    select: { tier: 'pr', only: /^(networking\/has|config\/(lets in|takes its host))/ },
+    apply: (image) =>
+      image.editRoot(`${scripts}/identity.sh`, 'echo "$value" >>/run/ssh/authorized_keys', ':'),
+    fails: { 'config/lets in who has an ssh key of config.json': /it is accepted/ },
+  },
+  {
     name: 'same-machine-id',
     breaks: 'the machine id is fixed in the image',
     apply: (image) =>

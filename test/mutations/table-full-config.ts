@@ -9,7 +9,7 @@ export const configBatch: Batch = {
   base: 'full',
   select: {
     tier: 'nightly',
-    only: /^(config\/(asks|checks|randomises|takes the time|applies)|logging\/the journal|resilience\/a (critical|skewed)|networking\/(answers to|the VPN|has))/,
+    only: /^(config\/(asks|checks|randomises|takes the time|applies|lets)|logging\/the journal|resilience\/a (critical|skewed)|networking\/(answers to|the VPN|has))/,
   },
   breakages: [
     {
@@ -41,6 +41,21 @@ export const configBatch: Batch = {
           'os.network.wifi.randomMacAddressScan) ;;',
         ),
       fails: { 'config/randomises the address of wifi scans only where config.json says so': /it is on/ },
+    },
+    {
+      name: 'ssh-keys-ignored-by-full',
+      breaks: 'os.sshKeys in config.json is ignored',
+      apply: (image) => image.editRoot(config, /os\.sshKeys\) .*/, 'os.sshKeys) ;;'),
+      fails: { 'config/lets in who has an ssh key of config.json': /it is accepted/ },
+    },
+    {
+      name: 'country-ignored',
+      breaks: 'country in config.json is ignored',
+      apply: (image) => image.editRoot(config, 'country) country=$value ;;', 'country) ;;'),
+      fails: {
+        'config/lets radios send what the country of config.json allows':
+          /The regulatory domain is DE: not within/,
+      },
     },
     {
       name: 'udev-rules-ignored',

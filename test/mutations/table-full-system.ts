@@ -122,7 +122,7 @@ export const systemBatches: readonly Batch[] = [
     base: 'full',
     select: {
       tier: 'nightly',
-      only: /^(boot\/(critical|the root|boots from)|networking\/(has|resolves|HTTP|reaches|joins)|logging\/what)/,
+      only: /^(boot\/(critical|the root|boots from)|networking\/(has|resolves|HTTP|reaches|joins)|logging\/what|config\/lets radios)/,
     },
     breakages: [
       {
@@ -151,6 +151,16 @@ export const systemBatches: readonly Batch[] = [
         fails: {
           'networking/HTTP goes out through each interface': /wget/,
           'networking/reaches an HTTP server of the rig': /wget/,
+        },
+      },
+      {
+        name: 'country-of-present-radios',
+        breaks: 'the country of config.json holds only for radios that are there already',
+        apply: (image) =>
+          image.editRoot(`${scripts}/config.sh`, 'echo "options cfg80211 ieee80211_regdom=$country"', 'echo'),
+        fails: {
+          'config/lets radios send what the country of config.json allows':
+            /Add a radio anew and read it: The regulatory domain is DE: not within/,
         },
       },
       {

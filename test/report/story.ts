@@ -2,6 +2,7 @@ import { appendFileSync, writeFileSync } from 'node:fs';
 import type { Stage } from '../../rig/contracts/board.js';
 import type { ErrorRecord, Json } from '../../rig/contracts/errors.js';
 import type { EventBody, TestPlace } from '../../rig/contracts/events.js';
+import type { SlotBoot } from '../../rig/contracts/update.js';
 import type { Verdict } from '../../rig/contracts/verdict.js';
 import { RunRecorder } from '../../rig/record/recorder.js';
 import { SecretMask } from '../../rig/record/secrets.js';
@@ -126,6 +127,12 @@ export class Story implements AsyncDisposable {
   stage(stage: Stage): this {
     const offset = Math.max(0, (this.#offsets.get(this.#board) ?? 0) - 1);
     this.emit({ type: 'stage', ...this.#where(), stage, ms: this.#now - this.#epochMs, offset });
+    return this;
+  }
+
+  /** The verdict falls on the boot of now. */
+  slotBoot(boot: Omit<SlotBoot, 'epoch'>): this {
+    this.emit({ type: 'slot.boot', ...this.#where(), ...boot });
     return this;
   }
 

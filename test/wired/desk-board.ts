@@ -7,9 +7,8 @@ import type { Test } from 'tap';
 import { openDevices } from '../../rig/cli/registry.js';
 import { packageRoot } from '../../rig/config/package.js';
 import type { BoardConfig } from '../../rig/contracts/board.js';
-import type { Capabilities } from '../../rig/contracts/capabilities.js';
 import type { DeviceMaker } from '../conformance/device.js';
-import { board, context, folder } from './support.js';
+import { board, context, folder, joined } from './support.js';
 
 /** A switch made of a file: the commands write it, `state` reads it. */
 export function fileSwitch(t: Test): { file: string; log: string; options: Record<string, unknown> } {
@@ -30,8 +29,21 @@ export const banner = 'U-Boot 2023.01 of a board that a socket plays\r\nstarted\
 /** Real boards take a moment from power to the first byte. */
 const bootMs = 250;
 
+/** Every order that a file switch was given. */
+export function ordersIn(log: string): () => readonly string[] {
+  return () => (existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n') : []);
+}
+
+export interface PlayedBoard {
+  readonly socket: string;
+  /** Every order of its switch so far: `on`, `off`. */
+  readonly orders: () => readonly string[];
+  /** What else it does with what is typed while it runs. */
+  readonly typed?: (text: string) => void;
+}
+
 /** Plays the board behind the switch on a unix socket: every order of the switch counts, in its order. */
-export function playBoard(t: Test, { socket, log }: { socket: string; log: string }): void {
+export function playBoard(t: Test, { socket, orders: given, typed: hear }: PlayedBoard): void {
   const clients = new Set<Socket>();
   const say = (text: string) => {
     for (const client of clients) client.write(text);
@@ -43,10 +55,11 @@ export function playBoard(t: Test, { socket, log }: { socket: string; log: strin
     clients.add(client.on('error', () => undefined).on('close', () => clients.delete(client)));
     client.on('data', (typed: Buffer) => {
       if (started && typed.includes('marco')) say('polo\r\n');
+      if (started) hear?.(typed.toString('latin1'));
     });
   }).listen(socket);
   const life = setInterval(() => {
-    const all = existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n') : [];
+    const all = given();
     for (const order of all.slice(orders)) {
       started = false;
       onSinceMs = order === 'on' ? performance.now() : undefined;
@@ -68,7 +81,7 @@ export function deskLab(t: Test, options: { readonly offWorks: boolean }): strin
   const cwd = folder(t);
   const { log, options: power } = fileSwitch(t);
   const socket = join(cwd, 'console.sock');
-  playBoard(t, { socket, log });
+  playBoard(t, { socket, orders: ordersIn(log) });
   const { state: _, ...blind } = power;
   const switched = options.offWorks ? power : { ...blind, off: ['/bin/true'] };
   writeFileSync(join(cwd, 'desk.yaml'), 'arch: arm64\nsignatures: {}\nbudgets: { shell: 10s }\n');
@@ -93,7 +106,7 @@ export function deskMaker(t: Test): DeviceMaker {
     open: async (emit) => {
       const { log, options } = fileSwitch(t);
       const socket = join(folder(t), 'console.sock');
-      playBoard(t, { socket, log });
+      playBoard(t, { socket, orders: ordersIn(log) });
       const wired: BoardConfig = {
         ...board,
         drivers: {
@@ -102,15 +115,7 @@ export function deskMaker(t: Test): DeviceMaker {
         },
       };
       const devices = await openDevices(wired, { ...context(), emit }, {});
-      const [first] = devices;
-      if (!first) throw new Error('no device');
-      return {
-        driver: first.driver,
-        capabilities: Object.assign({}, ...devices.map(({ capabilities }) => capabilities)) as Capabilities,
-        async [Symbol.asyncDispose]() {
-          for (const device of [...devices].reverse()) await device[Symbol.asyncDispose]();
-        },
-      };
+      return joined(devices);
     },
   };
 }

@@ -35,19 +35,45 @@ export function folder(t: Test): string {
   return path;
 }
 
-export function context(events: DeviceEvent[] = []): DriverContext {
-  return { board, workDir: tmpdir(), stateDir: tmpdir(), emit: (event) => void events.push(event) };
+/** @param stateDir default: a folder that nothing survives in */
+export function context(events: DeviceEvent[] = [], stateDir = passingFolder()): DriverContext {
+  return { board, workDir: stateDir, stateDir, emit: (event) => void events.push(event) };
+}
+
+let passing: string | undefined;
+
+function passingFolder(): string {
+  if (passing === undefined) {
+    const root = mkdtempSync(join(tmpdir(), 'drivers-test-'));
+    process.once('exit', () => rmSync(root, { recursive: true, force: true }));
+    passing = root;
+  }
+  return mkdtempSync(join(passing, 'session-'));
+}
+
+/** Devices of one board as one, as a session merges them. */
+export function joined(devices: readonly Device[]): Device {
+  const [first] = devices;
+  if (!first) throw new Error('no device');
+  return {
+    driver: first.driver,
+    capabilities: Object.assign({}, ...devices.map(({ capabilities }) => capabilities)),
+    async [Symbol.asyncDispose]() {
+      for (const device of [...devices].reverse()) await device[Symbol.asyncDispose]();
+    },
+  };
 }
 
 export async function open(
   driver: Driver,
   options: Record<string, unknown>,
   events?: DeviceEvent[],
+  stateDir?: string,
 ): Promise<Device> {
   const config = { driver: driver.name, options };
   const problems = driver.validate(config);
   if (problems.length > 0) throw new Error(JSON.stringify(problems));
-  return driver.open(config, context(events));
+  return driver.open(config, context(events, stateDir));
 }
 
 /** What a console said, and how often it was lost. */

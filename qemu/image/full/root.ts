@@ -39,6 +39,7 @@ export async function fullRoot(options: FullRootOptions): Promise<FileTree> {
   tree.directory('tmp', { mode: 0o1777 }).directory('root', { mode: 0o700 });
   await addOverlays(tree, { variant: request.variant, withEngine });
   if (withEngine) await addEngine(tree, options);
+  addAlternatives(tree, options);
   for (const name of ['common.sh', 'grow.sh']) tree.file(`usr/lib/boardrig/${name}`, await guestFile(name));
   addSettings(tree, options);
   enableUnits(tree, { variant: request.variant, withEngine });
@@ -61,7 +62,14 @@ async function addEngine(tree: FileTree, { packages, request }: FullRootOptions)
   tree.file('usr/share/boardrig/container-image.tar', {
     data: containerImage({ busybox, version: request.version }),
   });
-  // What Debian's alternatives system would link.
+}
+
+/** What Debian's alternatives system would link. */
+function addAlternatives(tree: FileTree, { withEngine }: FullRootOptions): void {
+  // Debian's kernel trusts the database that Debian signed (wireless-regdb, README.Debian).
+  for (const name of ['regulatory.db', 'regulatory.db.p7s'])
+    tree.link(`usr/lib/firmware/${name}`, `${name}-debian`);
+  if (!withEngine) return;
   for (const name of ['iptables', 'ip6tables'])
     for (const tool of [name, `${name}-save`, `${name}-restore`])
       tree.link(`usr/sbin/${tool}`, 'xtables-nft-multi');

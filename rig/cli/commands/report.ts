@@ -1,3 +1,4 @@
+import { slotsText } from '../../../reports/terminal/slots.js';
 import { writeReports } from '../../../reports/write.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import type { CommandInput, CommandIo } from '../command.js';
@@ -10,12 +11,16 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
   const { run, junit, tap, html } = await writeReports(dir);
   if (input.options.json === true) {
     const { counts, exitCode, truncated } = run;
+    const slots = run.boards.flatMap(({ name: board, slotBoots }) =>
+      slotBoots.map((boot) => ({ board, ...boot })),
+    );
     io.out(
-      `${JSON.stringify({ run: run.run, dir, html, junit, tap, counts, exitCode, truncated }, null, 2)}\n`,
+      `${JSON.stringify({ run: run.run, dir, html, junit, tap, counts, exitCode, truncated, slots }, null, 2)}\n`,
     );
     return exitCodes.passed;
   }
   for (const path of [html, junit, tap]) io.out(`${shortest(path, io.cwd)}\n`);
+  io.out(slotsText(run));
   if (run.truncated) io.err('The run has no end: its unfinished test is reported as errored.\n');
   return exitCodes.passed;
 }

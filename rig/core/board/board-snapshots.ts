@@ -11,6 +11,9 @@ import type { BoardShells } from './shells.js';
 
 /** A login over ssh that does not come in this time does not come; the board is saved without it. */
 const warmUpMs = 20_000;
+/** Services that still start when a shell answers would start again after every restore; one that never ends is not waited for. */
+const settleSeconds = 120;
+const settle = `command -v systemctl >/dev/null && timeout ${settleSeconds} systemctl is-system-running --wait >/dev/null`;
 const tellMs = 10_000;
 /** A QEMU that cannot write or read its memory in this time hangs. */
 const machineMs = 120_000;
@@ -40,7 +43,7 @@ export class SavedStates implements BoardSnapshots {
 
   async warmUp(): Promise<void> {
     const { shells } = this.#parts;
-    await shells.warmUp(warmUpMs);
+    await shells.warmUp(settle, { timeoutMs: warmUpMs + settleSeconds * 1000 });
   }
 
   async save(

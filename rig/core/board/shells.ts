@@ -85,11 +85,11 @@ export class BoardShells implements Shells {
     }
   }
 
-  /** A login over ssh and out again, where the board has ssh. Never rejects: what is wrong with it shows later. */
-  async warmUp(timeoutMs: number): Promise<void> {
+  /** A login over ssh for one command and out again, where the board has ssh. Never rejects: what is wrong with it shows later. */
+  async warmUp(command: string, { timeoutMs }: { timeoutMs: number }): Promise<void> {
     if (!this.#ssh) return;
     try {
-      await this.#ssh.run('true', { timeoutMs });
+      await this.#ssh.run(command, { timeoutMs });
     } catch (error) {
       const { name, emit } = this.#circuit;
       const why = error instanceof Error ? error.message.split('\n')[0] : String(error);

@@ -72,7 +72,8 @@ export class BoardRunner {
   /** Never rejects. @returns what kept boards from being closed; the verdicts stand all the same */
   async run(): Promise<readonly unknown[]> {
     // A broken board would only block what another could run.
-    for (let tests = this.#lane.next(); tests; tests = this.#brokenBy(1) ? undefined : this.#lane.next()) {
+    const isDone = (): boolean => this.#brokenBy(1) !== undefined && this.#lane.leavesToOthers();
+    for (let tests = this.#lane.next(); tests; tests = isDone() ? undefined : this.#lane.next()) {
       // What an earlier portion left running is not taken on trust: each repetition has the same start.
       for (const { state } of this.#opened) if (state.running === 'shell') state.running = 'doubtful';
       for (const planned of tests) {
@@ -96,7 +97,7 @@ export class BoardRunner {
         name: planned.test.name,
         deadlineMs: Math.round(planned.test.options.deadlineMs * this.#options.scale(this.#lane.board)),
         from: planned.test.options.from,
-        ...(planned.repetition ? { repetition: planned.repetition } : {}),
+        ...this.#originOf(planned),
       });
       // A test that began always ends, and the next one has its turn, whatever is wrong with this one.
       const came = await this.#attempt(planned, place).catch((error: unknown) =>
@@ -123,6 +124,15 @@ export class BoardRunner {
       if (!again) return final;
       earlier.push(outcome.verdict);
     }
+  }
+
+  /** What of a test that runs on a fork its name does not tell; a repetition tells it by itself. */
+  #originOf({
+    repetition,
+  }: PlannedTest): Pick<Extract<EventBody, { type: 'test.start' }>, 'repetition' | 'forkOf'> {
+    if (repetition) return { repetition };
+    const { forkOf } = this.#lane;
+    return forkOf === undefined ? {} : { forkOf };
   }
 
   async #attempt(planned: PlannedTest, place: TestPlace): Promise<Outcome> {
@@ -162,7 +172,7 @@ export class BoardRunner {
   ): Promise<AttemptOutcome> {
     const { emit, scale, seed, signal, freezer } = this.#options;
     const boards = opened.map((one) => one.board);
-    const bootsBefore = boards.map(({ boots }) => boots);
+    const epochsBefore = boards.map(({ epochs }) => epochs);
     const steps = freezer?.steps(boards, { place, signal });
     const outcome = await runBody(planned, {
       place,
@@ -176,9 +186,9 @@ export class BoardRunner {
       stepBegins: steps?.begins,
     });
     await steps?.end({ failed: isBad(outcome) });
-    const passed = outcome.verdict === 'passed' || outcome.verdict === 'skipped';
     for (const [index, one] of opened.entries()) {
-      leave(one.state, planned.test.options, { passed, booted: one.board.boots !== bootsBefore[index] });
+      const started = one.board.epochs !== epochsBefore[index];
+      leave(one.state, planned.test.options, { verdict: outcome.verdict, started });
     }
     return outcome;
   }

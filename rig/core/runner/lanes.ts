@@ -9,8 +9,12 @@ import { SuiteEvents } from './suite-events.js';
 /** What one board is given to do, a portion at a time. */
 export interface Lane {
   readonly board: BoardConfig;
+  /** The board that was asked for, where this one is a fork of it. */
+  readonly forkOf?: string;
   /** The tests to run next, in order; undefined when none are left. */
   next(): readonly PlannedTest[] | undefined;
+  /** Its board is broken. @returns whether others take what is left; else it is for this lane to block */
+  leavesToOthers(): boolean;
   began(planned: PlannedTest): void;
   ended(planned: PlannedTest, verdict: Verdict): void;
 }
@@ -40,14 +44,17 @@ export class Lanes implements Disposable {
 
   constructor(plans: readonly BoardPlan[], options: LaneOptions) {
     const { repeat, emit } = options;
+    const sharing = { ...options, plans: plans.length };
     this.all = plans.flatMap((plan) => {
       const suites = new SuiteEvents(plan, { times: repeat?.times ?? 1, emit });
       this.#suites.push(suites);
-      const next = repeat ? repetitions(plan, { ...options, repeat }) : once(plan);
-      return forks(plan.board, options).map(
+      const boards = forks(plan, sharing);
+      const work = repeat ? repetitions(plan, { ...options, repeat }) : once(plan, boards.length);
+      return boards.map(
         (board): Lane => ({
           board,
-          next,
+          ...(board.name === plan.board.name ? {} : { forkOf: plan.board.name }),
+          ...work,
           began: (planned) => suites.began(planned),
           ended: (planned, verdict) => {
             suites.ended(planned);
@@ -64,38 +71,64 @@ export class Lanes implements Disposable {
 }
 
 /**
- * The boards that a plan's work is spread over: those that repeat it beside each other are forks of a virtual board, named as its
- * siblings are; everything else has the one board.
+ * The boards that a plan's work is spread over. A virtual board has forks, named as its siblings are: they repeat the plan beside
+ * each other, or share its suites where the run has fewer plans than jobs. Any other board is the only one.
  */
 export function forks(
-  board: BoardConfig,
-  { repeat, jobs }: { repeat?: Repeat | undefined; jobs: number },
+  plan: BoardPlan,
+  { repeat, jobs, plans }: { repeat?: Repeat | undefined; jobs: number; plans: number },
 ): BoardConfig[] {
-  const count = repeat && board.type.machine ? Math.max(1, Math.min(jobs, repeat.times)) : 1;
+  const { board } = plan;
+  const most = repeat ? Math.min(jobs, repeat.times) : Math.min(jobs / plans, portionsOf(plan).length);
+  const count = board.type.machine ? Math.max(1, Math.floor(most)) : 1;
   return Array.from({ length: count }, (_, index) =>
     index === 0 ? board : { ...board, name: `${board.name}~${index + 1}` },
   );
 }
 
-function once({ tests }: BoardPlan): Lane['next'] {
-  const portions = [tests];
-  return () => portions.shift();
+type Work = Pick<Lane, 'next' | 'leavesToOthers'>;
+
+/** The one board takes it all at once, so that what comes later may build on what came before. */
+function once(plan: BoardPlan, lanes: number): Work {
+  const portions = lanes === 1 ? [plan.tests] : portionsOf(plan);
+  let sound = lanes;
+  return {
+    next: () => portions.shift(),
+    leavesToOthers: () => {
+      sound -= 1;
+      return sound > 0;
+    },
+  };
+}
+
+/** What forks take one after the other: a suite's tests share boots, and so do those of another image variant. */
+function portionsOf({ tests }: BoardPlan): PlannedTest[][] {
+  const portions = new Map<string, PlannedTest[]>();
+  for (const planned of tests) {
+    const { variant } = planned.test.options;
+    const key = variant === undefined ? `suite ${planned.suite.name}` : `variant ${variant}`;
+    const portion = portions.get(key);
+    if (portion) portion.push(planned);
+    else portions.set(key, [planned]);
+  }
+  return [...portions.values()];
 }
 
 /** Forks take repetitions of the whole plan from one count, so that a slow one delays nobody. */
 function repetitions(
   { board, tests }: BoardPlan,
   { repeat, seed, signal }: Pick<LaneOptions, 'seed' | 'signal'> & { repeat: Repeat },
-): Lane['next'] {
+): Work {
   let taken = 0;
   let isCut = false;
-  return () => {
+  const next = (): readonly PlannedTest[] | undefined => {
     if (taken >= repeat.times || tests.length === 0 || isCut || isStopped(signal)) return undefined;
     // Of a run that was cut short one more is taken, to be blocked: none at all would pass for a good end.
     isCut = signal.aborted;
     taken += 1;
     return tests.map((test) => repetition(board, { test, number: taken, seed }));
   };
+  return { next, leavesToOthers: () => true };
 }
 
 function repetition(

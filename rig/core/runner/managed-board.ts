@@ -37,7 +37,10 @@ export interface ManagedBoard extends Board, AsyncDisposable {
 export interface BoardSnapshots {
   /** What a snapshot of the board with `image` on its medium depends on, here and now. */
   key(image: Image): Promise<SnapshotKey>;
-  /** Logs in over ssh once and hangs up, so that network and ssh server have worked before the board is saved. Never rejects. */
+  /**
+   * Logs in over ssh once, waits there until the system has started all that it starts, and hangs up, so that a board that is
+   * saved then has it behind it. Never rejects.
+   */
   warmUp(): Promise<void>;
   /**
    * @param state as the record calls it: `shell`, `failure`; `runDir`: where it is, if it belongs to the run

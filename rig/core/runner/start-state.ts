@@ -1,5 +1,6 @@
 import type { Image } from '../../contracts/board.js';
 import type { Dirt, StartState } from '../../contracts/suite.js';
+import type { Verdict } from '../../contracts/verdict.js';
 import type { ManagedBoard } from './managed-board.js';
 
 /** What the runner knows of one board between two tests. */
@@ -79,16 +80,25 @@ export async function recover(board: ManagedBoard, state: BoardState, wanted: Wa
   await reach(board, state, wanted);
 }
 
-/** Tells what a test that began in `from` leaves behind; `booted`: its body powered the board on. */
+/**
+ * Tells what a test that began in `from` leaves behind; `started`: meanwhile the board was powered on or reset. A test that
+ * skips has changed nothing yet (`TestContext.skip`), so that what it declares to dirty is clean.
+ */
 export function leave(
   state: BoardState,
   test: { from: StartState; dirties: Dirt },
-  { passed, booted }: { passed: boolean; booted: boolean },
+  { verdict, started }: { verdict: Verdict; started: boolean },
 ): void {
-  if (test.from !== 'any' || state.running !== 'off' || booted)
+  if (verdict === 'skipped' && !started) {
+    // That it is off costs nothing to make sure of.
+    if (state.running === 'off') state.running = 'doubtful';
+    return;
+  }
+  if (test.from !== 'any' || state.running !== 'off' || started)
     state.medium = state.medium === 'fresh' ? 'used' : state.medium;
   if (test.dirties !== 'nothing') state.dirt.add(test.dirties);
   // A test from power-off may end in any stage; one that failed may have ended anywhere.
+  const passed = verdict === 'passed' || verdict === 'skipped';
   state.running = passed && test.from === 'shell' ? 'shell' : 'doubtful';
 }
 

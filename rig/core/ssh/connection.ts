@@ -127,7 +127,8 @@ function authentication(login: SshLogin, { user, privateKey }: Credentials): Par
     const password: PasswordAuthMethod = { type: 'password', username: user, password: login.password };
     return { authHandler: [password] };
   }
-  if (login.method === 'none' || privateKey === undefined) return { authHandler: [none] };
-  const key: PublicKeyAuthMethod = { type: 'publickey', username: user, key: privateKey };
+  const offered = login.method === 'key' ? (login.privateKey ?? privateKey) : undefined;
+  if (offered === undefined) return { authHandler: [none] };
+  const key: PublicKeyAuthMethod = { type: 'publickey', username: user, key: offered };
   return { authHandler: [key] };
 }

@@ -54,6 +54,7 @@ export class SlotHistory {
         ...(why === undefined ? {} : { why }),
       };
     } else if (!boot || this.#told) return;
+    else if (sign === 'notLoaded') this.#end('not-loaded');
     else if (sign === 'version') {
       if (version !== undefined) boot.version ??= version;
     } else {
