@@ -49,7 +49,7 @@ function header(certificate: Certificate): Markup {
       `${base.version ?? 'image'} (${base.sha256.slice(0, 12)}, ${base.sizeBytes / 2 ** 20} MiB)`,
     ],
     [
-      'Recorded',
+      model === 'physical' ? 'Operation' : 'Recorded',
       `${log.writes} writes, ${log.flushes} flushes, ${log.discards} discards, ${(log.bytes / 1e6).toFixed(1)} MB in ${log.epochs} epochs`,
     ],
     [

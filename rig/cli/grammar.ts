@@ -220,6 +220,10 @@ export const grammar: readonly CommandEntry[] = [
       ['--junit <file>', 'also write the JUnit report here'],
       ['--physical', 'cut the power of the board itself, at random and at dangerous times'],
       ['--cuts <n>', 'so many cuts of a board itself (default: 20)'],
+      [
+        '--guide <dir>',
+        'with --physical: half of the cuts where an exploration of a virtual board found danger',
+      ],
       json,
       lab,
       wait,

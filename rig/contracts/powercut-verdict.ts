@@ -65,7 +65,8 @@ export interface Certificate {
   readonly board: { readonly name: string; readonly type: string };
   /** The medium before the operation. */
   readonly base: { readonly sha256: string; readonly sizeBytes: number; readonly version?: string };
-  readonly model: MediumModel;
+  /** `physical`: a real medium, whatever it does; then its states are cuts, and places and phases count in tenths of a second. */
+  readonly model: MediumModel | 'physical';
   readonly seed: number;
   readonly log: {
     readonly writes: number;
@@ -97,7 +98,7 @@ export interface Certificate {
 
 export interface JudgedState {
   readonly state: string;
-  readonly kind: StateKind;
+  readonly kind: StateKind | 'cut';
   readonly epoch: number;
   /** Place on the time line of the writes: the last entry that is on the medium, -1 before the first. */
   readonly entry: number;

@@ -1,5 +1,3 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { BoardConfig, Image } from '../../contracts/board.js';
 import { RigError } from '../../contracts/errors.js';
 import type { Bundle } from '../../contracts/update.js';
@@ -54,13 +52,17 @@ export async function record(
   return recorded;
 }
 
-interface Making {
+export interface Making {
   readonly request: PowercutRequest;
   readonly context: BoardsContext;
   readonly progress: (line: string) => void;
 }
 
-async function imageBefore(board: BoardConfig, { request, context, progress }: Making): Promise<Image> {
+/** What is on the medium before the operation. @throws RigError `powercut.no-image` */
+export async function imageBefore(
+  board: BoardConfig,
+  { request, context, progress }: Making,
+): Promise<Image> {
   const { cwd, env, signal } = context.io;
   const image = await resolveImage(board, { ref: request.from, cwd, env, signal, progress });
   if (typeof image === 'object') return image;
@@ -71,16 +73,15 @@ async function imageBefore(board: BoardConfig, { request, context, progress }: M
   });
 }
 
-async function updateOf(image: Image, { request, context, progress }: Making): Promise<Bundle | undefined> {
+/** The update of an operation that is one. @throws RigError `powercut.no-update` */
+export async function updateOf(
+  image: Image,
+  { request, context, progress }: Making,
+): Promise<Bundle | undefined> {
   if (request.operation !== 'update') return undefined;
   const { env, signal } = context.io;
   const { update, folder } = request;
   const bundle = await makeBundle({}, { from: image, update, folder, env, progress, signal });
   if (!bundle) throw noUpdate();
   return bundle;
-}
-
-/** What a recording that did not come to its end has left, so that its folder can be used again. */
-export async function forget(folder: string): Promise<void> {
-  for (const name of ['base.raw', 'log']) await rm(join(folder, name), { recursive: true, force: true });
 }

@@ -30,6 +30,8 @@ export interface PowercutRequest {
   readonly junit: string | undefined;
   /** Cuts on the board itself, instead of states of its medium: how many. */
   readonly cuts: number | undefined;
+  /** Folder of an exploration of a virtual board, whose dangerous writes tell when to cut. */
+  readonly guide: string | undefined;
   readonly json: boolean;
   readonly wait: boolean;
 }
@@ -52,7 +54,7 @@ export function readRequest({ args, options }: CommandInput, io: CommandIo): Pow
   const model = text('model') ?? 'write-back';
   if (!isOneOf(mediumModels, model))
     throw badOption(`--model is one of ${mediumModels.join(', ')}, not "${model}"`);
-  const physical = options.physical === true || text('cuts') !== undefined;
+  const physical = options.physical === true || text('cuts') !== undefined || text('guide') !== undefined;
   const resumed = file('resume');
   const id = Math.floor(Math.random() * 36 ** 6)
     .toString(36)
@@ -72,6 +74,7 @@ export function readRequest({ args, options }: CommandInput, io: CommandIo): Pow
     resume: resumed !== undefined,
     junit: file('junit'),
     cuts: physical ? (wholeNumber(text('cuts'), { name: '--cuts', least: 1 }) ?? 20) : undefined,
+    guide: file('guide'),
     json: options.json === true,
     wait: options.wait === true,
   };

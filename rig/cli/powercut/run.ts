@@ -1,6 +1,5 @@
 import type { BoardConfig } from '../../contracts/board.js';
 import type { Certificate, Counterexample } from '../../contracts/powercut-verdict.js';
-import { exitCodes } from '../../contracts/verdict.js';
 import { certify } from '../../core/powercut/judge/certificate.js';
 import { type Explored, explore } from '../../core/powercut/judge/explore.js';
 import { isBad, type Judgement } from '../../core/powercut/judge/full-judge.js';
@@ -109,10 +108,4 @@ async function shrunk(
   if (bad.length === 0) return [];
   progress.line(`shrinking ${bad.length} ${bad.length === 1 ? 'brick' : 'bricks'}`);
   return shrinkBricks(bad, { ...options, ...rest });
-}
-
-/** 3 where the explorer contradicted itself, 1 where something bad was found, else 0; what is left is no failure, and said. */
-export function exitCodeFor({ verdicts, checked }: Certificate): number {
-  if (verdicts.bricked + verdicts.dataLost > 0) return exitCodes.failed;
-  return checked.disagreed.length > 0 ? exitCodes.rigFailed : exitCodes.passed;
 }

@@ -55,6 +55,11 @@ export class CrashSpace implements AsyncDisposable {
     return states.filter((state) => view.areEqual(held, view.of(state)));
   };
 
+  /** Entries that write what a boot needs first. */
+  get dangerous(): readonly number[] {
+    return [];
+  }
+
   /** The lower, the sooner a boot needs what the state is about. */
   dangerOf(_state: CrashState): number {
     return 0;

@@ -32,8 +32,8 @@ export interface CutOptions extends Cancellable {
   readonly cuts: number;
   readonly random: Random;
   readonly guide: DangerousPlace | undefined;
-  /** Takes evidence of the medium behind a cut. @returns its hash */
-  readonly examine: (drive: Drive, number: number) => Promise<string>;
+  /** Hash of what the medium holds behind a cut. */
+  readonly examine: (drive: Drive) => Promise<string>;
   readonly onCut: (cut: Cut) => void | Promise<void>;
   readonly progress: (line: string) => void;
 }
@@ -94,7 +94,7 @@ async function cutOnce(
   const { session, judgement, signal } = options;
   const done = await operateUntilCut(options, time);
   const { mux } = session.capabilities;
-  const medium = mux ? await examineAtRig(options, number) : undefined;
+  const medium = mux ? await examineAtRig(options) : undefined;
   using watch = new BootWatch(session, judgement.signs);
   await session.capabilities.power?.on({ signal });
   try {
@@ -140,9 +140,9 @@ async function operateUntilCut(
   return { atMs: Math.round(atMs), keepsakes };
 }
 
-async function examineAtRig({ attach, examine }: CutOptions, number: number): Promise<string> {
+async function examineAtRig({ attach, examine }: CutOptions): Promise<string> {
   await using board = await attach();
-  return await board.medium.atRig((drive) => examine(drive, number));
+  return await board.medium.atRig((drive) => examine(drive));
 }
 
 export function badCuts(cuts: readonly Cut[]): Cut[] {
