@@ -3,7 +3,6 @@ import type { MachineSpec } from '../rig/contracts/board.js';
 import type { Cancellable, Capabilities, LinkState, PowerState } from '../rig/contracts/capabilities.js';
 import type { Device, DriverContext } from '../rig/contracts/driver.js';
 import type { RigError } from '../rig/contracts/errors.js';
-import type { ExplorableMedium } from '../rig/contracts/powercut.js';
 import { SerialQueue } from '../rig/lifetime/serial-queue.js';
 import type { Accelerator } from './accelerator.js';
 import { nicId } from './command-line.js';
@@ -33,7 +32,7 @@ interface Start extends Cancellable {
 export class VirtualBoard implements Device {
   readonly driver: Device['driver'];
   readonly capabilities: Capabilities;
-  readonly explorable: ExplorableMedium | undefined;
+  readonly explorable: Device['explorable'];
   readonly #options: VirtualBoardOptions;
   readonly #name: string;
   readonly #queue = new SerialQueue();
