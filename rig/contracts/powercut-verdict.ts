@@ -13,6 +13,13 @@ import type {
 export const outcomes = ['old', 'new', 'recovered', 'dataLost', 'bricked'] as const;
 export type Outcome = (typeof outcomes)[number];
 
+/**
+ * How a board is bricked. `reset-loop`, `hang`, `no-slot`: it never comes up. `unhealthy`: it does, and cannot do its work; `no-update`: it
+ * works, and takes no update any more.
+ */
+export const bricks = ['reset-loop', 'hang', 'no-slot', 'unhealthy', 'no-update'] as const;
+export type Brick = (typeof bricks)[number];
+
 export interface Verdict {
   readonly outcome: Outcome;
   /** Slot and version that came up, where one did. */
@@ -21,7 +28,7 @@ export interface Verdict {
   /** Boots until it came up; 1 is the first. */
   readonly tries?: number;
   /** Of a brick. */
-  readonly brick?: 'reset-loop' | 'hang' | 'no-slot' | 'unhealthy' | 'no-update';
+  readonly brick?: Brick;
   /** One sentence: the evidence. */
   readonly why: string;
   /** `boot`: up to the bootloader's word; `full`: until the board was healthy; `settled`: by a boot of another state. */

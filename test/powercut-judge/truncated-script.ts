@@ -30,18 +30,19 @@ export function recordTruncation(folder: string, image: BuiltImage, { board }: {
   empty.writeUInt32LE(0, at - from + entryField.size);
   writeFileSync(join(folder, 'whole'), whole);
   writeFileSync(join(folder, 'empty'), empty);
-  const overlay = join(folder, 'overlay.qcow2');
-  execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', base, overlay]);
+  // A raw copy: the metadata of a qcow2 overlay has flushes of its own.
+  const left = join(folder, 'left.raw');
+  execFileSync('cp', ['--sparse=always', base, left]);
   const log = join(folder, 'log', 'writes-000.log');
   writeFileSync(log, '');
   const node = `driver=blklogwrites,log.driver=file,log.filename=${log},log-sector-size=512`;
-  const under = `file.driver=qcow2,file.file.driver=file,file.file.filename=${overlay}`;
+  const under = `file.driver=file,file.filename=${left}`;
   // Bulk where no boot looks: behind the last partition's superblock.
   const bulk = disk.length - 4 * 1024 * 1024;
   const commands = [
+    `write -q -s ${join(folder, 'empty')} ${from} ${sector}`,
     `write -q -P 17 ${bulk} 256k`,
     `write -q -P 18 ${bulk + 512 * 1024} 64k`,
-    `write -q -s ${join(folder, 'empty')} ${from} ${sector}`,
     'flush',
     `write -q -s ${join(folder, 'whole')} ${from} ${sector}`,
     'flush',

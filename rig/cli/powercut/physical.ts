@@ -50,7 +50,7 @@ export async function explorePhysically(
     },
     cuts: request.cuts ?? 0,
     random: new SeededRandom({ seed: request.seed, id: 'powercut times', attempt: 1 }),
-    guide: await guideFrom(request.guide, context),
+    guide: await guideFrom(request.guide, { io, profile: board.profile }),
     examine: hashOf,
     onCut: (cut) => keepCut(folder, cut),
     signal: io.signal,
@@ -82,11 +82,11 @@ async function hashOf(drive: Drive): Promise<string> {
 /** Where the log of a virtual board's exploration has what a boot needs first. */
 async function guideFrom(
   folder: string | undefined,
-  { io }: Pick<BoardsContext, 'io'>,
+  { io, profile }: Pick<BoardsContext, 'io'> & Pick<BoardConfig, 'profile'>,
 ): Promise<DangerousPlace | undefined> {
   if (folder === undefined) return undefined;
   const { CrashSpace } = await import('./space.js');
-  await using space = await CrashSpace.open(await readOperation(folder), { signal: io.signal });
+  await using space = await CrashSpace.open(await readOperation(folder), { profile, signal: io.signal });
   return { phases: space.log.phases, entries: space.log.entries.length, dangerous: space.dangerous };
 }
 

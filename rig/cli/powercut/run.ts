@@ -28,7 +28,10 @@ export async function exploreRecorded(options: ExplorationOptions): Promise<Cert
   const progress = new ExploreProgress(io);
   const began = performance.now();
   const end = request.budgetMs === undefined ? Number.POSITIVE_INFINITY : began + request.budgetMs;
-  await using space = await CrashSpace.open(recorded, { signal: io.signal });
+  await using space = await CrashSpace.open(recorded, {
+    profile: board.profile,
+    signal: io.signal,
+  });
   const known = await keptTrials(folder);
   await using workers = new Workers({
     ...{ board, context, space, image: recorded.image },

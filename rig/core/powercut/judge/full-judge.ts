@@ -86,9 +86,10 @@ export interface WatchedBoard extends Cancellable {
   readonly attach: Attach;
 }
 
-async function untilHealthy(
+/** Follows a board from boot to boot until it is healthy, or never will be. */
+export async function untilHealthy(
   watch: BootWatch,
-  { signs, limits }: Judgement,
+  { signs, limits }: Pick<Judgement, 'signs' | 'limits'>,
   { signal }: Cancellable,
 ): Promise<WatchEnd> {
   const tooMany = (): boolean => watch.choices.length > limits.maxBoots || watch.resets > limits.maxBoots;
@@ -179,7 +180,8 @@ async function cannotRepeat(
     : 'After the update was taken again the bootloader chose no slot';
 }
 
-function bricked(watch: BootWatch, end: WatchEnd): Verdict {
+/** Of a board that `untilHealthy` gave up. */
+export function bricked(watch: BootWatch, end: WatchEnd): Verdict {
   const boots = watch.choices.length;
   const last = watch.tail().findLast((line) => line.trim() !== '') ?? '';
   const slots = [...new Set(watch.choices.map(({ slot }) => slot))].join(', ');
