@@ -1,9 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildRequest } from '../../rig/contracts/image-builder.js';
+import { sectorBytes } from '../../rig/image/gpt.js';
 import { guestFile } from './guest-files.js';
 import type { Toolbox } from './toolbox.js';
 import { FileTree } from './tree.js';
+import { environmentCopies, slotTries } from './uboot-environment.js';
 import { writeUbootScript } from './uboot-script.js';
 
 /**
@@ -37,12 +39,25 @@ export async function bootTree(options: BootOptions): Promise<FileTree> {
   const words = [commandLine(options.board.console), options.kernelWords ?? ''];
   const fill = { CMDLINE: words.join(' ').trim() };
   if (options.request.arch === 'arm64') {
-    const script = writeUbootScript(await guestFile('boot.cmd', fill), { name: 'boardrig' });
+    const script = writeUbootScript(await guestFile('boot.cmd', { ...fill, ...uboot(options.request) }), {
+      name: 'boardrig',
+    });
     return tree.file('boot.scr', { data: script });
   }
   return tree
     .file('EFI/BOOT/BOOTX64.EFI', { from: await grub(options) })
     .file('EFI/BOOT/grub.cfg', await guestFile('grub.cfg', fill));
+}
+
+/** What U-Boot's script must know of the environment, in hexadecimal as U-Boot counts. */
+function uboot({ plant }: BuildRequest): Record<string, string> {
+  const [first, second] = environmentCopies.map((at) => (at / sectorBytes).toString(16));
+  return {
+    FIRST: first ?? '',
+    SECOND: second ?? '',
+    TRIES: slotTries.toString(16),
+    STEP: plant === 'no-count' ? '0' : '1',
+  };
 }
 
 /** GRUB with the modules of the downloaded package, so that the image does not hang on this host's version. */

@@ -8,6 +8,7 @@ import { diskFull, isDiskFull } from './disk-full.js';
 import { fetchPackages, type PackageRequest, recordedPackages } from './packages.js';
 import type { Recipe } from './recipe.js';
 import { recipeOf } from './recipes.js';
+import { signingKey } from './signing-key.js';
 import { imageKey } from './ssh-key.js';
 import { requireTools, Toolbox } from './toolbox.js';
 
@@ -38,9 +39,16 @@ async function build(request: BuildRequest, recipe: Recipe, options: BuildOption
     cacheDir,
   };
   const key = await imageKey(cacheDir);
+  const { certificate } = await signingKey(cacheDir, { signal });
   const recorded = options.refresh ? undefined : await recordedPackages(wanted);
   if (recorded && !options.noCache) {
-    const found = await cached(request, { key, packages: recorded, tools: recipe.tools, cacheDir });
+    const found = await cached(request, {
+      key,
+      certificate,
+      packages: recorded,
+      tools: recipe.tools,
+      cacheDir,
+    });
     if (found) return found;
   }
   signal?.throwIfAborted();
@@ -53,14 +61,15 @@ async function build(request: BuildRequest, recipe: Recipe, options: BuildOption
     const tools = new Toolbox({ workDir, signal });
     const packages = recorded ?? (await fetchPackages({ ...wanted, workDir, tools, progress }));
     if (!options.noCache) {
-      const found = await cached(request, { key, packages, tools: recipe.tools, cacheDir });
+      const found = await cached(request, { key, certificate, packages, tools: recipe.tools, cacheDir });
       if (found) return found;
     }
-    const inputs = inputsOf(request, { key, packages, tools: recipe.tools });
+    const inputs = inputsOf(request, { key, certificate, packages, tools: recipe.tools });
     const made = await makeImage({
       request,
       recipe,
       key,
+      certificate,
       packages,
       inputs,
       cacheDir,
@@ -83,7 +92,7 @@ const abandonedMs = 3600 * 1000;
  * A folder for one build, named after our process. Those of builds that were killed are removed, after a while: a
  * process of another container may share the cache, and is not seen here.
  */
-async function makeWorkDir(folder: string): Promise<string> {
+export async function makeWorkDir(folder: string): Promise<string> {
   await mkdir(folder, { recursive: true });
   for (const name of await readdir(folder)) {
     const pid = Number(/^build-(\d+)-/.exec(name)?.[1]);

@@ -10,8 +10,8 @@ import type { ResolvedPackage } from './packages.js';
 import type { ImageKey } from './ssh-key.js';
 import { type Tool, toolIdentity } from './toolbox.js';
 
-export function imageName({ flavour, extras = [], arch, variant, version }: BuildRequest): string {
-  return ['boardrig', flavour, ...extras, arch, variant, version].join('-');
+export function imageName({ flavour, extras = [], plant, arch, variant, version }: BuildRequest): string {
+  return ['boardrig', flavour, ...extras, ...(plant ? [plant] : []), arch, variant, version].join('-');
 }
 
 export function imageFiles(
@@ -22,23 +22,35 @@ export function imageFiles(
   return { image, imageName: `${name}.img`, bmap: bmapPathOf(image), manifest: manifestPathOf(image) };
 }
 
-/** One hash of everything that decides an image: the builder's code, the request, packages, key and this host's tools. */
+/** One hash of everything that decides an image: the builder's code, the request, packages, keys and this host's tools. */
 export function inputsOf(
   request: BuildRequest,
-  { key, packages, tools }: { key: ImageKey; packages: readonly ResolvedPackage[]; tools: readonly Tool[] },
+  {
+    key,
+    certificate,
+    packages,
+    tools,
+  }: {
+    key: ImageKey;
+    certificate: string;
+    packages: readonly ResolvedPackage[];
+    tools: readonly Tool[];
+  },
 ): string {
-  const { flavour, extras = [], arch, variant, version } = request;
+  const { flavour, extras = [], plant = '', arch, variant, version } = request;
   return createHash('sha256')
     .update(
       JSON.stringify([
         builderHash(),
         flavour,
         extras,
+        plant,
         arch,
         variant,
         version,
         packages,
         key.publicLine,
+        certificate,
         toolIdentity(tools),
       ]),
     )
@@ -129,7 +141,7 @@ function folderOf(cacheDir: string, inputs: string): string {
 let builder: string | undefined;
 
 /** Changes with every change of the code that makes images and of the scripts that go into them. */
-function builderHash(): string {
+export function builderHash(): string {
   if (builder !== undefined) return builder;
   const hash = createHash('sha256');
   const code = dirname(fileURLToPath(import.meta.url));

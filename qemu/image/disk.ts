@@ -3,6 +3,7 @@ import type { Cancellable } from '../../rig/contracts/capabilities.js';
 import type { GptPartition } from '../../rig/image/gpt.js';
 import type { BlockRange } from './ext4.js';
 import { firstPartitionBytes, writeGpt } from './gpt.js';
+import type { RawBytes } from './recipe.js';
 
 /** A partition to be, with the file that holds its file system and the bytes that the file system uses. */
 export interface DiskPart {
@@ -20,13 +21,22 @@ const holeBytes = 4096;
 const zeros = Buffer.alloc(holeBytes);
 
 /**
- * Writes a sparse raw disk with a GPT and `parts` in order.
+ * Writes a sparse raw disk with a GPT, `parts` in order, and `sectors` in front of them.
  *
  * @returns its size, and the byte ranges that a copy of it must carry over
  */
 export async function writeDisk(
   file: string,
-  { parts, diskGuid, signal }: { parts: readonly DiskPart[]; diskGuid: string } & Cancellable,
+  {
+    parts,
+    sectors = [],
+    diskGuid,
+    signal,
+  }: {
+    parts: readonly DiskPart[];
+    sectors?: readonly RawBytes[] | undefined;
+    diskGuid: string;
+  } & Cancellable,
 ): Promise<{ sizeBytes: number; used: BlockRange[] }> {
   let end = firstPartitionBytes;
   const placed = parts.map((part, index): GptPartition & { part: DiskPart } => {
@@ -46,8 +56,12 @@ export async function writeDisk(
     { first: 0, last: gpt.front.length - 1 },
     { first: gpt.backOffset, last: sizeBytes - 1 },
   ];
+  for (const { offsetBytes, data } of sectors) {
+    await disk.write(data, 0, data.length, offsetBytes);
+    used.push({ first: offsetBytes, last: offsetBytes + data.length - 1 });
+  }
   const chunk = Buffer.alloc(chunkBytes);
-  for (const { part, startBytes } of placed) {
+  const copy = async ({ part, startBytes }: (typeof placed)[number]): Promise<void> => {
     await using source = await open(part.file, 'r');
     for (const range of part.used) {
       used.push({ first: startBytes + range.first, last: startBytes + range.last });
@@ -62,7 +76,8 @@ export async function writeDisk(
         }
       }
     }
-  }
+  };
+  for (const one of placed) await copy(one);
   await disk.sync();
   return { sizeBytes, used };
 }

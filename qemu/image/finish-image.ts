@@ -5,10 +5,12 @@ import { blockRanges, hashImage, writeBmap } from './bmap.js';
 import { imageFiles } from './cache.js';
 import { type DiskPart, writeDisk } from './disk.js';
 import { type Manifest, writeManifest } from './manifest.js';
+import type { RawBytes } from './recipe.js';
 
 export interface FinishOptions extends Cancellable {
   readonly name: string;
   readonly parts: readonly DiskPart[];
+  readonly sectors?: readonly RawBytes[] | undefined;
   readonly diskGuid: string;
   readonly manifest: Omit<Manifest, 'schema' | 'image'>;
   readonly workDir: string;
@@ -22,11 +24,11 @@ export interface FinishedImage {
 
 /** Puts partitions together to an image with its block map and manifest. */
 export async function finishImage(options: FinishOptions): Promise<FinishedImage> {
-  const { name, parts, diskGuid, workDir, signal } = options;
+  const { name, parts, sectors, diskGuid, workDir, signal } = options;
   const folder = join(workDir, 'image');
   await mkdir(folder);
   const files = imageFiles(folder, name);
-  const disk = await writeDisk(files.image, { parts, diskGuid, signal });
+  const disk = await writeDisk(files.image, { parts, sectors, diskGuid, signal });
   const ranges = blockRanges(disk.used);
   const hashes = await hashImage(files.image, ranges, { signal });
   await writeFile(files.bmap, writeBmap(ranges, { imageBytes: disk.sizeBytes, hashes: hashes.ranges }));

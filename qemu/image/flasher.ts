@@ -18,6 +18,7 @@ import { modulesInOrder } from './kernel-modules.js';
 import { guidOf } from './make-image.js';
 import { type ResolvedPackage, recordedPackages, unpackPackages } from './packages.js';
 import { findKernel } from './rootfs.js';
+import { signingKey } from './signing-key.js';
 import { imageKey } from './ssh-key.js';
 import { baseTools, requireTools, Toolbox } from './toolbox.js';
 import { FileTree } from './tree.js';
@@ -66,9 +67,10 @@ async function build(
   });
   if (!packages) throw new Error('the inner image was built and its packages are not recorded');
   const key = await imageKey(cacheDir);
+  const { certificate } = await signingKey(cacheDir, { signal });
   const name = `${imageName(request)}-flasher`;
   const inputs = createHash('sha256')
-    .update(`flasher\0${led}\0${inputsOf(request, { key, packages, tools: baseTools })}`)
+    .update(`flasher\0${led}\0${inputsOf(request, { key, certificate, packages, tools: baseTools })}`)
     .digest('hex');
   if (!options.noCache) {
     const found = await cachedImage(name, { inputs, cacheDir });

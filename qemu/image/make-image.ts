@@ -9,7 +9,7 @@ import { usedFatBytes, writeFat32 } from './fat.js';
 import { finishImage } from './finish-image.js';
 import { partitionTypes } from './gpt.js';
 import { type ResolvedPackage, unpackPackages } from './packages.js';
-import type { Recipe } from './recipe.js';
+import type { RawBytes, Recipe } from './recipe.js';
 import type { ImageKey } from './ssh-key.js';
 import type { Toolbox } from './toolbox.js';
 import { FileTree } from './tree.js';
@@ -18,6 +18,8 @@ export interface MakeOptions extends Cancellable {
   readonly request: BuildRequest;
   readonly recipe: Recipe;
   readonly key: ImageKey;
+  /** The certificate that signed bundles are checked against, PEM. */
+  readonly certificate: string;
   readonly packages: readonly ResolvedPackage[];
   /** Hash of all inputs. */
   readonly inputs: string;
@@ -42,12 +44,13 @@ export async function makeImage(options: MakeOptions): Promise<MadeImage> {
   progress(`unpacking ${options.packages.length} packages`);
   await unpackPackages(options.packages, { into: unpacked, cacheDir: options.cacheDir, tools });
   progress('making the file systems');
-  const parts = await makeParts(options, unpacked);
+  const { parts, sectors } = await makeContents(options, unpacked);
   progress('putting the disk together');
   const seed = deviceSeed(request);
   const { folder, image } = await finishImage({
     name: imageName(request),
     parts,
+    sectors,
     diskGuid: guidOf(seed, 'disk'),
     manifest: {
       flavour: request.flavour,
@@ -82,7 +85,10 @@ export async function makeImage(options: MakeOptions): Promise<MadeImage> {
   };
 }
 
-async function makeParts(options: MakeOptions, packages: string): Promise<DiskPart[]> {
+async function makeContents(
+  options: MakeOptions,
+  packages: string,
+): Promise<{ parts: DiskPart[]; sectors: readonly RawBytes[] | undefined }> {
   const { request, recipe, workDir, tools } = options;
   const { layoutMiB } = recipe;
   const seed = deviceSeed(request);
@@ -90,6 +96,7 @@ async function makeParts(options: MakeOptions, packages: string): Promise<DiskPa
     request,
     packages,
     authorizedKey: options.key.publicLine,
+    certificate: options.certificate,
     revision: revisionOf(options.packages),
     workDir,
     tools,
@@ -133,13 +140,14 @@ async function makeParts(options: MakeOptions, packages: string): Promise<DiskPa
     return { ...made, used };
   };
   const empty = new FileTree();
-  return [
+  const parts = [
     { ...boot, used: await usedFatBytes(boot.file) },
     await ext4('resin-rootA', { sizeMiB: layoutMiB.rootA, tree: trees.root, journal: false }),
     await ext4('resin-rootB', { sizeMiB: layoutMiB.rootB, tree: empty, journal: false }),
     await ext4('resin-state', { sizeMiB: layoutMiB.state, tree: empty, journal: true }),
     await ext4('resin-data', { sizeMiB: layoutMiB.data, tree: empty, journal: true }),
   ];
+  return { parts, sectors: trees.sectors };
 }
 
 /** What the fixed identifiers of an image are drawn from. */

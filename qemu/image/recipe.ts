@@ -18,6 +18,8 @@ export interface Ingredients {
   readonly packages: string;
   /** One line of an `authorized_keys` file. */
   readonly authorizedKey: string;
+  /** The certificate that signed bundles are checked against, PEM. */
+  readonly certificate: string;
   /** What names the inputs of this build in os-release. */
   readonly revision: string;
   readonly workDir: string;
@@ -34,5 +36,19 @@ export interface Recipe {
   readonly layoutMiB: Layout;
   /** Programs of this host that it needs. */
   readonly tools: readonly Tool[];
-  trees(ingredients: Ingredients): Promise<{ readonly boot: FileTree; readonly root: FileTree }>;
+  trees(ingredients: Ingredients): Promise<Contents>;
+}
+
+/** What a recipe puts on the disk. */
+export interface Contents {
+  readonly boot: FileTree;
+  readonly root: FileTree;
+  /** Bytes between the partition table and the first partition, where bootloaders keep what lies in no file system. */
+  readonly sectors?: readonly RawBytes[];
+}
+
+export interface RawBytes {
+  /** From the start of the disk. */
+  readonly offsetBytes: number;
+  readonly data: Buffer;
 }

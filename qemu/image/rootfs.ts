@@ -3,13 +3,14 @@ import { readdir, readFile, realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { RigError } from '../../rig/contracts/errors.js';
 import type { BuildRequest } from '../../rig/contracts/image-builder.js';
-import { sourceDateEpoch, type TinyBoard } from './board.js';
+import { healthGraceSeconds, sourceDateEpoch, type TinyBoard } from './board.js';
 import { busyboxApplets } from './busybox.js';
 import { readElfNeeds } from './elf.js';
 import { guestFile } from './guest-files.js';
 import { modulesInOrder } from './kernel-modules.js';
 import { osRelease } from './os-release.js';
 import { FileTree } from './tree.js';
+import { addUpdateFiles } from './update-files.js';
 
 export interface RootOptions {
   readonly request: BuildRequest;
@@ -19,6 +20,8 @@ export interface RootOptions {
   readonly kernel: Kernel;
   readonly initrd: Uint8Array;
   readonly authorizedKey: string;
+  /** The certificate that signed bundles are checked against, PEM. */
+  readonly certificate: string;
   /** What names the inputs of this build in os-release. */
   readonly revision: string;
 }
@@ -30,6 +33,9 @@ export interface Kernel {
 
 const scripts = 'usr/lib/boardrig';
 
+/** Programs that lie elsewhere than in their packages, since a script takes their place. */
+const moved: Readonly<Record<string, string>> = { 'usr/bin/rauc': 'usr/libexec/rauc' };
+
 /** The read-only root file system. */
 export async function rootTree(options: RootOptions): Promise<FileTree> {
   const { request, board, packages } = options;
@@ -40,6 +46,8 @@ export async function rootTree(options: RootOptions): Promise<FileTree> {
   await addPrograms(tree, { packages, board });
   await addModules(tree, options);
   await addScripts(tree, request);
+  const { slug, disk, updateModules } = board;
+  await addUpdateFiles(tree, { ...options, slug, disk, modules: updateModules });
   addSettings(tree, options);
   tree.file('boot/initrd', { data: options.initrd });
   tree.file(request.arch === 'arm64' ? 'boot/Image' : 'boot/vmlinuz', { from: options.kernel.image });
@@ -70,7 +78,7 @@ async function addPrograms(
   };
   for (const program of board.programs) {
     if (!existsSync(join(packages, program))) throw missingLibrary(program, "Debian's packages");
-    await add(program, join(packages, program));
+    await add(moved[program] ?? program, join(packages, program));
   }
   const busybox = join(packages, 'bin/busybox');
   tree.file('bin/busybox', { from: busybox }, { mode: 0o755 });
@@ -111,7 +119,7 @@ function addSettings(tree: FileTree, { request, board, authorizedKey, revision }
   tree.file('etc/os-release', osRelease(request, { slug: board.slug, revision }));
   tree.file(
     'etc/boardrig/image.conf',
-    `BUILD_EPOCH=${sourceDateEpoch}\nDROPBEAR_OPTIONS='${dev ? '-B' : '-s'}'\n`,
+    `BUILD_EPOCH=${sourceDateEpoch}\nDROPBEAR_OPTIONS='${dev ? '-B' : '-s'}'\nHEALTH_GRACE=${healthGraceSeconds}\n`,
   );
   tree.file('etc/boardrig/authorized_keys', `${authorizedKey}\n`);
   const getty = `${board.console}::respawn:/sbin/getty -L 115200 ${board.console} vt100\n`;

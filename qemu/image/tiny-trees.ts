@@ -1,19 +1,25 @@
 import type { TinyBoard } from './board.js';
 import { bootTree } from './bootloader.js';
 import { initrdImage } from './initrd.js';
-import type { Ingredients } from './recipe.js';
+import type { Contents, Ingredients, RawBytes } from './recipe.js';
 import { findKernel, rootTree } from './rootfs.js';
-import type { FileTree } from './tree.js';
+import { encodeEnvironmentCopy, environmentCopies, initialEnvironment } from './uboot-environment.js';
 
-export async function tinyTrees(
-  ingredients: Ingredients,
-  board: TinyBoard,
-): Promise<{ boot: FileTree; root: FileTree }> {
+export async function tinyTrees(ingredients: Ingredients, board: TinyBoard): Promise<Contents> {
   const { packages } = ingredients;
   const kernel = await findKernel(packages);
   const initrd = await initrdImage({ modules: board.initrdModules, packages, kernel });
   return {
     root: await rootTree({ ...ingredients, board, kernel, initrd }),
     boot: await bootTree({ ...ingredients, board }),
+    sectors: ingredients.request.arch === 'arm64' ? environmentSectors() : [],
   };
+}
+
+/** U-Boot's environment, both copies. */
+function environmentSectors(): RawBytes[] {
+  return environmentCopies.map((offsetBytes, index) => ({
+    offsetBytes,
+    data: encodeEnvironmentCopy(initialEnvironment, { number: index }),
+  }));
 }

@@ -21,12 +21,16 @@ const tools = {
   'grub-mkimage': 'grub-common',
   cp: 'coreutils',
   depmod: 'kmod',
+  openssl: 'openssl',
+  mksquashfs: 'squashfs-tools',
 } as const;
 
 export type Tool = keyof typeof tools;
 
 /** What every image is made with. */
-export const baseTools = (Object.keys(tools) as Tool[]).filter((name) => name !== 'depmod');
+export const baseTools = (Object.keys(tools) as Tool[]).filter(
+  (name) => !['depmod', 'openssl', 'mksquashfs'].includes(name),
+);
 
 /** Debian keeps file system tools where the PATH of a person who is not root does not look. */
 export function toolPath(env: NodeJS.ProcessEnv = process.env): string {

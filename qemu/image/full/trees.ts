@@ -1,8 +1,7 @@
 import { bootTree } from '../bootloader.js';
 import { initrdImage } from '../initrd.js';
-import type { Ingredients } from '../recipe.js';
+import type { Contents, Ingredients } from '../recipe.js';
 import { findKernel } from '../rootfs.js';
-import type { FileTree } from '../tree.js';
 import { initrdModules } from './modules.js';
 import { fullRoot } from './root.js';
 
@@ -17,7 +16,7 @@ const prodKernelWords = `${kernelWords} vt.global_cursor_default=0`;
 export async function fullTrees(
   ingredients: Ingredients,
   { withEngine }: { readonly withEngine: boolean },
-): Promise<{ boot: FileTree; root: FileTree }> {
+): Promise<Contents> {
   const { packages, request } = ingredients;
   const kernel = await findKernel(packages);
   const initrd = await initrdImage({ modules: initrdModules, packages, kernel });

@@ -16,6 +16,7 @@ mount -t tmpfs -o nosuid,nodev,mode=0755 var /var
 mkdir -p /dev/pts /dev/shm /run/lock /run/ssh /run/www /var/lib /var/log /var/tmp /var/spool
 mount -t devpts -o nosuid,noexec,gid=0,mode=0620 pts /dev/pts
 ln -s /run /var/run
+ln -s /run/lock /var/lock
 echo "$slot" >/run/slot
 syslogd -C64
 while read -r module; do insmod "/lib/modules/boot/$module" || report "cannot load $module"; done </lib/modules/boot/order
@@ -55,3 +56,4 @@ record_boot ready
 sync
 touch /run/ready
 mark "ready"
+/usr/lib/boardrig/health

@@ -114,7 +114,17 @@ async function removeUnused(packs: string): Promise<void> {
   const oldestMs = Date.now() - unusedDays * 24 * 3600 * 1000;
   for (const name of await readdir(packs).catch(() => [])) {
     const path = join(packs, name);
-    if ((await stat(path)).mtimeMs < oldestMs) await rm(path, { recursive: true, force: true });
+    if ((await lastAskedMs(path)) < oldestMs) await rm(path, { recursive: true, force: true });
+  }
+}
+
+/** Infinite for what is gone meanwhile: another process unpacks, renames and removes here too. */
+async function lastAskedMs(path: string): Promise<number> {
+  try {
+    return (await stat(path)).mtimeMs;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Number.POSITIVE_INFINITY;
+    throw error;
   }
 }
 

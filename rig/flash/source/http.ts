@@ -13,6 +13,20 @@ const firstPauseMs = 200;
 /** A server that says nothing for so long is taken for gone. */
 const silenceMs = 30_000;
 
+/** What OpenSSL and Node say of a certificate (Node's docs/api/tls.md, "X509 certificate error codes"): another attempt changes nothing. */
+const untrusted: ReadonlySet<string> = new Set([
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
+  'CERT_REVOKED',
+  'CERT_UNTRUSTED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
 /** What tells one content of an address from another (RFC 9110, 8.8). */
 interface Identity {
   readonly validator: string | undefined;
@@ -65,6 +79,7 @@ async function* download(
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof RigError) throw error;
+      if (untrusted.has((error as NodeJS.ErrnoException).code ?? '')) throw notTrusted(url, error as Error);
       // Without a name for this very content, the rest could be that of another.
       const mayResume = state.offset === 0 || state.identity?.validator !== undefined;
       failures += 1;
@@ -201,6 +216,16 @@ function changed(url: URL): RigError {
     code: 'flash.download-changed',
     blame: 'config',
     hint: 'Flash it again, or give an address whose content does not change.',
+    evidence: { url: printableUrl(url) },
+  });
+}
+
+function notTrusted(url: URL, cause: Error): RigError {
+  return new RigError(`Cannot trust the server of ${printableUrl(url)}: ${cause.message}`, {
+    code: 'flash.server-not-trusted',
+    blame: 'config',
+    hint: "Name the file with its authority's certificate in NODE_EXTRA_CA_CERTS, and check the clock of this host.",
+    cause,
     evidence: { url: printableUrl(url) },
   });
 }

@@ -1,0 +1,52 @@
+#!/bin/sh
+# Judges this boot. Every check of health.d passes: the slot is good. One does not within the grace: a slot on trial (the
+# bootloader counts its tries) reboots, until it has none left and the other one starts; a good one is only told of.
+export PATH=/bin:/sbin:/usr/bin:/usr/sbin
+. /etc/os-release
+. /usr/lib/boardrig/common.sh
+slot=$(slot_of_cmdline)
+checks=/usr/lib/boardrig/health.d
+bad=
+
+is_on_trial() {
+  read -r line </proc/cmdline
+  case " $line " in *' rig.trial=yes '*) ;; *) return 1 ;; esac
+}
+
+check_all() {
+  for check in $checks/*; do
+    bad=${check##*/}
+    "$check" >/dev/null 2>&1 || return 1
+  done
+  bad=mark-good
+  ! is_on_trial || rauc status mark-good >/dev/null 2>&1
+}
+
+tell_good() {
+  logger -t boardrig "health good slot=$slot"
+  mark "health good slot=$slot"
+}
+
+wait_for_good() {
+  tries=0
+  until check_all; do
+    tries=$((tries + 1))
+    if [ "$tries" -ge "$HEALTH_GRACE" ]; then
+      report "health bad: $bad"
+      is_on_trial && reboot
+      return 1
+    fi
+    sleep 1
+  done
+  tell_good
+}
+
+# Mostly all is well within moments: then the verdict comes before anybody can log in and have it between his words.
+round=0
+until check_all; do
+  round=$((round + 1))
+  [ "$round" -lt 15 ] && usleep 200000 && continue
+  wait_for_good </dev/null >/dev/null 2>&1 &
+  exit
+done
+tell_good
