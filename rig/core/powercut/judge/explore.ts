@@ -4,7 +4,7 @@ import type { Verdict } from '../../../contracts/powercut-verdict.js';
 import type { Random } from '../../../contracts/random.js';
 import type { BootSight } from './boot-judge.js';
 import { type Settled, settle } from './settle.js';
-import type { Alike, Boots, Trial } from './trial.js';
+import { type Alike, type Boots, type Trial, union } from './trial.js';
 
 /** The tiers of judging, cheapest first. `check`: a state that was settled without a boot is judged fully all the same. */
 export type Tier = 'boot' | 'full' | 'check';
@@ -50,7 +50,12 @@ const checkedShare = 0.01;
  * without a boot is booted.
  */
 export async function explore(options: ExploreOptions): Promise<Explored> {
-  const { states, alike, jobs, known, over, signal, onTrial, onProgress } = options;
+  const { states, alike, jobs, known, over, signal, onProgress } = options;
+  let boots = known.length;
+  const onTrial: ExploreOptions['onTrial'] = (made) => {
+    boots += 1;
+    return options.onTrial(made);
+  };
   const booted = await settle({
     ...{ states, alike, jobs, over, signal },
     boots: options.toBootloader,
@@ -63,6 +68,7 @@ export async function explore(options: ExploreOptions): Promise<Explored> {
   );
   const full = await settle({
     states: bootable,
+    likely: [...booted.values()].map(({ read }) => read).reduce(union, new Float64Array()),
     ...{ alike, jobs, over, signal },
     boots: options.fully,
     known: known.flatMap((made) => (made.tier === 'full' ? [made.trial] : [])),
@@ -78,13 +84,13 @@ export async function explore(options: ExploreOptions): Promise<Explored> {
     verdicts.set(name, verdict);
     trials.set(name, trial);
   }
-  const checked = await check(options, { verdicts });
+  const checked = await check({ ...options, onTrial }, { verdicts });
   const made = new Set([...trials.values()].map(({ state }) => state));
   return {
     verdicts,
     trials,
     distinct: made.size,
-    booted: new Set([...booted.values(), ...full.values()]).size + checked.states,
+    booted: boots,
     checked,
   };
 }

@@ -7,6 +7,8 @@ export interface SettleOptions<Sight> extends Cancellable {
   readonly states: readonly CrashState[];
   readonly boots: Boots<Sight>;
   readonly alike: Alike;
+  /** Sectors that a boot is likely to read: states that are equal on them are booted one after the other, not beside each other. */
+  readonly likely?: SectorSet;
   /** Boots at a time. */
   readonly jobs: number;
   /** Boots that were made already. */
@@ -33,7 +35,7 @@ export async function settle<Sight>(options: SettleOptions<Sight>): Promise<Sett
   const byName = new Map(states.map((state) => [state.name, state]));
   let waiting = [...states];
   /** What any boot has read so far: states that are equal on it are expected to be settled by one boot. */
-  let everRead: SectorSet = new Float64Array();
+  let everRead: SectorSet = options.likely ?? new Float64Array();
   const underWay = new Set<CrashState>();
   const freed = new Set<() => void>();
   let failed = false;
