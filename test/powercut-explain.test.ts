@@ -7,14 +7,16 @@ import { deflateRawSync } from 'node:zlib';
 import t from 'tap';
 import { sectorBytes } from '../rig/contracts/powercut.js';
 import type { ReplayFile } from '../rig/contracts/powercut-verdict.js';
-import { Danger } from '../rig/core/powercut/danger.js';
+import { bootRelevantKinds, Danger } from '../rig/core/powercut/danger.js';
 import type { EnumerateOptions } from '../rig/core/powercut/enumerate.js';
 import { explainWrites } from '../rig/core/powercut/explain.js';
 import { parseReplayFile, piecesOf, unpackReplay } from '../rig/core/powercut/replay-file.js';
 import { shrink } from '../rig/core/powercut/shrink.js';
 import { stateByName } from '../rig/core/powercut/states.js';
 import type { ReadAt } from '../rig/image/partition-table.js';
-import { diskRegions, regionsAt } from '../rig/image/regions/regions.js';
+import { mergeRegions } from '../rig/image/regions/merge.js';
+import { RegionMap } from '../rig/image/regions/region-map.js';
+import { diskRegions } from '../rig/image/regions/regions.js';
 import { partitionedImage, parts } from './flash/images.js';
 import { bytesOf, drawer, letterLog, mediumOf } from './powercut/random-logs.js';
 
@@ -112,8 +114,8 @@ t.test('what is dangerous comes first, and writes are explained', async (t) => {
     { kind: 'environment', sector: 0, sectors: 2, what: 'environment, first copy' },
     { kind: 'slot', sector: 2, sectors: 8, what: 'slot B' },
   ] as const;
-  const regionsAt = (sector: number, sectors: number) =>
-    regions.filter((region) => sector < region.sector + region.sectors && sector + sectors > region.sector);
+  const map = new RegionMap(regions);
+  const regionsAt = (sector: number, sectors: number) => map.at(sector, sectors);
   const { entries } = letterLog('a'.repeat(10), [
     { at: 3, letters: 'bb' },
     { at: 5, letters: 'b' },
@@ -155,7 +157,8 @@ t.test('regions: what a table and file systems say, found again by what is in th
   const disk = readFileSync(partitionedImage(folder));
   const read: ReadAt = async (position, length) => disk.subarray(position, position + length);
   const regions = await diskRegions(read, { sizeBytes: disk.length, slots: ['other'] });
-  const at = (byte: number, sectors = 1) => regionsAt(regions, byte / 512, sectors);
+  const map = new RegionMap(regions);
+  const at = (byte: number, sectors = 1) => map.at(byte / 512, sectors);
   const names = (byte: number): string[] => at(byte).map(({ what }) => what);
   const file = readFileSync(join(folder, 'fat-file'));
   const place = disk.indexOf(file.subarray(0, 512));
@@ -178,6 +181,14 @@ t.test('regions: what a table and file systems say, found again by what is in th
     at(parts.ext4.start - 512, 2).map(({ kind }) => kind),
     ['boot-partition', 'superblock'],
     'a write over a border is both',
+  );
+  t.notOk(map.isAnyOf(bootRelevantKinds)(parts.other.start / 512));
+  t.ok(map.isAnyOf(bootRelevantKinds)(0));
+  const other = { kind: 'unknown', sector: place / 512, sectors: 1, what: 'x' } as const;
+  t.match(
+    new RegionMap(mergeRegions([other], regions)).at(place / 512, 1),
+    [{ file: '/file' }],
+    'what was ever a file is that file',
   );
   const sectors = regions.reduce((most, { sector, sectors }) => Math.max(most, sector + sectors), 0);
   t.equal(sectors, disk.length / 512, 'nothing lies past the end');

@@ -1,5 +1,20 @@
-import { type CrashState, type LogEntry, type Region, regionKinds } from '../../contracts/powercut.js';
+import {
+  type CrashState,
+  type LogEntry,
+  type Region,
+  type RegionKind,
+  regionKinds,
+} from '../../contracts/powercut.js';
 import { type Epoch, epochsOf } from './epochs.js';
+
+/** Where writes are torn at each sector: what firmware and bootloader read, and what a kernel needs to mount. */
+export const bootRelevantKinds: ReadonlySet<RegionKind> = new Set([
+  'partition-table',
+  'bootloader',
+  'environment',
+  'boot-partition',
+  'superblock',
+]);
 
 /** What sectors are. */
 export type RegionsAt = (sector: number, sectors: number) => readonly Region[];

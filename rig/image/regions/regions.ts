@@ -50,25 +50,6 @@ export async function diskRegions(
   return regions;
 }
 
-/** What a range of sectors is: one region for each part of it, in the order of the list. */
-export function regionsAt(regions: readonly Region[], sector: number, sectors: number): Region[] {
-  const found = new Set<Region>();
-  let open = [{ from: sector, to: sector + sectors }];
-  for (const region of regions) {
-    const [start, end] = [region.sector, region.sector + region.sectors];
-    open = open.flatMap((part) => {
-      if (end <= part.from || start >= part.to) return [part];
-      found.add(region);
-      return [
-        { from: part.from, to: Math.max(part.from, start) },
-        { from: Math.min(part.to, end), to: part.to },
-      ].filter(({ from, to }) => from < to);
-    });
-    if (open.length === 0) break;
-  }
-  return [...found];
-}
-
 async function partitionRegions(
   read: ReadAt,
   partition: Partition,
