@@ -1,10 +1,6 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import type { BoardConfig, Image } from '../../contracts/board.js';
-import type { Drive } from '../../contracts/capabilities.js';
 import { RigError } from '../../contracts/errors.js';
 import type { Certificate } from '../../contracts/powercut-verdict.js';
 import { limitsOf, signsOf } from '../../core/powercut/judge/limits.js';
@@ -12,6 +8,7 @@ import { certifyCuts } from '../../core/powercut/physical/certificate.js';
 import { type Cut, cutBoard } from '../../core/powercut/physical/cut-board.js';
 import type { DangerousPlace } from '../../core/powercut/physical/times.js';
 import { SeededRandom } from '../../core/runner/random.js';
+import { sha256OfFile } from '../../lifetime/hash-file.js';
 import { attach, type BoardsContext, openItself } from './boards.js';
 import { readOperation } from './folder.js';
 import { operationOf } from './operation.js';
@@ -51,7 +48,7 @@ export async function explorePhysically(
     cuts: request.cuts ?? 0,
     random: new SeededRandom({ seed: request.seed, id: 'powercut times', attempt: 1 }),
     guide: await guideFrom(request.guide, { io, profile: board.profile }),
-    examine: hashOf,
+    examine: (drive) => sha256OfFile(drive.path, { signal: io.signal }),
     onCut: (cut) => keepCut(folder, cut),
     signal: io.signal,
   });
@@ -70,13 +67,6 @@ function baseOf({ sha256, sizeBytes, version }: Image): Certificate['base'] {
 
 async function keepCut(folder: string, cut: Cut): Promise<void> {
   await appendFile(join(folder, cutsFile), `${JSON.stringify(cut)}\n`);
-}
-
-/** What the medium holds behind a cut, as its hash. */
-async function hashOf(drive: Drive): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(drive.path), hash);
-  return hash.digest('hex');
 }
 
 /** Where the log of a virtual board's exploration has what a boot needs first. */

@@ -1,10 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { RigError } from '../../contracts/errors.js';
 import { type MediumModel, mediumModels } from '../../contracts/powercut.js';
 import { runName } from '../../record/layout.js';
-import { parseDurationMs } from '../../schema/units.js';
 import type { CommandInput, CommandIo } from '../command.js';
+import { OptionReader } from '../read-options.js';
+
+const read = new OptionReader('rig powercut');
 
 export const operationNames = ['update', 'first-boot', 'config', 'command'] as const;
 export type OperationName = (typeof operationNames)[number];
@@ -46,14 +47,15 @@ export function readRequest({ args, options }: CommandInput, io: CommandIo): Pow
   const command = text('command');
   const operation = text('operation') ?? (command === undefined ? 'update' : 'command');
   if (!isOneOf(operationNames, operation))
-    throw badOption(`--operation is one of ${operationNames.join(', ')}, not "${operation}"`);
+    throw read.bad(`--operation is one of ${operationNames.join(', ')}, not "${operation}"`);
   if ((operation === 'command') !== (command !== undefined))
-    throw badOption('--command gives the command of --operation command, and goes with no other');
+    throw read.bad('--command gives the command of --operation command, and goes with no other');
   if (operation !== 'update' && text('update') !== undefined)
-    throw badOption(`--update goes with --operation update, not with ${operation}`);
+    throw read.bad(`--update goes with --operation update, not with ${operation}`);
   const model = text('model') ?? 'write-back';
   if (!isOneOf(mediumModels, model))
-    throw badOption(`--model is one of ${mediumModels.join(', ')}, not "${model}"`);
+    throw read.bad(`--model is one of ${mediumModels.join(', ')}, not "${model}"`);
+  const budget = text('budget');
   const physical = options.physical === true || text('cuts') !== undefined || text('guide') !== undefined;
   const resumed = file('resume');
   const id = Math.floor(Math.random() * 36 ** 6)
@@ -67,13 +69,13 @@ export function readRequest({ args, options }: CommandInput, io: CommandIo): Pow
     command,
     newVersion: text('newVersion'),
     model,
-    seed: wholeNumber(text('seed'), { name: '--seed', least: 0 }) ?? Math.floor(Math.random() * 2 ** 31),
-    budgetMs: time(text('budget')),
-    jobs: wholeNumber(text('jobs'), { name: '--jobs', least: 1 }) ?? availableParallelism(),
+    seed: read.wholeNumber(text('seed'), { name: '--seed', least: 0 }) ?? Math.floor(Math.random() * 2 ** 31),
+    budgetMs: budget === undefined ? undefined : read.time(budget, { name: '--budget' }),
+    jobs: read.wholeNumber(text('jobs'), { name: '--jobs', least: 1 }) ?? availableParallelism(),
     folder: resumed ?? file('report') ?? join(io.cwd, 'runs', `powercut-${runName(new Date(), id)}`),
     resume: resumed !== undefined,
     junit: file('junit'),
-    cuts: physical ? (wholeNumber(text('cuts'), { name: '--cuts', least: 1 }) ?? 20) : undefined,
+    cuts: physical ? (read.wholeNumber(text('cuts'), { name: '--cuts', least: 1 }) ?? 20) : undefined,
     guide: file('guide'),
     json: options.json === true,
     wait: options.wait === true,
@@ -82,29 +84,4 @@ export function readRequest({ args, options }: CommandInput, io: CommandIo): Pow
 
 function isOneOf<T extends string>(all: readonly T[], value: string): value is T {
   return all.some((each) => each === value);
-}
-
-function wholeNumber(
-  text: string | undefined,
-  { name, least }: { name: string; least: number },
-): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= least && value < 2 ** 31) return value;
-  throw badOption(`${name} takes a whole number from ${least}, not "${text}"`);
-}
-
-function time(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const ms = parseDurationMs(text);
-  if (ms !== undefined && ms > 0) return ms;
-  throw badOption(`--budget takes a time such as 90s, 10m or 1h30m, not "${text}"`);
-}
-
-export function badOption(message: string): RigError {
-  return new RigError(message, {
-    code: 'cli.bad-option',
-    blame: 'config',
-    hint: 'rig powercut --help tells the options.',
-  });
 }

@@ -6,7 +6,6 @@ import type { Cancellable } from '../../contracts/capabilities.js';
 import {
   type CrashState,
   type Enumeration,
-  type Region,
   regionKinds,
   type SectorSet,
   type ServedView,
@@ -15,13 +14,14 @@ import {
 } from '../../contracts/powercut.js';
 import type { ReplayPiece } from '../../contracts/powercut-verdict.js';
 import { Contents } from '../../core/powercut/contents.js';
-import { Danger, type RegionsAt } from '../../core/powercut/danger.js';
+import { bootRelevantKinds, Danger, type RegionsAt } from '../../core/powercut/danger.js';
 import { enumerate } from '../../core/powercut/enumerate.js';
 import type { Alike } from '../../core/powercut/judge/trial.js';
 import { Layers } from '../../core/powercut/layers.js';
 import { type LogContents, ReadSetView } from '../../core/powercut/read-set-view.js';
 import { piecesOf } from '../../core/powercut/replay-file.js';
-import { diskRegions, regionsAt } from '../../image/regions/regions.js';
+import { RegionMap } from '../../image/regions/region-map.js';
+import { diskRegions } from '../../image/regions/regions.js';
 import type { RecordedOperation } from './folder.js';
 
 interface SpaceParts {
@@ -29,11 +29,8 @@ interface SpaceParts {
   readonly enumeration: Enumeration;
   readonly contents: LogContents;
   readonly files: ViewFiles;
-  readonly regions: readonly Region[];
+  readonly regions: RegionMap;
 }
-
-/** What a boot needs first: writes there are cut at each of their sectors, and judged first when time is short. */
-const dangerousKinds = new Set(regionKinds.slice(0, regionKinds.indexOf('data')));
 
 /** All states that a power cut in a recorded operation can leave, and how to boot them. */
 export class CrashSpace implements AsyncDisposable {
@@ -49,7 +46,7 @@ export class CrashSpace implements AsyncDisposable {
     this.enumeration = enumeration;
     this.#contents = contents;
     this.#files = files;
-    this.regionsAt = (sector, sectors) => regionsAt(regions, sector, sectors);
+    this.regionsAt = (sector, sectors) => regions.at(sector, sectors);
     this.#danger = new Danger(log.entries, this.regionsAt);
   }
 
@@ -63,11 +60,10 @@ export class CrashSpace implements AsyncDisposable {
     const files = await ViewFiles.open({ base: base.path, logs: log.files, sizeBytes });
     try {
       const { entries } = log;
-      const regions = await diskRegions(bytesOf(files), { sizeBytes, slots: profile.roots });
+      const regions = new RegionMap(await diskRegions(bytesOf(files), { sizeBytes, slots: profile.roots }));
       const layers = new Layers(entries);
       const contents = await Contents.read(entries, { layers, source: files, signal });
-      const isRelevant = (sector: number): boolean =>
-        regionsAt(regions, sector, 1).some(({ kind }) => dangerousKinds.has(kind));
+      const isRelevant = regions.isAnyOf(bootRelevantKinds);
       const enumeration = enumerate(entries, { model, seed, isRelevant });
       return new CrashSpace({ log, enumeration, contents: { entries, layers, contents }, files, regions });
     } catch (error) {
