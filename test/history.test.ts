@@ -98,6 +98,17 @@ t.test('a run is entered as its folder tells it, and entered twice it is there o
   t.match(dns?.results[0], { verdict: 'failed', code: 'test.assertion', revision: '4f2a91c07be3' });
 });
 
+t.test('what ran on a fork is a result of the board that was asked for', async (t) => {
+  const runs = folder();
+  const history = new HistoryFile(join(runs, 'history.sqlite'));
+  const before = await readRun(await night(runs, { day: 1, tests: { one: 'passed' } }));
+  const after = await readRun(await night(runs, { day: 2, tests: { one: 'failed' }, fork: 'bench1~2' }));
+  for (const run of [before, after]) await history.change((writer) => recordRun(writer, run));
+  const tests = await history.read((reader) => subjectHistories(reader, {}));
+  t.match(tests, [{ board: 'bench1', results: [{ verdict: 'failed' }, { verdict: 'passed' }] }]);
+  t.match(compareRuns(before, after, undefined).newFailures, [{ board: 'bench1', name: 'one' }]);
+});
+
 t.test('there is no history before the first run', async (t) => {
   const history = new HistoryFile(join(folder(), 'history.sqlite'));
   t.equal(await history.read(() => 'asked'), undefined);

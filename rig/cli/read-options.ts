@@ -1,4 +1,4 @@
-import { RigError } from '../contracts/errors.js';
+import { messageOf, RigError } from '../contracts/errors.js';
 import { assertSafeRegExp } from '../pattern/safe-regexp.js';
 import { parseDurationMs } from '../schema/units.js';
 
@@ -46,9 +46,7 @@ export class OptionReader {
       return regexp;
     } catch (error) {
       if (error instanceof RigError) throw error;
-      throw this.bad(
-        `${name} "${source}" is not a regular expression: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      throw this.bad(`${name} "${source}" is not a regular expression: ${messageOf(error)}`);
     }
   }
 }

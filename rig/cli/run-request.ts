@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { terminalReporter } from '../../reports/terminal.js';
 import type { Lab } from '../config/lab.js';
 import type { BoardConfig, Image } from '../contracts/board.js';
+import { messageOf } from '../contracts/errors.js';
 import type { EventBody } from '../contracts/events.js';
 import { exitCodes } from '../contracts/verdict.js';
 import { BoardControl } from '../core/board/board-control.js';
@@ -174,9 +175,7 @@ async function enterHistory(run: RunRecord, io: CommandIo): Promise<void> {
   try {
     await historyFile(io).change((history) => recordRun(history, run));
   } catch (error) {
-    io.err(
-      `rig: Cannot enter the run into the history: ${error instanceof Error ? error.message : String(error)}\n`,
-    );
+    io.err(`rig: Cannot enter the run into the history: ${messageOf(error)}\n`);
   }
 }
 
@@ -185,9 +184,7 @@ async function pruneRuns(runsDir: string, io: CommandIo): Promise<void> {
   try {
     await prune(runsDir);
   } catch (error) {
-    io.err(
-      `rig: Cannot delete old runs in ${runsDir}: ${error instanceof Error ? error.message : String(error)}\n`,
-    );
+    io.err(`rig: Cannot delete old runs in ${runsDir}: ${messageOf(error)}\n`);
   }
 }
 

@@ -9,6 +9,8 @@ export interface Night {
   /** Verdict of each test, by its name. */
   readonly tests: Readonly<Record<string, Verdict>>;
   readonly testMs?: number;
+  /** Of bench1, on which the tests ran. */
+  readonly fork?: string;
   /** When the kernel showed itself, of each boot. */
   readonly kernelMs?: readonly number[];
 }
@@ -29,6 +31,7 @@ export async function night(runsDir: string, { day, tests, ...facts }: Night): P
   const boots = facts.kernelMs ?? [1_000];
   for (const ms of boots) story.power('on').after(ms).stage('kernel').power('off').after(10);
   story.suite('boot', Object.keys(tests).length);
+  if (facts.fork !== undefined) story.board({ name: facts.fork, type: 'virt-arm64', ...sha256 });
   for (const [name, verdict] of Object.entries(tests)) {
     const fails = verdict === 'failed' || verdict === 'flaky';
     story

@@ -1,5 +1,5 @@
 import type { Verdict } from '../../contracts/verdict.js';
-import type { RunRecord, TestRecord } from '../../record/model.js';
+import { boardAskedFor, type RunRecord, type TestRecord } from '../../record/model.js';
 import { median } from '../statistics/median.js';
 import { tendsToBeGreater } from '../statistics/rank-test.js';
 import type { Reader } from './database.js';
@@ -139,11 +139,11 @@ function bySubject(tests: readonly TestRecord[]): Map<string, TestRecord> {
 }
 
 function keyOf(test: TestRecord): string {
-  return test.repetition?.of ?? test.id;
+  return `${boardAskedFor(test)}/${test.suite}/${test.name}`;
 }
 
-function subjectOf({ repetition, board, suite, name }: TestRecord): Subject {
-  return { board: repetition?.board ?? board, suite, name };
+function subjectOf(test: TestRecord): Subject {
+  return { board: boardAskedFor(test), suite: test.suite, name: test.name };
 }
 
 function only(

@@ -3,7 +3,7 @@ import { link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Database } from 'node-sqlite3-wasm';
 import type { Cancellable } from '../../contracts/capabilities.js';
-import { RigError } from '../../contracts/errors.js';
+import { messageOf, RigError } from '../../contracts/errors.js';
 import { takeLock } from '../../lifetime/named-lock.js';
 import { schema, schemaVersion } from './schema.js';
 
@@ -156,15 +156,12 @@ export class HistoryFile {
   }
 
   #cannot(what: string, cause: unknown): RigError {
-    return new RigError(
-      `Cannot ${what} the history ${this.path}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      {
-        code: 'history.unreadable',
-        blame: 'rig',
-        hint: 'rig history rebuild makes it anew from the run folders.',
-        cause,
-      },
-    );
+    return new RigError(`Cannot ${what} the history ${this.path}: ${messageOf(cause)}`, {
+      code: 'history.unreadable',
+      blame: 'rig',
+      hint: 'rig history rebuild makes it anew from the run folders.',
+      cause,
+    });
   }
 
   #otherVersion(version: number): RigError {

@@ -1,4 +1,4 @@
-import type { BoardRecord, RunRecord, TestRecord } from '../../record/model.js';
+import { type BoardRecord, boardAskedFor, type RunRecord, type TestRecord } from '../../record/model.js';
 import type { Writer } from './database.js';
 
 /** Enters a run, in place of what was known of it. */
@@ -42,7 +42,7 @@ function recordBoard(history: Writer, run: RunPlace, board: BoardRecord): void {
 }
 
 function recordTest(history: Writer, run: RunPlace, test: TestRecord): void {
-  const board = test.repetition?.board ?? test.board;
+  const board = boardAskedFor(test);
   const subject = subjectOf(history, { board, suite: test.suite, name: test.name });
   const started = Math.round(run.began + (test.attempts[0]?.startT ?? 0));
   history.run('insert or replace into result values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', [
