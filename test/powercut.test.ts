@@ -1,4 +1,5 @@
 import t from 'tap';
+// Long because the same small logs and the same brute force judge all of it.
 import { type CrashState, type LogEntry, mediumModels, type SectorSet } from '../rig/contracts/powercut.js';
 import { Contents } from '../rig/core/powercut/contents.js';
 import { coverageOf, type Witness } from '../rig/core/powercut/coverage.js';
