@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { sectorBytes, type ViewExtents, viewSource } from '../../rig/contracts/powercut.js';
+import type { ReadAt } from '../../rig/image/partition-table.js';
 import { DisposalStack } from '../../rig/lifetime/disposal-stack.js';
 
 export interface ViewFilesOptions {
@@ -84,6 +85,18 @@ export class ViewFiles implements AsyncDisposable {
       }
       at = to;
     }
+  }
+
+  /** Reads any bytes of a view, as what looks at partition tables and file systems wants them. */
+  readerOf(extents: ViewExtents): ReadAt {
+    return async (position, length) => {
+      const end = Math.min(position + length, this.sizeBytes);
+      if (position < 0 || position >= end) return Buffer.alloc(0);
+      const sector = Math.floor(position / sectorBytes);
+      const target = Buffer.alloc((Math.ceil(end / sectorBytes) - sector) * sectorBytes);
+      await this.read(extents, { sector, target });
+      return target.subarray(position - sector * sectorBytes, end - sector * sectorBytes);
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,12 +1,11 @@
-import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { cacheDir } from '../../config/folders.js';
 import type { Cancellable } from '../../contracts/capabilities.js';
 import { startChild } from '../../lifetime/child-process.js';
+import { sha256OfFile } from '../../lifetime/hash-file.js';
 import { assertHarmlessMedia } from './check-media.js';
 import { type PackManifest, packFile, parsePackManifest } from './format.js';
 import { damaged, type Limits, readTar } from './tar-reader.js';
@@ -32,7 +31,7 @@ export interface Unpacked {
 export async function unpack(path: string, options: UnpackOptions): Promise<Unpacked> {
   const { env, signal, progress } = options;
   const packs = join(cacheDir(env), 'packs');
-  const place = join(packs, (await hashOf(path, { signal })).slice(0, 32));
+  const place = join(packs, (await sha256OfFile(path, { signal })).slice(0, 32));
   const unpacked = { runDir: join(place, 'run'), imagesDir: join(place, 'images') };
   if (existsSync(place)) {
     // Its folder's time is the last time that somebody asked for it.
@@ -126,10 +125,4 @@ async function lastAskedMs(path: string): Promise<number> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Number.POSITIVE_INFINITY;
     throw error;
   }
-}
-
-async function hashOf(path: string, { signal }: Cancellable): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash, signal ? { signal } : {});
-  return hash.digest('hex');
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Cancellable } from '../../contracts/capabilities.js';
-import { RigError } from '../../contracts/errors.js';
+import { messageOf, RigError } from '../../contracts/errors.js';
 import { abortable, pause } from '../../lifetime/abortable.js';
 import { StreamSource } from './packed-source.js';
 
@@ -234,7 +234,7 @@ function failed(
   url: URL,
   { offset, identity, cause }: { offset: number; identity: Identity | undefined; cause: unknown },
 ): RigError {
-  const why = cause instanceof Error ? cause.message : String(cause);
+  const why = messageOf(cause);
   const resumable = offset === 0 || identity?.validator !== undefined;
   return new RigError(`Cannot download ${printableUrl(url)}: ${why}`, {
     code: 'flash.download-failed',
