@@ -1,6 +1,7 @@
 import t from 'tap';
 import { type CrashState, type LogEntry, mediumModels, type SectorSet } from '../rig/contracts/powercut.js';
 import { Contents } from '../rig/core/powercut/contents.js';
+import { coverageOf, type Witness } from '../rig/core/powercut/coverage.js';
 import { type EnumerateOptions, enumerate } from '../rig/core/powercut/enumerate.js';
 import { countKeptSets, epochsOf } from '../rig/core/powercut/epochs.js';
 import { Layers } from '../rig/core/powercut/layers.js';
@@ -233,4 +234,50 @@ t.test('the identity of a class is that of its bytes', async (t) => {
   t.equal(identity('e0:boundary'), identity('e2:boundary'), 'written back to what it was');
   t.not(identity('e0:boundary'), identity('e1:boundary'));
   t.not(identity('e2:boundary'), identity('e2:prefix:w4'));
+});
+
+/** A firmware that looks where the letters lead it; what it read decides all. */
+function bootOf(medium: string): SectorSet {
+  const seen = new Set<number>();
+  for (let at = 0; !seen.has(at); at = (at * 3 + medium.charCodeAt(at)) % medium.length) seen.add(at);
+  return Float64Array.from([...seen].sort((a, b) => a - b).flatMap((sector) => [sector, 1]));
+}
+
+t.test('a large epoch is settled as a whole by booting what no boot speaks for', async (t) => {
+  let saved = 0;
+  for (const seed of seeds.slice(0, 12)) {
+    const draw = drawer(seed);
+    const sectors = 24;
+    const writes = Array.from({ length: 11 }, () => ({
+      at: draw(sectors - 1),
+      letters: 'abc'[draw(3)] ?? 'a',
+    }));
+    const log = letterLog(randomLog(seed, { sectors }).base, [{ at: 0, letters: 'b' }, 'flush', ...writes]);
+    const parts = await logContents(log);
+    const epoch = epochsOf(log.entries)[1];
+    if (!epoch) return void t.fail('it has two epochs');
+    const witnesses: Witness[] = [];
+    const boot = (state: CrashState): void =>
+      void witnesses.push({ state, read: bootOf(mediumOf(log, state)) });
+    boot(stateByName(log.entries, 'e1:boundary'));
+    let coverage = coverageOf(epoch, { log: parts, witnesses });
+    while (coverage && coverage.open.length > 0) {
+      const { settled } = coverage;
+      boot(coverage.open[0] as CrashState);
+      coverage = coverageOf(epoch, { log: parts, witnesses });
+      if (coverage) t.ok(coverage.settled > settled, 'each boot settles more');
+    }
+    t.same(coverage?.settled, 2n ** 11n, `${seed}: all of them, by ${witnesses.length} boots`);
+    saved += 2 ** 11 - witnesses.length;
+    for (const state of enumerate(log.entries, { model: 'write-back', seed: 1, allSubsetsUpTo: 11 }).states) {
+      if (state.epoch !== 1 || state.kind === 'torn') continue;
+      const medium = mediumOf(log, state);
+      const agrees = witnesses.some((witness) => {
+        const other = mediumOf(log, witness.state);
+        return [...witness.read].every((at, index) => index % 2 === 1 || other[at] === medium[at]);
+      });
+      if (!agrees) t.fail(`${seed}: no boot speaks for ${state.name}`);
+    }
+  }
+  t.ok(saved > 12 * 2 ** 10, `${saved} states needed no boot`);
 });
