@@ -10,7 +10,8 @@ import { gpioMuxDriver } from '../drivers/storage/gpio-mux.js';
 import { sdwireDriver } from '../drivers/storage/sdwire.js';
 import { UsbReader } from '../drivers/storage/usb-drive.js';
 import { usbsdmuxDriver } from '../drivers/storage/usbsdmux.js';
-import type { Capabilities, PowerState } from '../rig/contracts/capabilities.js';
+import { checkMux } from '../rig/cli/commands/check/mux-check.js';
+import type { Capabilities, Mux, PowerState } from '../rig/contracts/capabilities.js';
 import type { Driver } from '../rig/contracts/driver.js';
 import { interlocked } from '../rig/core/session/interlock.js';
 import { runProgram } from '../rig/lifetime/run-program.js';
@@ -125,6 +126,24 @@ t.test('a mux that does not switch is noticed', async (t) => {
   await mux?.toBoard();
   t.equal(await mux?.side(), 'board', 'and it recovers');
   await device[Symbol.asyncDispose]();
+  await device[Symbol.asyncDispose]();
+});
+
+t.test('rig check proves the mux by a nonce, and leaves the card as it was', async (t) => {
+  const { driver, options, reader } = gpioMux(t);
+  const device = await open(driver, options);
+  const { mux } = device.capabilities;
+  if (!mux) return void t.fail('no mux');
+  const { signal } = new AbortController();
+  await mux.toRig();
+  const before = readFileSync(reader.drive);
+  t.equal(await checkMux(mux, signal), 'to the board and back, with the same card');
+  t.equal(await mux.side(), 'board', 'it ends at the board');
+  await mux.toRig();
+  t.ok(readFileSync(reader.drive).equals(before));
+  // Another card comes back than the one that went.
+  const swapping: Mux = { ...mux, toBoard: async () => reader.swap() };
+  await t.rejects(checkMux(swapping, signal), { code: 'check.other-medium' });
   await device[Symbol.asyncDispose]();
 });
 

@@ -12,13 +12,9 @@ import { type DeviceFolders, hostFolders, UsbReader } from './usb-drive.js';
 
 const options = driverOptions(
   z.strictObject({
-    serial: z
-      .string()
-      .min(1)
-      .max(64)
-      .meta({
-        description: 'Serial number of its FTDI chip, as lsusb -v shows it (sd-mux-ctrl writes it: sdw-1).',
-      }),
+    serial: z.string().min(1).max(64).meta({
+      description: 'Serial number of its FTDI chip, as lsusb -v shows it (sd-mux-ctrl writes it: sdw-1).',
+    }),
     ...muxShape,
   }),
 );

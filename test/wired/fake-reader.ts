@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { DeviceFolders } from '../../drivers/storage/usb-drive.js';
 
 /** A card reader as sysfs shows it: a drive in a USB device, of size 0 while no card is in it. The card is a file. */
@@ -55,11 +55,9 @@ export class FakeReader {
     writeFileSync(this.#card, bytes);
   }
 
-  /** What else sysfs tells of the device. */
-  file(path: string, text: string): void {
-    const at = join(this.usbFolder, path);
-    mkdirSync(dirname(at), { recursive: true });
-    writeFileSync(at, text);
+  /** Somebody puts another card in. */
+  swap(): void {
+    writeFileSync(this.#card, Buffer.alloc(1024 * 1024, 0x22));
   }
 
   #size(sectors: number): void {
