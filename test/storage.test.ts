@@ -1,4 +1,5 @@
 // test: light
+// Long because a process for each file costs more than a long file of independent tests.
 // Muxes: how they switch, whose drive appears, and what keeps a card from being torn out of a running board.
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
