@@ -1,5 +1,7 @@
-import t from 'tap';
+// test: light
 // Long because the same small logs and the same brute force judge all of it.
+// The power-cut explorer without a board: which states there are, which of them a boot can tell apart. Judged by brute force on small logs.
+import t from 'tap';
 import { type CrashState, type LogEntry, mediumModels, type SectorSet } from '../rig/contracts/powercut.js';
 import { Contents } from '../rig/core/powercut/contents.js';
 import { coverageOf, type Witness } from '../rig/core/powercut/coverage.js';
