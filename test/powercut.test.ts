@@ -274,14 +274,8 @@ t.test('a large epoch is settled as a whole by booting what no boot speaks for',
     let before = 0n;
     await boot(stateByName(log.entries, 'e1:boundary'));
     const sampled = { epoch: 1, writes: 11, states: 1, of: String(2 ** 11) };
-    const settle = (mostBoots: number) =>
-      settleSampled([sampled], {
-        log: parts,
-        witnesses: [...witnesses],
-        boot,
-        mostBoots,
-        over: () => false,
-      });
+    const settle = (most: number) =>
+      settleSampled([sampled], { log: parts, witnesses: [...witnesses], boot: { most, act: boot } });
     if (before < 2n ** 11n)
       t.same(
         await settle(0),
