@@ -1,4 +1,5 @@
 // test: light
+// Long because one process for all that updates are made of costs less than one for each.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';

@@ -71,7 +71,7 @@ export async function exploreRecorded(options: ExplorationOptions): Promise<Cert
       ...(recorded.image.version === undefined ? {} : { version: recorded.image.version }),
     },
     log: space.log,
-    enumeration: space.enumeration,
+    enumeration: { ...space.enumeration, sampled: await space.settledOf(explored) },
     ...{ explored, counterexamples },
     seconds: Math.round(recorded.seconds + (performance.now() - began) / 1000),
   });
