@@ -2,7 +2,7 @@ import type { Architecture } from '../../../contracts/board.js';
 
 /** A board type with what every board has; the rest is in docs/add-a-board.md. */
 export function boardTemplate({ name, arch }: { name: string; arch: Architecture }): string {
-  return `# yaml: what every board called "${name}" has in common. All keys: docs/add-a-board.md
+  return `# What all boards of this type have in common. Every key: docs/add-a-board.md
 summary: ${name}
 arch: ${arch}
 capabilities: [power, console]
