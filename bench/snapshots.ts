@@ -25,17 +25,22 @@ export async function run(): Promise<BenchRow[]> {
   const folder = await mkdtemp(join(tmpdir(), 'boardrig-bench-'));
   try {
     const rows: BenchRow[] = [];
-    for (const [name, goal] of Object.entries(goals)) {
-      await using opened = await openBoard(name, folder);
-      const { snapshots } = opened.session.capabilities;
-      if (!snapshots) throw new Error(`${name} has no snapshots`);
-      rows.push(...(await rowsOf(opened, { name, goal, snapshots, dir: join(folder, name) })));
-    }
+    for (const [name, goal] of Object.entries(goals)) rows.push(...(await boardRows(name, { goal, folder })));
     rows.push(...(await suiteRows(folder)));
     return rows;
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+async function boardRows(
+  name: string,
+  { goal, folder }: { readonly goal: { console: number; ssh: number }; readonly folder: string },
+): Promise<BenchRow[]> {
+  await using opened = await openBoard(name, folder);
+  const { snapshots } = opened.session.capabilities;
+  if (!snapshots) throw new Error(`${name} has no snapshots`);
+  return await rowsOf(opened, { name, goal, snapshots, dir: join(folder, name) });
 }
 
 async function rowsOf(

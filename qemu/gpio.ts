@@ -1,6 +1,6 @@
 import type { Cancellable, Gpio, LineLevel } from '../rig/contracts/capabilities.js';
 import type { DeviceEvent } from '../rig/contracts/driver.js';
-import { RigError } from '../rig/contracts/errors.js';
+import { messageOf, RigError } from '../rig/contracts/errors.js';
 import { pause } from '../rig/lifetime/abortable.js';
 import type { Machine } from './machine.js';
 
@@ -79,7 +79,7 @@ export class VirtualGpio implements Gpio, Disposable {
   #failed(error: unknown): void {
     this.#looking = false;
     this.#watched.clear();
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     this.#emit({ kind: 'note', name: 'gpio-lost', data: why });
   }
 

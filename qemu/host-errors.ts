@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { RigError } from '../rig/contracts/errors.js';
+import type { JsonObject } from '../rig/contracts/json.js';
 import type { Child, ChildEnd } from '../rig/lifetime/child-process.js';
-import type { JsonObject } from './qmp.js';
 
 interface Told {
   readonly board: string;

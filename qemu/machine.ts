@@ -1,12 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Cancellable } from '../rig/contracts/capabilities.js';
 import { type Json, RigError } from '../rig/contracts/errors.js';
+import type { JsonObject } from '../rig/contracts/json.js';
 import { abortable, pause } from '../rig/lifetime/abortable.js';
 import { type Child, startChild } from '../rig/lifetime/child-process.js';
 import { withTimeout } from '../rig/lifetime/deadline.js';
 import { readProcessStat } from '../rig/lifetime/process-stat.js';
 import { cannotStart, hostDiskError, unexpectedEnd } from './host-errors.js';
-import { type JsonObject, Qmp } from './qmp.js';
+import { Qmp } from './qmp.js';
 import type { SerialPipe } from './serial-pipe.js';
 
 /** For QEMU to greet, on a host of any speed. */

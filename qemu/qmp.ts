@@ -2,12 +2,11 @@ import type { Duplex } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import type { Cancellable } from '../rig/contracts/capabilities.js';
 import { type Json, RigError } from '../rig/contracts/errors.js';
+import { isJsonObject, type JsonObject } from '../rig/contracts/json.js';
 import { abortable } from '../rig/lifetime/abortable.js';
 
 /** A line longer than this is no message of QEMU's: its longest are some 100 KiB. */
 const longestLine = 16 * 1024 * 1024;
-
-export type JsonObject = { readonly [key: string]: Json };
 
 export interface QmpListener {
   /** QEMU's asynchronous messages, in order, with the replies in between. */
@@ -111,7 +110,7 @@ export class Qmp implements Disposable {
       return;
     }
     if (typeof message.event === 'string') {
-      this.#listener.event(message.event, isObject(message.data) ? message.data : {});
+      this.#listener.event(message.event, isJsonObject(message.data) ? message.data : {});
       return;
     }
     const pending = typeof message.id === 'number' ? this.#pending.get(message.id) : undefined;
@@ -148,7 +147,7 @@ export class Qmp implements Disposable {
 }
 
 function refused(command: string, error: Json | undefined): RigError {
-  const { class: kind = 'unknown', desc = 'no reason given' } = isObject(error) ? error : {};
+  const { class: kind = 'unknown', desc = 'no reason given' } = isJsonObject(error) ? error : {};
   return new RigError(`QEMU refused the command ${command}: ${String(desc)}`, {
     code: 'qmp.command-failed',
     blame: 'rig',
@@ -160,12 +159,8 @@ function refused(command: string, error: Json | undefined): RigError {
 function parse(line: string): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(line);
-    return isObject(value as Json) ? (value as JsonObject) : undefined;
+    return isJsonObject(value) ? value : undefined;
   } catch {
     return undefined;
   }
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

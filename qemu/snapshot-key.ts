@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
 import type { BoardType, MachineSpec } from '../rig/contracts/board.js';
 import type { Cancellable } from '../rig/contracts/capabilities.js';
 import type { SnapshotKey } from '../rig/contracts/snapshot.js';
+import { sha256OfFile } from '../rig/lifetime/hash-file.js';
 import { type Accelerator, hostProcessor } from './accelerator.js';
 import { commandLine } from './command-line.js';
 import { bootFiles, checkBootFiles } from './firmware.js';
@@ -58,9 +57,7 @@ export async function hashOfFile(path: string, { signal }: Cancellable = {}): Pr
   const stamp = [dev, ino, size, mtimeNs, ctimeNs].join(' ');
   const before = known.get(stamp);
   if (before !== undefined) return before;
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash, signal ? { signal } : {});
-  const sha256 = hash.digest('hex');
+  const sha256 = await sha256OfFile(path, { signal });
   known.set(stamp, sha256);
   return sha256;
 }

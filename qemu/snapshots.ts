@@ -1,7 +1,7 @@
 import { constants, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cancellable, ImageFile, LinkState } from '../rig/contracts/capabilities.js';
-import { RigError } from '../rig/contracts/errors.js';
+import { messageOf, RigError } from '../rig/contracts/errors.js';
 import {
   type RestoredSnapshot,
   type SnapshotKey,
@@ -200,8 +200,4 @@ function otherKey(dir: string, reasons: readonly string[]): RigError {
     hint: 'Boot cold, and save another.',
     evidence: { dir, reasons },
   });
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

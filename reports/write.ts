@@ -1,6 +1,6 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { RigError } from '../rig/contracts/errors.js';
+import { messageOf, RigError } from '../rig/contracts/errors.js';
 import type { RunRecord } from '../rig/record/model.js';
 import { readRun } from '../rig/record/reader.js';
 import { htmlReport } from './html/page.js';
@@ -45,14 +45,11 @@ async function write(path: string, text: string): Promise<void> {
     await writeFile(`${path}.part`, text);
     await rename(`${path}.part`, path);
   } catch (error) {
-    throw new RigError(
-      `Cannot write the report ${path}: ${error instanceof Error ? error.message : String(error)}`,
-      {
-        code: 'report.unwritable',
-        blame: 'rig',
-        hint: 'Check the folder, its owner and the space on its disk; rig report RUN writes the reports again.',
-        cause: error,
-      },
-    );
+    throw new RigError(`Cannot write the report ${path}: ${messageOf(error)}`, {
+      code: 'report.unwritable',
+      blame: 'rig',
+      hint: 'Check the folder, its owner and the space on its disk; rig report RUN writes the reports again.',
+      cause: error,
+    });
   }
 }

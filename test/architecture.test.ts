@@ -92,6 +92,9 @@ t.test('each other rule is found broken', async (t) => {
     ['rig/core/a.ts', '// @ts-expect-error\n', /switches the compiler off/],
     ['rig/core/a.ts', "export * from './b.js';", /barrel/],
     ['rig/core/a.ts', "import './gone.js';", /not there/],
+    ['rig/core/a.ts', 'for (;;) {\n  using a = b();\n}', /a\.ts:2 uses `using` in a loop/],
+    ['rig/core/a.ts', 'while (a) if (b) { await using c = d(); }', /uses `using` in a loop/],
+    ['rig/core/a.ts', 'for await (using a of b) c(a);', /uses `using` in a loop/],
     ['rig/core/a.ts', long, /301 lines/],
     ['rig/core/utils.ts', '', /utils\.ts/],
     ['rig/helpers/a.ts', '', /helpers/],
@@ -105,6 +108,7 @@ t.test('each other rule is found broken', async (t) => {
     t.equal(found.length, 1, `${path}: ${text.slice(0, 30)}`);
     t.match(found[0] ?? '', message);
   }
+  t.same(judgeSources([{ path: 'rig/core/a.ts', text: 'for (;;) b(() => { using a = c(); });' }]), []);
   t.same(judgeSources([{ path: 'rig/core/a.ts', text: `// Long because it is a table.\n${long}` }]), []);
 
   const whole = topRooms.map((room) => ({ path: `${room}/README.md`, text: 'A room.' }));

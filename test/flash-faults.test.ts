@@ -22,8 +22,10 @@ import { Medium } from '../rig/flash/medium/medium.js';
 import { type FlashPhase, FlashProgress } from '../rig/flash/progress.js';
 import { FileSource } from '../rig/flash/source/file.js';
 import { pollUntil } from '../rig/lifetime/poll.js';
+import { certificates } from './flash/certificates.js';
 import { FlashWorld } from './flash/command.js';
 import { failing, faultyFile, loopDevice, noDrives } from './flash/drives.js';
+import { imageServer } from './flash/image-server.js';
 import { flipByte, mebibyte, sh, sparse, usedMedium } from './flash/images.js';
 
 tap.setTimeout(300_000);
@@ -63,7 +65,7 @@ tap.test('media that fail', { skip }, async (t: Test) => {
       'flash.read-back-differs',
     ],
   ] as const;
-  for (const [what, node, code] of faults) {
+  const fails = async ([what, node, code]: (typeof faults)[number]): Promise<void> => {
     await using file = await faultyFile(world.cwd, { bytes, node });
     await world.fails(t, ['raw.bin', '--drive', file.path, '--yes'], code, 3);
     using loop = loopDevice(file.path);
@@ -71,7 +73,8 @@ tap.test('media that fail', { skip }, async (t: Test) => {
     const expected = code === 'flash.disk-full' ? 'flash.write-failed' : code;
     await world.fails(t, ['raw.bin', '--drive', loop.path, '--yes'], expected, 3);
     t.comment(what);
-  }
+  };
+  for (const fault of faults) await fails(fault);
 });
 
 tap.test('the page cache of a loop device proves nothing', { skip }, async (t: Test) => {
@@ -164,9 +167,31 @@ tap.test('memory does not grow with the image', async (t: Test) => {
   t.ok(large - small < 40, `${small} MiB at the most for 32 MiB, ${large} for ten times as much`);
 });
 
+tap.test('an https server, and one that nobody vouches for', async (t: Test) => {
+  const { caFile, ...tls } = certificates(world.cwd);
+  const packed = at('raw.bin.gz');
+  const cutAfterBytes = Math.ceil(statSync(packed).size / 3);
+  await using server = await imageServer(packed, '.gz', { tls, cutAfterBytes });
+  usedMedium(at('card'), 32 * mebibyte);
+  const args = ['flash', `${server.url}/raw.bin.gz`, '--drive', 'card', '--yes', '--json'];
+  const { stdout, code } = await world.rig(args, { env: { NODE_EXTRA_CA_CERTS: caFile } });
+  t.match(stdout, /"event":"done".*"verified":"direct"/);
+  t.equal(code, 0);
+  sh('cmp', ['-n', String(imageBytes), at('raw.bin'), at('card')]);
+  t.match(
+    server.requests.filter((request) => /\.gz( |$)/.test(request)),
+    [/gz$/, /bytes=\d+-$/, /bytes=\d+-$/],
+    'a connection that breaks twice goes on where it was',
+  );
+
+  const asked = server.requests.length;
+  await world.fails(t, args.slice(1, -1), 'flash.server-not-trusted', 2);
+  t.equal(server.requests.length, asked, 'and is asked for nothing');
+});
+
 tap.test('a board', async (t: Test) => {
   writeFileSync(at('broken.img.gz'), Buffer.from('1f8b0800', 'hex'));
-  await world.fails(t, ['broken.img.gz', '--board', 'virt-arm64'], 'flash.image-truncated', 2);
+  await world.fails(t, ['broken.img.gz', '--board', 'virt-arm64'], 'flash.image-corrupt', 2);
   await world.fails(t, ['raw.bin', '--board', 'none'], 'config.unknown-board', 2);
   await nothingRuns();
 

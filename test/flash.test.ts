@@ -4,10 +4,12 @@
 import { randomBytes } from 'node:crypto';
 import {
   copyFileSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -21,6 +23,7 @@ import { alignOutward, gapsBetween, intersectRanges, joinRanges } from '../rig/f
 import { type FlashOptions, type FlashReport, flash } from '../rig/flash/flash.js';
 import { Medium } from '../rig/flash/medium/medium.js';
 import { mediumWriter } from '../rig/flash/medium-writer.js';
+import { FlashProgress } from '../rig/flash/progress.js';
 import { openSource } from '../rig/flash/source/open-source.js';
 import { imageServer } from './flash/image-server.js';
 import {
@@ -249,6 +252,14 @@ tap.test('an image that is not the one of its map', async (t: Test) => {
   const medium = usedMedium(at('medium'), 70 * mebibyte);
   await t.rejects(flashTo(medium, 'other.img', { map }), { code: 'flash.image-differs', blame: 'config' });
   await t.rejects(flashTo(medium, 'other.img', { map, verify: false }), { code: 'flash.image-differs' });
+  const progress = new FlashProgress((phase) => {
+    if (phase === 'verify') flipByte(medium, parts.ext4.start + 1100);
+  });
+  await t.rejects(
+    flashTo(medium, disk, { map, progress }),
+    { code: 'flash.read-back-differs', blame: 'rig' },
+    'the image is right, and the medium is not',
+  );
   copyFileSync(disk, at('other.img'));
   truncateSync(at('other.img'), 30 * mebibyte);
   await t.rejects(flashTo(medium, 'other.img', { map }), { code: 'flash.bmap-other-image' });
@@ -276,6 +287,21 @@ tap.test('packed images, with a map and without', async (t: Test) => {
   const medium = usedMedium(at('medium'), diskBytes);
   await flashTo(medium, packages.get('zst') ?? '');
   t.equal(sameBytes(disk, medium), '', 'zeros are written to a medium that has something else');
+});
+
+tap.test('gzip without igzip', async (t: Test) => {
+  const bin = at('bin');
+  mkdirSync(bin);
+  for (const program of ['gzip', 'setpriv']) symlinkSync(`/usr/bin/${program}`, join(bin, program));
+  const { PATH } = process.env;
+  process.env.PATH = bin;
+  try {
+    await flashTo(at('new-gz'), packages.get('gz') ?? '', { create: true });
+  } finally {
+    process.env.PATH = PATH;
+  }
+  t.equal(sameBytes(disk, at('new-gz')), '');
+  rmSync(at('new-gz'));
 });
 
 tap.test('delta', async (t: Test) => {

@@ -10,6 +10,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -217,6 +218,14 @@ tap.test('a pack that is cut short, no pack, or too large', async (t) => {
   t.match((await unpackInto(large, { maxBytes: 50_000, maxFiles: 9 })).error, { code: 'pack.too-large' });
   t.match((await unpackInto(large, { maxBytes: 2 ** 30, maxFiles: 1 })).error, { code: 'pack.too-large' });
   t.equal((await unpackInto(large, { maxBytes: 2 ** 30, maxFiles: 2 })).error, undefined);
+});
+
+tap.test('what is listed, and gone when it is looked at, is no error', async (t) => {
+  const packs = join(folder, 'cleaned', 'boardrig', 'packs');
+  mkdirSync(packs, { recursive: true });
+  symlinkSync('nowhere', join(packs, 'gone'));
+  const whole = await pack([manifest(), text('run/a', 'a')]);
+  await t.resolves(unpack(whole, { env: { XDG_CACHE_HOME: join(folder, 'cleaned') }, progress }));
 });
 
 tap.test('a board of a pack is what QEMU plays, and names nothing of this machine', async (t) => {

@@ -1,4 +1,4 @@
-// test: full
+// test: full, 10 minutes
 // What `npm pack` ships, installed into an empty folder as anybody would. In the full run only: npm needs about ten CPU
 // seconds to lay out the dependencies.
 import { execFile } from 'node:child_process';
@@ -8,6 +8,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { packageRoot } from '../rig/config/package.js';
+import { measureSpeedFactor } from '../rig/lifetime/host-speed.js';
+
+/** npm, tsc and the rig together need 25 s of one core of the reference host. */
+t.setTimeout(120_000 * measureSpeedFactor());
 
 const folder = mkdtempSync(join(tmpdir(), 'boardrig-package-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));

@@ -22,6 +22,8 @@ import { codeOf, context, folder, joined, open, until } from './wired/support.js
 import { type RelayKind, startRelay } from './wired/switches/http-relay.js';
 import { apcCommand, apcState, hasSnmp, startPdu } from './wired/switches/snmp-agent.js';
 
+t.setTimeout(300_000);
+
 /** A switch made for a test: its driver, and every order that it was given. */
 interface SwitchUnderTest {
   readonly driver: Driver;

@@ -378,7 +378,7 @@ vmTest(
       { ...q35, disk: 'ahci', nic: 'virtio-pci', rng: 'virtio-pci' },
       { ...uBootMachine, disk: 'virtio-pci', nic: 'virtio-pci', rng: 'virtio-pci' },
     ];
-    for (const machine of machines) {
+    const boots = async (machine: MachineSpec): Promise<void> => {
       const stateDir = mkdtempSync(join(folder, 'machine-'));
       await using open = await OpenDevice.of({
         ...uBootMaker,
@@ -389,7 +389,8 @@ vmTest(
       t.equal(await state(open), 'on', `${machine.model} with ${machine.disk} and ${machine.nic}`);
       await open.device.capabilities.power?.off();
       if (machine.boot.kind === 'uefi') t.ok(statSync(join(stateDir, 'state', 'uefi-variables.fd')).size > 0);
-    }
+    };
+    for (const machine of machines) await boots(machine);
     const bare: MachineSpec = { ...uBootMachine, forward: [] };
     const { disk: _disk, nic: _nic, rng: _rng, ...none } = bare;
     await using open = await OpenDevice.of({

@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tap, { type Test } from 'tap';
 import { hostDiskError, hostDiskFull } from '../qemu/host-errors.js';
-import { type JsonObject, Qmp } from '../qemu/qmp.js';
+import { Qmp } from '../qemu/qmp.js';
 import type { RigError } from '../rig/contracts/errors.js';
+import type { JsonObject } from '../rig/contracts/json.js';
 
 tap.setTimeout(120_000);
 const folder = mkdtempSync(join(tmpdir(), 'qmp-test-'));

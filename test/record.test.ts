@@ -206,12 +206,13 @@ t.test('the recorder', async (t) => {
 t.test('retention', async (t) => {
   const runsDir = mkdtempSync(join(dir, 'retention-'));
   const names: string[] = [];
-  for (let day = 1; day <= 6; day += 1) {
+  const record = async (day: number): Promise<void> => {
     await using story = await Story.begin(runsDir, { startedAt: `2026-01-0${day}T00:00:00.000Z` });
     if (day !== 2) story.emit({ type: 'run.end', counts: everyVerdictCounts, exitCode: 0 });
     names.push(story.recorder.run);
     writeFileSync(join(story.recorder.dir, 'big'), Buffer.alloc(1024 * 1024));
-  }
+  };
+  for (const day of [1, 2, 3, 4, 5, 6]) await record(day);
   renameSync(join(runsDir, names[0] ?? ''), join(runsDir, 'keep this one'));
   writeFileSync(join(runsDir, 'notes.txt'), 'mine');
   execFileSync('mkdir', [join(runsDir, '20200101T000000Z-abcdef')]);
@@ -228,10 +229,11 @@ t.test('retention', async (t) => {
 
 t.test('runs that end at the same time clean up side by side', async (t) => {
   const runsDir = mkdtempSync(join(dir, 'side-'));
-  for (let second = 10; second < 40; second += 1) {
+  const record = async (second: number): Promise<void> => {
     await using story = await Story.begin(runsDir, { startedAt: `2026-01-01T00:00:${second}.000Z` });
     story.emit({ type: 'run.end', counts: everyVerdictCounts, exitCode: 0 });
-  }
+  };
+  for (let second = 10; second < 40; second += 1) await record(second);
   const deleted = await Promise.all([1, 2, 3].map(() => prune(runsDir, { keep: 5 })));
   t.equal(new Set(deleted.flat()).size, deleted.flat().length, 'each run is deleted by one of them');
   t.equal(readdirSync(runsDir).length, 5);

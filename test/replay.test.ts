@@ -182,6 +182,21 @@ t.test('time stands still while a suite reads files and runs programs', async (t
   t.equal(read?.outcome, 'same');
 });
 
+t.test('a board that is off may be told so again, also before it boots twice', async (t) => {
+  const twice: Define = (test) => {
+    test('boots twice', { from: 'off' }, async ({ board }) => {
+      for (const command of ['uname', 'date']) {
+        await board.power.off();
+        await board.boot();
+        await board.shell.text(command);
+      }
+    });
+  };
+  const tests = await replay(await record(twice, script), twice);
+  t.strictSame(outcomes(tests), ['s/boots twice: same']);
+  t.strictSame(tests[0]?.notes, []);
+});
+
 t.test('what the board did after something is held back until it is asked', async (t) => {
   const [held] = await replay(
     recorded,

@@ -201,7 +201,7 @@ t.test('live in a terminal and in a log', async (t) => {
   t.match(plain, 'the board\'s fault: Cannot see "login: "');
   t.match(plain, 'try: Look at what init started last');
   t.match(plain, 'eth0: 10.0.2.15/24 by DHCP', 'the last lines of the console');
-  t.match(plain, '8 passed, 2 failed, 1 errored, 2 blocked, 1 skipped, 1 flaky in 1 min 14 s');
+  t.match(plain, '8 passed, 2 failed, 1 errored, 2 blocked, 1 skipped, 1 flaky in 1 min 14 s, 6 boots');
   t.match(plain, 'report.html');
   const coloured = await replay(runs.mixed, { terminal: true, env: {} });
   t.match(coloured, '▸ virt-arm64 [shell]', 'a live line for the board');

@@ -3,10 +3,13 @@ import { readdir, realpath } from 'node:fs/promises';
 import { SerialPort } from 'serialport';
 import { z } from 'zod';
 import type { ConsoleLine, ConsoleSink } from '../../rig/contracts/capabilities.js';
-import type { Driver } from '../../rig/contracts/driver.js';
+import type { Driver, DriverContext } from '../../rig/contracts/driver.js';
 import { RigError } from '../../rig/contracts/errors.js';
+import { pollUntil } from '../../rig/lifetime/poll.js';
+import { duration } from '../../rig/schema/unit-schemas.js';
 import { driverOptions } from '../options.js';
 import { ConsoleDevice, OpenLine } from './open-line.js';
+import { serialShape } from './serial-options.js';
 import { lockDevice } from './uucp-lock.js';
 
 const options = driverOptions(
@@ -19,13 +22,11 @@ const options = driverOptions(
           'a name that stays, such as /dev/serial/by-id/… or /dev/serial/by-path/… (ttyUSB0 and ttyACM0 may be another adapter tomorrow)',
       })
       .meta({ description: 'Device, by a name that stays: /dev/serial/by-id/…' }),
-    baud: z.int().min(50).max(4_000_000).default(115_200),
-    dataBits: z
-      .union([z.literal(5), z.literal(6), z.literal(7), z.literal(8)], { error: '5, 6, 7 or 8' })
-      .default(8),
-    parity: z.enum(['none', 'even', 'odd']).default('none'),
-    stopBits: z.union([z.literal(1), z.literal(2)], { error: '1 or 2' }).default(1),
-    flowControl: z.enum(['none', 'rtscts', 'xonxoff']).default('none'),
+    ...serialShape,
+    replug: duration.default(0).meta({
+      description:
+        'How long an unplugged adapter may be away before the console counts as lost (default: lost at once).',
+    }),
   }),
 );
 
@@ -36,15 +37,103 @@ export const serialConsoleDriver: Driver = {
   validate: options.validate,
   optionsSchema: options.optionsSchema,
   claims: (config) => [`serial port ${sameNameFor(options.parse(config).path)}`],
-  open: async (config) => {
+  open: async (config, { emit }) => {
     const parsed = options.parse(config);
-    return new ConsoleDevice('console-serial', (sink) => openSerial(parsed, sink));
+    return new ConsoleDevice('console-serial', (sink) => SerialLine.open(parsed, { sink, emit }));
   },
 };
 
 type Parsed = ReturnType<typeof options.parse>;
 
-async function openSerial(parsed: Parsed, sink: ConsoleSink): Promise<ConsoleLine> {
+/** A line over one port after another, where the options let its adapter be away for a while. */
+class SerialLine {
+  readonly #options: Parsed;
+  readonly #emit: DriverContext['emit'];
+  readonly #line: OpenLine;
+  readonly #ended = new AbortController();
+  #port: OpenPort;
+  #away: Promise<void> | undefined;
+
+  private constructor(parsed: Parsed, parts: { port: OpenPort } & LineParts) {
+    this.#options = parsed;
+    this.#emit = parts.emit;
+    this.#port = parts.port;
+    this.#line = new OpenLine(parts.sink, {
+      write: (bytes, done) => {
+        const { port } = this.#port;
+        // serialport keeps what is written to a closed port until it is opened again, which this one never is.
+        if (port.isOpen) port.write(Buffer.from(bytes), done);
+        else done(new Error('its adapter is unplugged at the moment'));
+      },
+      close: async () => {
+        this.#ended.abort(new Error('The console was closed'));
+        await this.#away;
+        await this.#port[Symbol.asyncDispose]();
+      },
+    });
+    this.#follow(parts.port);
+  }
+
+  static async open(parsed: Parsed, parts: LineParts): Promise<ConsoleLine> {
+    return new SerialLine(parsed, { port: await openPort(parsed), ...parts }).#line;
+  }
+
+  #follow(open: OpenPort): void {
+    let over = false;
+    const lost = (cause: Error | null): void => {
+      if (over) return;
+      over = true;
+      const error = new RigError(
+        `The serial port ${this.#options.path} was lost: ${cause?.message ?? 'it was closed'}`,
+        {
+          code: 'console.lost',
+          blame: 'rig',
+          hint: 'Look whether the adapter is plugged in and has power (dmesg tells), then start the session again.',
+          cause,
+        },
+      );
+      if (this.#options.replug === 0 || this.#ended.signal.aborted) this.#line.lose(error);
+      else this.#away = this.#waitForReplug(open, error);
+    };
+    open.port.on('data', (chunk: Buffer) => this.#line.data(chunk));
+    // A pulled adapter shows as `close`, as a read error (EIO) or as the end of the file, in any order and number.
+    open.port.on('error', lost);
+    open.port.on('close', lost);
+    open.port.on('end', () => lost(null));
+  }
+
+  /** What the board said meanwhile is missing, and the gap is told. */
+  async #waitForReplug(gone: OpenPort, loss: RigError): Promise<void> {
+    const sinceMs = performance.now();
+    try {
+      await gone[Symbol.asyncDispose]();
+      // The same name, so the same adapter: a by-id name holds its serial number, a by-path name its socket.
+      this.#port = await pollUntil(() => openPort(this.#options).catch(() => undefined), {
+        timeoutMs: this.#options.replug,
+        everyMs: 100,
+        signal: this.#ended.signal,
+        what: `${this.#options.path} to come back`,
+      });
+    } catch {
+      this.#line.lose(loss);
+      return;
+    }
+    const ms = Math.round(performance.now() - sinceMs);
+    this.#emit({ kind: 'note', name: 'console-replugged', data: { path: this.#options.path, awayMs: ms } });
+    this.#follow(this.#port);
+  }
+}
+
+interface LineParts {
+  readonly sink: ConsoleSink;
+  readonly emit: DriverContext['emit'];
+}
+
+interface OpenPort extends AsyncDisposable {
+  readonly port: SerialPort;
+}
+
+async function openPort(parsed: Parsed): Promise<OpenPort> {
   const device = await realpath(parsed.path).catch(async (cause) => {
     throw new RigError(`Cannot find the serial port ${parsed.path}: ${await candidates()}`, {
       code: 'console.missing-device',
@@ -70,32 +159,28 @@ async function openSerial(parsed: Parsed, sink: ConsoleSink): Promise<ConsoleLin
   });
   try {
     await new Promise<void>((resolve, reject) => port.open((error) => (error ? reject(error) : resolve())));
+    await setModemLines(port, parsed);
   } catch (cause) {
+    await closePort(port);
     await lock[Symbol.asyncDispose]();
     throw openError(parsed.path, cause as Error);
   }
-  const line = new OpenLine(sink, {
-    write: (bytes, done) => port.write(Buffer.from(bytes), done),
-    close: async () => {
+  return {
+    port,
+    async [Symbol.asyncDispose]() {
       await closePort(port);
       await lock[Symbol.asyncDispose]();
     },
-  });
-  const lost = (cause: Error | null) =>
-    line.lose(
-      new RigError(`The serial port ${parsed.path} was lost: ${cause?.message ?? 'it was closed'}`, {
-        code: 'console.lost',
-        blame: 'rig',
-        hint: 'Look whether the adapter is plugged in and has power (dmesg tells), then start the session again.',
-        cause,
-      }),
-    );
-  port.on('data', (chunk: Buffer) => line.data(chunk));
-  // A pulled adapter shows as `close`, as a read error (EIO) or as the end of the file, in any order and number.
-  port.on('error', lost);
-  port.on('close', lost);
-  port.on('end', () => lost(null));
-  return line;
+  };
+}
+
+async function setModemLines(port: SerialPort, { dtr, rts }: Parsed): Promise<void> {
+  if (dtr === undefined && rts === undefined) return;
+  // What is not named, serialport would set: DTR and RTS are both on after open(2).
+  const wanted = { dtr: dtr ?? true, rts: rts ?? true };
+  await new Promise<void>((resolve, reject) =>
+    port.set(wanted, (error) => (error ? reject(error) : resolve())),
+  );
 }
 
 /** Closing a port that is closed, closing or gone is no error: nothing of it is left to us. */

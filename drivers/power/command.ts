@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Cancellable, PowerState } from '../../rig/contracts/capabilities.js';
 import type { Driver } from '../../rig/contracts/driver.js';
-import { RigError } from '../../rig/contracts/errors.js';
+import { messageOf, RigError } from '../../rig/contracts/errors.js';
 import { runProgram } from '../../rig/lifetime/run-program.js';
 import { driverOptions } from '../options.js';
 import { type Actuator, SwitchDevice } from './switch.js';
@@ -86,7 +86,7 @@ class CommandActuator implements Actuator {
     } catch (error) {
       signal?.throwIfAborted();
       throw new RigError(
-        `Cannot ${what === 'state' ? 'read the power state' : `switch the power ${what}`} with the command ${JSON.stringify(what)} of the lab file: ${error instanceof Error ? error.message : String(error)}`,
+        `Cannot ${what === 'state' ? 'read the power state' : `switch the power ${what}`} with the command ${JSON.stringify(what)} of the lab file: ${messageOf(error)}`,
         {
           code: 'power.command-failed',
           blame: 'rig',

@@ -61,7 +61,7 @@ export async function writeDisk(
     used.push({ first: offsetBytes, last: offsetBytes + data.length - 1 });
   }
   const chunk = Buffer.alloc(chunkBytes);
-  for (const { part, startBytes } of placed) {
+  const copy = async ({ part, startBytes }: (typeof placed)[number]): Promise<void> => {
     await using source = await open(part.file, 'r');
     for (const range of part.used) {
       used.push({ first: startBytes + range.first, last: startBytes + range.last });
@@ -76,7 +76,8 @@ export async function writeDisk(
         }
       }
     }
-  }
+  };
+  for (const one of placed) await copy(one);
   await disk.sync();
   return { sizeBytes, used };
 }

@@ -1,14 +1,12 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import type { Architecture, Image } from '../../rig/contracts/board.js';
 import type { Cancellable } from '../../rig/contracts/capabilities.js';
 import { type Json, RigError } from '../../rig/contracts/errors.js';
 import { maskSecrets } from '../../rig/image/mask-secrets.js';
 import { type Partition, type PartitionTable, readPartitionTable } from '../../rig/image/partition-table.js';
+import { sha256OfFile } from '../../rig/lifetime/hash-file.js';
 import { readManifest } from './manifest.js';
 import { identifyFilesystem, PartitionReader } from './partition-reader.js';
 import { keyFileOf } from './ssh-key-file.js';
@@ -62,7 +60,7 @@ export async function inspectImage(path: string, options: Cancellable = {}): Pro
   const sshKeyFile = manifest && keyFileOf(path);
   return {
     path,
-    sha256: manifest?.image.sha256 ?? (await hashOf(path, options)),
+    sha256: manifest?.image.sha256 ?? (await sha256OfFile(path, options)),
     sizeBytes,
     ...(arch ? { arch } : {}),
     ...(version === undefined ? {} : { version }),
@@ -145,12 +143,6 @@ async function readHead(path: string): Promise<{ sizeBytes: number; head: Buffer
       cause,
     });
   }
-}
-
-async function hashOf(path: string, { signal }: Cancellable): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash, { signal });
-  return hash.digest('hex');
 }
 
 function variantOf(text: string | undefined): 'dev' | 'prod' | undefined {

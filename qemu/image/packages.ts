@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { RigError } from '../../rig/contracts/errors.js';
+import { sha256OfFile } from '../../rig/lifetime/hash-file.js';
 import { isDiskFull } from './disk-full.js';
 import { PrivateApt } from './private-apt.js';
 import type { Toolbox } from './toolbox.js';
@@ -87,9 +87,7 @@ export async function unpackPackages(
   await mkdir(into, { recursive: true });
   for (const one of packages) {
     const file = packageFile(cacheDir, one);
-    const hash = createHash('sha256');
-    await pipeline(createReadStream(file), hash);
-    if (hash.digest('hex') !== one.sha256) {
+    if ((await sha256OfFile(file)) !== one.sha256) {
       await rm(file, { force: true });
       throw new RigError(`The cached package ${one.name} ${one.version} is damaged: ${file}`, {
         code: 'image.damaged-package',

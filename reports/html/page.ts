@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { firstLine } from '../../rig/contracts/errors.js';
 import { type Verdict, verdicts } from '../../rig/contracts/verdict.js';
 import { nameOf, type RunRecord, runProblem, type SuiteRecord } from '../../rig/record/model.js';
 import { blameWords, duration, marks, runVerdict } from '../words.js';
@@ -88,10 +89,6 @@ function logs(run: RunRecord): Markup {
       html`<li class="${level}"><span class="t">${duration(t)}</span> ${board !== undefined && html`<b>${board}</b> `}${message}</li>
 `,
   )}</ul>${run.logs.length > 200 && html`<p class="none">${run.logs.length - 200} more are in the event log.</p>`}</section>`;
-}
-
-function firstLine(text: string): string {
-  return text.split('\n')[0] ?? '';
 }
 
 function sha256(text: string): string {

@@ -1,4 +1,5 @@
 import type { Json } from '../../rig/contracts/errors.js';
+import { isJsonObject } from '../../rig/contracts/json.js';
 import type { AssertionRecord, AttemptRecord, StepRecord } from '../../rig/record/model.js';
 import { diagnosticText } from '../explain.js';
 import { duration } from '../words.js';
@@ -37,7 +38,7 @@ function assertions(all: readonly AssertionRecord[]): Markup {
 }
 
 function failedAssertion({ name, diagnostic }: AssertionRecord): Markup {
-  const fields = isObject(diagnostic) ? diagnostic : undefined;
+  const fields = isJsonObject(diagnostic) ? diagnostic : undefined;
   const { found, wanted, diff, ...rest } = fields ?? {};
   const others = fields ? rest : diagnostic === undefined ? {} : { diagnostic };
   const compared = fields !== undefined && ('found' in fields || 'wanted' in fields);
@@ -58,8 +59,4 @@ function shown(value: Json | undefined): string {
 /** Side by side tells enough of short values; of long ones the difference does. */
 function isLong(found: Json | undefined, wanted: Json | undefined): boolean {
   return shown(found).split('\n').length + shown(wanted).split('\n').length > 6;
-}
-
-function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

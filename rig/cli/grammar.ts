@@ -1,3 +1,4 @@
+// Long because it is one table: the whole command line at a glance.
 import type { CommandModule } from './command.js';
 
 /** Flags as commander writes them, and what they do; a repeatable one is given again for each further value. */
@@ -279,6 +280,45 @@ export const grammar: readonly CommandEntry[] = [
       lab,
     ],
     load: () => import('./commands/replay.js'),
+  },
+  {
+    usage: 'history list [test]',
+    summary: 'lists the runs that are known, or what became of tests over time',
+    options: [
+      ['--board <name>', 'of this board alone'],
+      ['--limit <n>', 'so many runs (default: 20), or results of each test (default: 100)'],
+      json,
+    ],
+    isDefault: true,
+    load: () => import('./commands/history.js').then(({ list }) => ({ run: list })),
+  },
+  {
+    usage: 'history rebuild',
+    summary: 'enters every run of ./runs anew; what is known of deleted runs stays',
+    options: [json],
+    load: () => import('./commands/history.js').then(({ rebuild }) => ({ run: rebuild })),
+  },
+  {
+    usage: 'history forget',
+    summary: 'forgets old runs',
+    options: [['--older-than <time>', 'those that began longer ago, such as 400d'], json],
+    load: () => import('./commands/history.js').then(({ forget }) => ({ run: forget })),
+  },
+  {
+    usage: 'flakes',
+    summary: 'lists tests whose verdict changed though neither image nor rig did, the least reliable first',
+    options: [
+      ['--within <time>', 'look at the runs of this time', '30d'],
+      ['--board <name>', 'of this board alone'],
+      json,
+    ],
+    load: () => import('./commands/flakes.js'),
+  },
+  {
+    usage: 'compare <before> <after>',
+    summary: 'tells what has changed from one run to another: new failures, fixed, flaky, slower',
+    options: [json],
+    load: () => import('./commands/compare.js'),
   },
   {
     usage: 'schema',

@@ -10,6 +10,8 @@ import { DisposalStack } from '../lifetime/disposal-stack.js';
  */
 export const drivers: Readonly<Record<string, () => Promise<Driver>>> = {
   qemu: async () => (await import('../../qemu/driver.js')).qemuDriver,
+  'console-program': async () => (await import('../../drivers/console/program.js')).programConsoleDriver,
+  'console-rfc2217': async () => (await import('../../drivers/console/rfc2217.js')).rfc2217ConsoleDriver,
   'console-tcp': async () => (await import('../../drivers/console/tcp.js')).tcpConsoleDriver,
   'console-serial': async () => (await import('../../drivers/console/serial.js')).serialConsoleDriver,
   'gpio-lines': async () => (await import('../../drivers/gpio/lines.js')).gpioLinesDriver(),

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { terminalReporter } from '../../reports/terminal.js';
 import type { Lab } from '../config/lab.js';
 import type { BoardConfig, Image } from '../contracts/board.js';
+import { messageOf } from '../contracts/errors.js';
 import type { EventBody } from '../contracts/events.js';
 import { exitCodes } from '../contracts/verdict.js';
 import { BoardControl } from '../core/board/board-control.js';
@@ -14,10 +15,12 @@ import { describeHolder } from '../core/session/holder.js';
 import { openSession, waitingLine } from '../core/session/open.js';
 import { WarmStates } from '../core/warm/warm-states.js';
 import { measureSpeedFactor } from '../lifetime/host-speed.js';
+import type { RunRecord } from '../record/model.js';
 import { RunRecorder } from '../record/recorder.js';
 import { prune } from '../record/retention.js';
 import { SecretMask } from '../record/secrets.js';
 import type { CommandIo } from './command.js';
+import { historyFile } from './history-file.js';
 import { resolveImage } from './image-ref.js';
 import { mediumWriter } from './medium-writer.js';
 import { reportError } from './print-error.js';
@@ -152,7 +155,11 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
   try {
     await recorder.flush();
     const { writeReports } = await import('../../reports/write.js');
-    await writeReports(recorder.dir, request.junit === undefined ? {} : { junit: request.junit });
+    const { run: record } = await writeReports(
+      recorder.dir,
+      request.junit === undefined ? {} : { junit: request.junit },
+    );
+    await enterHistory(record, io);
   } catch (error) {
     // That a board failed a test outranks what is wrong with the rig, and is said all the same.
     if (result.exitCode !== exitCodes.failed) throw error;
@@ -162,14 +169,22 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
   return result.exitCode;
 }
 
+/** A history that cannot be written is no reason to doubt the run: it can be rebuilt from the run folders. */
+async function enterHistory(run: RunRecord, io: CommandIo): Promise<void> {
+  const { recordRun } = await import('../core/history/record.js');
+  try {
+    await historyFile(io).change((history) => recordRun(history, run));
+  } catch (error) {
+    io.err(`rig: Cannot enter the run into the history: ${messageOf(error)}\n`);
+  }
+}
+
 /** Old runs that cannot be deleted are no reason to doubt this one. */
 async function pruneRuns(runsDir: string, io: CommandIo): Promise<void> {
   try {
     await prune(runsDir);
   } catch (error) {
-    io.err(
-      `rig: Cannot delete old runs in ${runsDir}: ${error instanceof Error ? error.message : String(error)}\n`,
-    );
+    io.err(`rig: Cannot delete old runs in ${runsDir}: ${messageOf(error)}\n`);
   }
 }
 

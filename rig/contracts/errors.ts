@@ -62,7 +62,7 @@ export function toErrorRecord(error: unknown, fallback: Blame = 'rig'): ErrorRec
   const seen = new Set<unknown>([error]);
   for (let cause = causeOf(error); cause !== undefined && !seen.has(cause); cause = causeOf(cause)) {
     seen.add(cause);
-    causes.push(cause instanceof Error ? cause.message : String(cause));
+    causes.push(messageOf(cause));
   }
   const shared = {
     ...(error instanceof Error && error.stack ? { stack: error.stack } : {}),
@@ -100,6 +100,15 @@ export function fromErrorRecord(record: ErrorRecord): RigError {
     ...(record.place ? { place: record.place } : {}),
     ...(record.evidence ? { evidence: record.evidence } : {}),
   });
+}
+
+/** What whatever was thrown says. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+export function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? '';
 }
 
 function causeOf(error: unknown): unknown {

@@ -107,6 +107,8 @@ export interface SampledEpoch {
   readonly writes: number;
   readonly states: number;
   readonly of: string;
+  /** How many of all sets of its writes some boot speaks for, those that were not made among them; `all` of them, or a decimal number. */
+  readonly settled?: string;
 }
 
 export interface Enumeration {

@@ -1,4 +1,5 @@
 import type { Cancellable, ImageFile, LinkState } from './capabilities.js';
+import { isJsonObject } from './json.js';
 
 /** Version of the folder's format. A reader takes a folder of any other for a miss. */
 export const snapshotVersion = 1;
@@ -97,34 +98,30 @@ export function parseManifest(text: string): SnapshotManifest | undefined {
   } catch {
     return undefined;
   }
-  if (!isRecord(value) || value.version !== snapshotVersion) return undefined;
+  if (!isJsonObject(value) || value.version !== snapshotVersion) return undefined;
   const { key, identity, state, medium, variables } = value;
   const whole =
     hasTexts(value, ['savedAt', 'link']) &&
-    isRecord(key) &&
+    isJsonObject(key) &&
     hasTexts(key, Object.keys(key)) &&
-    isRecord(identity) &&
+    isJsonObject(identity) &&
     hasTexts(identity, ['name', 'uuid', 'mac']) &&
     isPart(state) &&
     hasTexts(state, ['compression']) &&
     (variables === undefined || isPart(variables)) &&
     (medium === undefined ||
-      (isPart(medium) && isRecord(medium.image) && hasTexts(medium.image, ['path', 'sha256'])));
+      (isPart(medium) && isJsonObject(medium.image) && hasTexts(medium.image, ['path', 'sha256'])));
   return whole ? (value as unknown as SnapshotManifest) : undefined;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
-
-function isRecord(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 function hasTexts(value: Fields, names: readonly string[]): boolean {
   return names.every((name) => typeof value[name] === 'string');
 }
 
 function isPart(value: unknown): value is Fields {
-  return isRecord(value) && hasTexts(value, ['file', 'sha256']) && typeof value.sizeBytes === 'number';
+  return isJsonObject(value) && hasTexts(value, ['file', 'sha256']) && typeof value.sizeBytes === 'number';
 }
 
 const shownLength = 120;

@@ -88,7 +88,7 @@ export interface BoardUpdate {
   /** Kills what installs, at once. */
   kill(options?: WaitOptions): Promise<void>;
   /**
-   * Reboots once and follows the board from boot to boot, through panics and resets of its own, until a boot is `good` and a Shell
+   * Reboots once, or powers on what is off, and follows the board from boot to boot, through panics and resets of its own, until a boot is `good` and a Shell
    * answers; where a product says nothing of health, until a Shell answers.
    *
    * @param options `timeoutMs` for each boot (default: the board type's for a shell)

@@ -70,7 +70,8 @@ export async function flash(
   const { hashWhole = false } = options;
   const input = imageInput(source, { packing, map, pool: buffers, hashWhole, signal: either });
   const mayCompare = map.ranges.some(({ checksum }) => checksum !== undefined);
-  const hasher = verify || mayCompare ? new ExtentHasher(map, source.name) : undefined;
+  const hasher =
+    verify || mayCompare ? new ExtentHasher(map, { image: source.name, readBack: verify }) : undefined;
   const mapped = map.imageBytes === undefined ? undefined : totalBytes(map.ranges);
 
   progress.enter('write', {
@@ -95,6 +96,7 @@ export async function flash(
   if (verify) {
     await medium.dropCache({ signal });
     await verifyExtents(medium, hasher?.finish() ?? [], {
+      image: source.name,
       pool: buffers,
       checksumType: map.checksumType,
       progress,

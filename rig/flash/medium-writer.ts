@@ -33,7 +33,7 @@ async function readBack(image: ImageFile, drive: Drive, { signal }: Cancellable 
   await using source = await FileSource.open(image.path, image.path);
   packingOf(await source.head({ signal }), source.name);
   const map = await mapOf(source, { map: await findBmap(image.path, { cwd: '/', signal }), signal });
-  const hasher = new ExtentHasher(map, source.name);
+  const hasher = new ExtentHasher(map, { image: source.name, readBack: false });
   const buffers = new AlignedPool(pool);
   for await (const piece of filePieces(source, { ranges: map.ranges, pool: buffers, signal })) {
     try {
@@ -46,6 +46,7 @@ async function readBack(image: ImageFile, drive: Drive, { signal }: Cancellable 
   await medium.sync();
   await medium.dropCache({ signal });
   await verifyExtents(medium, hasher.finish(), {
+    image: source.name,
     pool: buffers,
     checksumType: map.checksumType,
     progress: new FlashProgress(),

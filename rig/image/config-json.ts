@@ -1,6 +1,5 @@
 import { type Json, RigError } from '../contracts/errors.js';
-
-type JsonObject = { readonly [key: string]: Json };
+import { isJsonObject, type JsonObject } from '../contracts/json.js';
 
 /** One change of a configuration: the value at `path`, or its removal. */
 export interface ConfigChange {
@@ -47,7 +46,7 @@ export function parseAssignment(text: string): ConfigChange {
 export function valueAt(config: Json | undefined, path: readonly string[]): Json | undefined {
   return path.reduce<Json | undefined>((value, key) => {
     if (Array.isArray(value)) return (value as readonly Json[])[Number(key)];
-    return isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+    return isJsonObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
   }, config);
 }
 
@@ -61,7 +60,7 @@ function setAt(config: Json, change: ConfigChange, depth: number): Json {
   const below = (value: Json | undefined): Json =>
     rest.length === 0 ? (change.value ?? null) : setAt(value ?? {}, change, depth + 1);
   if (Array.isArray(config)) return setInList(config as readonly Json[], { key, change, depth, below });
-  if (!isObject(config)) {
+  if (!isJsonObject(config)) {
     throw badPath(
       `Cannot set ${change.path.join('.')}: ${change.path.slice(0, depth).join('.')} is ${JSON.stringify(config)}, which holds no keys`,
       'Remove that value first (--unset), or name another path.',
@@ -97,12 +96,8 @@ function parse(text: string): JsonObject {
   } catch (cause) {
     throw badConfig(`it is not JSON: ${(cause as Error).message.slice(0, 120)}`, cause);
   }
-  if (isObject(value as Json)) return value as JsonObject;
+  if (isJsonObject(value)) return value;
   throw badConfig('it is no JSON object', undefined);
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function jsonOrText(text: string): Json {

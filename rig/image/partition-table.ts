@@ -28,15 +28,23 @@ const extendedTypes: ReadonlySet<number> = new Set([0x05, 0x0f, 0x85]);
 /** An extended partition is a chain on the disk, which a hostile one closes to a ring. */
 const maxLogical = 64;
 
+/** Fewer bytes than asked for only at the end of the disk. */
+export type ReadAt = (position: number, length: number) => Promise<Buffer>;
+
 /** The partition table of a raw disk; undefined when there is none that can be read. Nothing in it is checked against the disk. */
 export async function readPartitionTable(
   disk: FileHandle,
   sizeBytes: number,
 ): Promise<PartitionTable | undefined> {
-  const read = async (position: number, length: number): Promise<Buffer> => {
+  const read: ReadAt = async (position, length) => {
     const { buffer, bytesRead } = await disk.read(Buffer.alloc(length), 0, length, position);
     return buffer.subarray(0, bytesRead);
   };
+  return partitionTableOf(read, sizeBytes);
+}
+
+/** The same of a disk that is no file. */
+export async function partitionTableOf(read: ReadAt, sizeBytes: number): Promise<PartitionTable | undefined> {
   const front = await read(0, frontBytes);
   if (front.length < sectorBytes || front.readUInt16LE(510) !== 0xaa55) return undefined;
   const entries = mbrEntries(front);
@@ -84,7 +92,7 @@ function mbrEntries(sector: Buffer): MbrEntry[] {
 async function readMbr(
   front: Buffer,
   entries: readonly MbrEntry[],
-  read: (position: number, length: number) => Promise<Buffer>,
+  read: ReadAt,
 ): Promise<PartitionTable | undefined> {
   if (entries.length === 0 || isFatBootSector(front)) return undefined;
   const partitions: Partition[] = [];
@@ -97,10 +105,7 @@ async function readMbr(
 }
 
 /** Each link of the chain names one partition, counted from itself, and the next link, counted from the first. */
-async function logicalPartitions(
-  extendedStart: number,
-  read: (position: number, length: number) => Promise<Buffer>,
-): Promise<Partition[]> {
+async function logicalPartitions(extendedStart: number, read: ReadAt): Promise<Partition[]> {
   const found: Partition[] = [];
   for (let link = extendedStart; found.length < maxLogical; ) {
     const sector = await read(link * sectorBytes, sectorBytes);

@@ -2,7 +2,7 @@ import type { ErrorRecord } from '../contracts/errors.js';
 import type { RigEvent } from '../contracts/events.js';
 import type { Verdict } from '../contracts/verdict.js';
 import { buildAttempt } from './build-attempt.js';
-import type { AttemptRecord, SuiteRecord, TestRecord } from './model.js';
+import { type AttemptRecord, boardAskedFor, type SuiteRecord, type TestRecord } from './model.js';
 
 type TestEvent = Extract<RigEvent, { id: string }>;
 type SuiteStart = Extract<RigEvent, { type: 'suite.start' }>;
@@ -24,9 +24,7 @@ export function buildTests(
   const tests = [...groupByTest(events).values()].map((own) => buildTest(own, endT));
   const suites = suiteStarts(events).map((start): SuiteRecord => {
     const { suite, board, file } = start;
-    const own = tests.filter(
-      (test) => test.suite === suite && (test.repetition?.board ?? test.forkOf ?? test.board) === board,
-    );
+    const own = tests.filter((test) => test.suite === suite && boardAskedFor(test) === board);
     const end = events.findLast(
       (event) => event.type === 'suite.end' && event.suite === suite && event.board === board,
     );

@@ -1,5 +1,6 @@
 import type { Json } from '../contracts/errors.js';
 import type { EventBody } from '../contracts/events.js';
+import type { JsonObject } from '../contracts/json.js';
 
 /** Hides registered secrets in every string and key of a JSON value. */
 export interface JsonMask {
@@ -33,8 +34,6 @@ export function maskEvent(body: EventBody, mask: JsonMask): EventBody {
     body.type === 'epoch' ? 'reason' : body.type === 'power' || body.type === 'reset' ? 'cause' : '';
   return maskFields(body as unknown as JsonObject, { mask, enumerated }) as unknown as EventBody;
 }
-
-type JsonObject = { readonly [key: string]: Json };
 
 function maskFields(value: JsonObject, options: { mask: JsonMask; enumerated: string }): JsonObject {
   const masked: Record<string, Json> = {};

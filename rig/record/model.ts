@@ -197,6 +197,11 @@ export function consoleRange(
   return first && last ? { start: first.offset, end: last.offset + last.length } : { start: 0, end: 0 };
 }
 
+/** The board that was asked for: the test's own may be a fork of it. */
+export function boardAskedFor({ board, repetition, forkOf }: TestRecord): string {
+  return repetition?.board ?? forkOf ?? board;
+}
+
 /** The name of a test, and which repetition it is. */
 export function nameOf({ name, repetition }: TestRecord): string {
   return repetition ? `${name} #${repetition.number}` : name;

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { RigError } from '../contracts/errors.js';
+import { messageOf, RigError } from '../contracts/errors.js';
 import type { RigEvent, RunStart } from '../contracts/events.js';
 import { countVerdicts, exitCodeOf, exitCodes } from '../contracts/verdict.js';
 import { buildBoards } from './build-boards.js';
@@ -68,7 +68,7 @@ async function readLog(file: string): Promise<Buffer> {
   try {
     return await readFile(file);
   } catch (error) {
-    throw notARun(file, error instanceof Error ? error.message : String(error), error);
+    throw notARun(file, messageOf(error), error);
   }
 }
 

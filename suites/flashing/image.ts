@@ -7,8 +7,9 @@ export function imageOf(t: TestContext): Image {
   return t.skip('the run has no image to flash');
 }
 
-/** Ends the test where the medium that the rig can take out is not the one that the board boots from. */
-export function requireBootMedium(t: TestContext): void {
+/** The image of the run; ends the test where the medium that the rig can take out is not the one that the board boots from. */
+export function bootImageOf(t: TestContext): Image {
   if (t.board.type.flash === 'flasher')
     t.skip('what the rig can take out of this board is not what it boots from');
+  return imageOf(t);
 }

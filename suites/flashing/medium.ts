@@ -1,7 +1,7 @@
 import { type AddTest, RigError, type TestContext } from '../../rig/mod.js';
 import { failureOf } from '../board/failure.js';
 import { damageBlock, soil } from './drive.js';
-import { imageOf, requireBootMedium } from './image.js';
+import { bootImageOf, imageOf } from './image.js';
 
 /** Of what has to be written, when nothing has changed. */
 const almostNothingBytes = 64 * 1024;
@@ -46,8 +46,7 @@ export function mediumTests(test: AddTest): void {
     needs: ['shell'],
     deadlineMs: 300_000,
   }, async (t: TestContext) => {
-    requireBootMedium(t);
-    const image = imageOf(t);
+    const image = bootImageOf(t);
     await t.board.medium.atRig(async (drive) => {
       const whole = await t.step('Measure a flash that nobody interrupts', async () => {
         const began = performance.now();

@@ -1,7 +1,7 @@
 import type { AddTest, TestContext } from '../../rig/mod.js';
 import { readLayout } from '../board/layout.js';
 import { newMedium } from './drive.js';
-import { imageOf, requireBootMedium } from './image.js';
+import { bootImageOf } from './image.js';
 
 const mebibyte = 1024 * 1024;
 /** Beyond the image's own size. */
@@ -16,8 +16,7 @@ export function sizeTests(test: AddTest): void {
     needs: ['shell'],
     deadlineMs: 300_000,
   }, async (t: TestContext) => {
-    requireBootMedium(t);
-    const image = imageOf(t);
+    const image = bootImageOf(t);
     const promised = t.board.profile.partitions.find(({ grows }) => grows);
     if (!promised) t.skip('the profile promises no partition that grows');
     const sizes: number[] = [];

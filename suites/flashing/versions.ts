@@ -1,7 +1,7 @@
 import type { AddTest, Image, TestContext } from '../../rig/mod.js';
 import { parseOsRelease } from '../facts/os-release.js';
 import { ask, quoted } from '../facts/sections.js';
-import { imageOf, requireBootMedium } from './image.js';
+import { bootImageOf } from './image.js';
 
 /** Earlier than any version that anybody runs. */
 const olderVersion = '0.9.0';
@@ -13,8 +13,7 @@ export function versionTests(test: AddTest): void {
     needs: ['shell'],
     deadlineMs: 300_000,
   }, async (t: TestContext) => {
-    requireBootMedium(t);
-    const image = imageOf(t);
+    const image = bootImageOf(t);
     const older = await t.step(`Get version ${olderVersion}`, () => t.host.image({ version: olderVersion }));
     if (!older) t.skip('the rig cannot build another version of this image');
     const mark = `${t.board.profile.mounts.state}/.boardrig-${t.random.uuid()}`;
@@ -34,8 +33,7 @@ export function versionTests(test: AddTest): void {
     needs: ['shell'],
     deadlineMs: 300_000,
   }, async (t: TestContext) => {
-    requireBootMedium(t);
-    imageOf(t);
+    bootImageOf(t);
     const { hostname, connection } = configuration(t);
     const configured = await t.step('Configure a copy of the image', () =>
       t.host.image({ config: { hostname }, connections: { [connection.name]: connection.text } }),

@@ -3,6 +3,9 @@ import { promised } from '../board/promised.js';
 import { logCommand, logsCommand } from '../facts/logs.js';
 import { quoted } from '../facts/sections.js';
 
+/** A shell answers before all services have started; the record is written after the last. */
+const startedMs = 90_000;
+
 export function recordTests(test: AddTest): void {
   test('what is logged can be read back', async (t: TestContext) => {
     const said = `said-${t.random.uuid()}`;
@@ -17,15 +20,19 @@ export function recordTests(test: AddTest): void {
     t.match(logs, /Linux version /, 'the log reaches back to the beginning of the boot');
   });
 
-  test('the state partition tells of this boot', async (t: TestContext) => {
+  test('the state partition tells of this boot', { deadlineMs: 120_000 }, async (t: TestContext) => {
     const { file } = await promised(t, 'bootRecord');
     const id = await t.board.bootId();
     const wanted = [`started boot=${id} `, `ready boot=${id} `];
     const lines = await t.step('Read the record of boots', () =>
-      t.eventually('The record tells that the boot was done', async () => {
-        const text = await t.board.shell.text(`cat ${quoted(file)}`);
-        return wanted.every((words) => text.includes(words)) && text.split('\n');
-      }),
+      t.eventually(
+        'The record tells that the boot was done',
+        async () => {
+          const text = await t.board.shell.text(`cat ${quoted(file)}`);
+          return wanted.every((words) => text.includes(words)) && text.split('\n');
+        },
+        { timeoutMs: startedMs },
+      ),
     );
     for (const words of wanted)
       t.equal(

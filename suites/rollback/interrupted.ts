@@ -1,4 +1,4 @@
-import type { AddTest, Bundle, TestContext } from '../../rig/mod.js';
+import { type AddTest, type Bundle, RigError, type TestContext } from '../../rig/mod.js';
 import { cutLink, restoreLink } from '../board/cable.js';
 import { failureOf } from '../board/failure.js';
 import { readLayout } from '../board/layout.js';
@@ -35,10 +35,12 @@ export function interruptedTests(test: AddTest): void {
   interrupted('an update that is killed while it writes', {}, async (t, bundle, from) => {
     const device = await otherDevice(t, from);
     await t.step('Kill it when a part is written', async () => {
-      const [failure] = await Promise.all([
-        failureOf(() => t.board.update.install(bundle)),
-        killOnceWritten(t, device),
+      const done = new AbortController();
+      const [failure, killed] = await Promise.all([
+        failureOf(() => t.board.update.install(bundle)).finally(() => done.abort(overAlready())),
+        killOnceWritten(t, { device, signal: done.signal }),
       ]);
+      t.ok(killed, 'it was killed before it was over');
       t.equal(failure?.code, 'update.not-installed', 'it does not pass for installed');
     });
   });
@@ -89,12 +91,32 @@ async function otherDevice(t: TestContext, from: Start): Promise<string> {
   return partition.name;
 }
 
-/** The kernel counts what it wrote to each partition (Linux, Documentation/block/stat.rst, "write sectors"). */
-async function killOnceWritten(t: TestContext, device: string): Promise<void> {
+/**
+ * The kernel counts what it wrote to each partition (Linux, Documentation/block/stat.rst, "write sectors").
+ *
+ * @returns false when the installation was over first
+ */
+async function killOnceWritten(
+  { board }: TestContext,
+  { device, signal }: { readonly device: string; readonly signal: AbortSignal },
+): Promise<boolean> {
   const written = `{ read -r _ _ _ _ _ _ now _ </sys/class/block/${device}/stat; }`;
-  await t.board.shell.text(
-    `${written}; before=$now; until [ $((now - before)) -gt ${writtenSectors} ]; do sleep 0.1; ${written}; done`,
-    { timeoutMs: 180_000 },
-  );
-  await t.board.update.kill();
+  const begun = `${written}; before=$now; looks=0; until [ $((now - before)) -gt ${writtenSectors} ] || [ $looks -gt 1000 ]; do sleep 0.1; looks=$((looks + 1)); ${written}; done`;
+  const over = await failureOf(async () => {
+    await board.shell.text(begun, { timeoutMs: 180_000, signal });
+    signal.throwIfAborted();
+    await board.update.kill();
+  });
+  if (over && over.code !== overCode) throw over;
+  return over === undefined;
+}
+
+const overCode = 'rollback.installed-already';
+
+function overAlready(): RigError {
+  return new RigError('The installation was over before it could be killed', {
+    code: overCode,
+    blame: 'suite',
+    hint: 'Kill it earlier, or give it more to write.',
+  });
 }

@@ -17,7 +17,7 @@ export class KeptFiles {
   async write(t: TestContext): Promise<void> {
     await t.board.shell.text(
       this.#each(
-        `mkdir "$d" && cd "$d" && mkdir volume && echo small >small && : >empty && head -c 300000 /dev/urandom >volume/blocks && head -c 5000 /dev/urandom >'a name' && find . -type f ! -name ${sums} -exec sha256sum {} + | sort -k2 >${sums}.new && mv ${sums}.new ${sums}`,
+        `mkdir "$d" && cd "$d" && mkdir volume && echo small >small && : >empty && head -c 300000 /dev/urandom >volume/blocks && head -c 5000 /dev/urandom >'a name' && find . -type f ! -name '${sums}*' -exec sha256sum {} + | sort -k2 >${sums}.new && mv ${sums}.new ${sums}`,
       ),
     );
     await t.board.shell.text('sync');
@@ -26,7 +26,7 @@ export class KeptFiles {
   async assertKept(t: TestContext): Promise<void> {
     for (const folder of this.#folders) {
       const { stdout, exitCode } = await t.board.shell.run(
-        `cd ${quoted(folder)} && find . -type f ! -name ${sums} -exec sha256sum {} + | sort -k2 | diff ${sums} - && wc -l <${sums}`,
+        `cd ${quoted(folder)} && find . -type f ! -name '${sums}*' -exec sha256sum {} + | sort -k2 | diff ${sums} - && wc -l <${sums}`,
       );
       t.equal(exitCode, 0, `every file in ${folder} is there with its content`);
       t.equal(stdout.trim(), '4', 'and none is more or less');

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 export interface ServerManners {
@@ -16,6 +17,8 @@ export interface ServerManners {
   readonly changes?: boolean;
   /** Answers so to so many requests first. */
   readonly first?: { readonly status: number; readonly times: number };
+  /** Speaks https, with this key and certificate. */
+  readonly tls?: { readonly key: string; readonly cert: string };
 }
 
 /** Serves one file under every name that ends with its ending, and sends other names away with 404. */
@@ -27,7 +30,7 @@ export async function imageServer(
   const content = readFileSync(file);
   const requests: string[] = [];
   let served = 0;
-  const server = createServer((request, response) => {
+  const answer: RequestListener = (request, response) => {
     requests.push(`${request.url} ${request.headers.range ?? ''}`.trim());
     if (request.url?.startsWith('/moved'))
       return void response.writeHead(302, { location: request.url.slice('/moved'.length) }).end();
@@ -37,11 +40,12 @@ export async function imageServer(
       return void response.writeHead(manners.first?.status ?? 500).end();
     const cut = served <= (manners.cuts ?? served) ? manners.cutAfterBytes : undefined;
     serve(request, response, { content, version: manners.changes ? served : 1, manners, cutAfterBytes: cut });
-  });
+  };
+  const server = manners.tls ? createTlsServer(manners.tls, answer) : createServer(answer);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `${manners.tls ? 'https' : 'http'}://127.0.0.1:${port}`,
     requests,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

@@ -29,6 +29,7 @@ export class Story implements AsyncDisposable {
   #offsets = new Map<string, number>();
   #board = '';
   #suite = '';
+  #suiteBoard = '';
   #place: TestPlace | undefined;
   #testMs = 0;
   #step = 0;
@@ -143,6 +144,7 @@ export class Story implements AsyncDisposable {
 
   suite(suite: string, tests: number): this {
     this.#suite = suite;
+    this.#suiteBoard = this.#board;
     this.emit({ type: 'suite.start', suite, board: this.#board, tests });
     return this;
   }
@@ -164,6 +166,7 @@ export class Story implements AsyncDisposable {
       name,
       deadlineMs: 42_000,
       from: 'shell',
+      ...(this.#board === this.#suiteBoard ? {} : { forkOf: this.#suiteBoard }),
     });
     return this;
   }

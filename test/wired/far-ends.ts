@@ -1,12 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
 import type { Test } from 'tap';
+import { programConsoleDriver } from '../../drivers/console/program.js';
+import { rfc2217ConsoleDriver } from '../../drivers/console/rfc2217.js';
 import { serialConsoleDriver } from '../../drivers/console/serial.js';
 import { tcpConsoleDriver } from '../../drivers/console/tcp.js';
 import type { Driver } from '../../rig/contracts/driver.js';
 import { pollUntil } from '../../rig/lifetime/poll.js';
-import { patienceMs } from './support.js';
+import { folder, patienceMs } from './support.js';
 
 /** The far end of a console: hears what is typed, says what it is told to, and vanishes. */
 export interface FarEnd {
@@ -81,4 +85,54 @@ while True:
       await once(python, 'exit');
     },
   };
+}
+
+/** Debian's ser2net between a pseudo-terminal and the driver; its end is ser2net being killed. */
+export async function ser2netFarEnd(t: Test): Promise<FarEnd & { readonly path: string }> {
+  const pty = await ptyFarEnd(t);
+  const port = await freePort();
+  const config = join(folder(t), 'ser2net.yaml');
+  writeFileSync(
+    config,
+    `%YAML 1.1
+---
+connection: &desk
+  accepter: telnet(rfc2217),tcp,127.0.0.1,${port}
+  connector: serialdev,${pty.path},9600n81,local
+  options:
+    max-connections: 1
+`,
+  );
+  const server = spawn('/usr/sbin/ser2net', ['-n', '-c', config, '-P', join(folder(t), 'pid')], {
+    stdio: 'ignore',
+  });
+  t.teardown(() => void server.kill('SIGKILL'));
+  return {
+    ...pty,
+    driver: rfc2217ConsoleDriver,
+    options: { address: `127.0.0.1:${port}` },
+    vanish: async () => {
+      server.kill('SIGKILL');
+      await once(server, 'exit');
+    },
+  };
+}
+
+/** socat carries the pseudo-terminal, as a console client of the lab would. */
+export async function programFarEnd(t: Test): Promise<FarEnd> {
+  const pty = await ptyFarEnd(t);
+  return {
+    ...pty,
+    driver: programConsoleDriver,
+    options: { command: ['/usr/bin/socat', '-', `${pty.path},raw,echo=0`] },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../../contracts/errors.js';
 import { sessionRoots } from '../../core/session/directory.js';
 import { describeHolder } from '../../core/session/holder.js';
 import { attachSession } from '../../core/session/open.js';
@@ -22,6 +23,6 @@ export async function boardState(name: string, io: CommandIo): Promise<{ readonl
   } catch (error) {
     io.signal.throwIfAborted();
     // A session that is just starting or ending must not keep the others from being listed.
-    return { state: `busy (${error instanceof Error ? error.message : String(error)})` };
+    return { state: `busy (${messageOf(error)})` };
   }
 }

@@ -7,14 +7,15 @@ import type { SuiteDefinition, Tier } from '../../contracts/suite.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import type { Repeat } from '../../core/runner/lanes.js';
 import { type BoardPlan, planBoard, shuffled } from '../../core/runner/plan.js';
-import { assertSafeRegExp } from '../../pattern/safe-regexp.js';
-import { parseDurationMs, parseSizeBytes } from '../../schema/units.js';
+import { parseSizeBytes } from '../../schema/units.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { openLab } from '../open-lab.js';
+import { OptionReader } from '../read-options.js';
 import { loadDrivers } from '../registry.js';
 import type { RunRequest } from '../run-request.js';
 import { builtInSuites, loadSuites } from '../suite-loader.js';
 
+const read = new OptionReader('rig run');
 const tiers: readonly string[] = ['smoke', 'pr', 'nightly'];
 
 export async function run(input: CommandInput, io: CommandIo): Promise<number> {
@@ -36,7 +37,8 @@ async function readRequest(input: CommandInput, io: CommandIo): Promise<RunReque
   const boards = chooseBoards(lab, (options.board as string[] | undefined) ?? []);
   if (options.list !== true) await loadDrivers(boards);
   const suites = await loadSuites(names.length > 0 ? names : builtInSuites(), io.cwd);
-  const seed = wholeNumber(options.seed, { name: '--seed', least: 0 }) ?? Math.floor(Math.random() * 2 ** 31);
+  const seed =
+    read.wholeNumber(options.seed, { name: '--seed', least: 0 }) ?? Math.floor(Math.random() * 2 ** 31);
   const plans = planBoards(boards, suites, options).map((plan) =>
     options.shuffle === undefined ? plan : shuffled(plan, shuffleSeed(options.shuffle, seed)),
   );
@@ -44,7 +46,7 @@ async function readRequest(input: CommandInput, io: CommandIo): Promise<RunReque
   const report = options.report as string | undefined;
   const update = options.update as string | undefined;
   const junit = options.junit as string | undefined;
-  const retries = wholeNumber(options.retries, { name: '--retries', least: 0 }) ?? 0;
+  const retries = read.wholeNumber(options.retries, { name: '--retries', least: 0 }) ?? 0;
   return {
     lab,
     plans,
@@ -54,10 +56,10 @@ async function readRequest(input: CommandInput, io: CommandIo): Promise<RunReque
     junit: junit === undefined ? undefined : resolve(io.cwd, junit),
     retries,
     repeat: repeat(options, retries),
-    jobs: wholeNumber(options.jobs, { name: '--jobs', least: 1 }) ?? 1,
+    jobs: read.wholeNumber(options.jobs, { name: '--jobs', least: 1 }) ?? 1,
     seed,
     cold: options.cold === true,
-    deadlineMs: duration === undefined ? undefined : time(duration, '--deadline'),
+    deadlineMs: duration === undefined ? undefined : read.time(duration, { name: '--deadline' }),
     keep: keepRequest(options, io),
     wait: options.wait === true,
   };
@@ -67,12 +69,12 @@ async function readRequest(input: CommandInput, io: CommandIo): Promise<RunReque
 function keepRequest(options: CommandInput['options'], io: CommandIo): RunRequest['keep'] {
   const steps = options.snapshots !== undefined;
   if (steps && options.snapshots !== 'steps')
-    throw badOption(`--snapshots takes "steps", not "${String(options.snapshots)}"`);
+    throw read.bad(`--snapshots takes "steps", not "${String(options.snapshots)}"`);
   if (steps && options.keepOnFailure === false)
-    throw badOption('--snapshots steps keeps the steps of failures: it cannot go with --no-keep-on-failure');
+    throw read.bad('--snapshots steps keeps the steps of failures: it cannot go with --no-keep-on-failure');
   const text = String(options.keepLimit ?? '2G');
   const maxBytes = parseSizeBytes(text);
-  if (maxBytes === undefined) throw badOption(`--keep-limit takes a size such as 500M or 2G, not "${text}"`);
+  if (maxBytes === undefined) throw read.bad(`--keep-limit takes a size such as 500M or 2G, not "${text}"`);
   const isWanted = steps || ((options.keepOnFailure as boolean | undefined) ?? io.terminal);
   return isWanted ? { maxBytes, steps } : undefined;
 }
@@ -83,9 +85,12 @@ function planBoards(
   options: CommandInput['options'],
 ): BoardPlan[] {
   const tier = (options.tier as string | undefined) ?? 'nightly';
-  if (!tiers.includes(tier)) throw badOption(`--tier must be one of ${tiers.join(', ')}, not "${tier}"`);
+  if (!tiers.includes(tier)) throw read.bad(`--tier must be one of ${tiers.join(', ')}, not "${tier}"`);
   const only = options.only as string | undefined;
-  const selection = { tier: tier as Tier, ...(only === undefined ? {} : { only: pattern(only) }) };
+  const selection = {
+    tier: tier as Tier,
+    ...(only === undefined ? {} : { only: read.pattern(only, '--only') }),
+  };
   const plans = boards.map((board) => planBoard(board, suites, selection));
   if (plans.every((plan) => plan.tests.length === 0)) {
     throw new RigError(
@@ -107,54 +112,19 @@ function chooseBoards(lab: Lab, selectors: readonly string[]): readonly BoardCon
     lab.file === undefined ? lab.boards.slice(0, 1) : lab.boards.filter((board) => board.from === 'lab');
   const [only] = own;
   if (only && own.length === 1) return [only];
-  throw badOption(`Say which board to run on: ${lab.boards.map((board) => board.name).join(', ')}`);
+  throw read.bad(`Say which board to run on: ${lab.boards.map((board) => board.name).join(', ')}`);
 }
 
 function repeat(options: CommandInput['options'], retries: number): Repeat | undefined {
-  const times = wholeNumber(options.repeat, { name: '--repeat', least: 1 });
+  const times = read.wholeNumber(options.repeat, { name: '--repeat', least: 1 });
   const untilFailure = options.untilFailure === true;
   if (times === undefined && !untilFailure) return undefined;
   if (untilFailure && retries > 0)
-    throw badOption('--until-failure waits for the failure that --retries would take back: give one of them');
+    throw read.bad('--until-failure waits for the failure that --retries would take back: give one of them');
   return { times: times ?? Number.POSITIVE_INFINITY, untilFailure };
 }
 
 /** `--shuffle` alone is `true`. */
 function shuffleSeed(given: unknown, runSeed: number): number {
-  return given === true ? runSeed : (wholeNumber(given, { name: '--shuffle', least: 0 }) ?? runSeed);
-}
-
-function pattern(source: string): RegExp {
-  try {
-    const regexp = new RegExp(source);
-    assertSafeRegExp(regexp, { blame: 'config' });
-    return regexp;
-  } catch (error) {
-    if (error instanceof RigError) throw error;
-    throw badOption(
-      `--only "${source}" is not a regular expression: ${error instanceof Error ? error.message : String(error)}`,
-    );
-  }
-}
-
-function wholeNumber(value: unknown, options: { name: string; least: number }): number | undefined {
-  if (value === undefined) return undefined;
-  const number = Number(value);
-  if (/^\d+$/.test(String(value)) && number >= options.least && number < 2 ** 31) return number;
-  throw badOption(`${options.name} takes a whole number from ${options.least}, not "${String(value)}"`);
-}
-
-function time(text: string, name: string): number {
-  const ms = parseDurationMs(text);
-  if (ms === undefined || ms === 0)
-    throw badOption(`${name} takes a time such as 90s, 10m or 1h30m, not "${text}"`);
-  return ms;
-}
-
-function badOption(message: string): RigError {
-  return new RigError(message, {
-    code: 'cli.bad-option',
-    blame: 'config',
-    hint: 'rig run --help tells the options.',
-  });
+  return given === true ? runSeed : (read.wholeNumber(given, { name: '--shuffle', least: 0 }) ?? runSeed);
 }

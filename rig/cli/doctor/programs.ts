@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { packageRoot } from '../../config/package.js';
+import { firstLine, messageOf } from '../../contracts/errors.js';
 import { findExecutable } from '../../lifetime/find-executable.js';
 import type { Check } from './check.js';
 
@@ -57,6 +58,6 @@ async function describe({ program, at }: { program: string; at: string | undefin
     const { stdout } = await promisify(execFile)(at, ['--version'], { timeout: 20_000 });
     return `${program} ${/\d+\.\d+(\.\d+)*/.exec(stdout)?.[0] ?? '(version unknown)'}`;
   } catch (error) {
-    return `${program} (cannot be run: ${error instanceof Error ? error.message.split('\n')[0] : String(error)})`;
+    return `${program} (cannot be run: ${firstLine(messageOf(error))})`;
   }
 }

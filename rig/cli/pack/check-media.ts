@@ -16,14 +16,17 @@ const headBytes = 104;
  */
 export async function assertHarmlessMedia(runDir: string): Promise<void> {
   const entries = await readdir(runDir, { recursive: true, withFileTypes: true }).catch(() => []);
-  for (const entry of entries) {
-    if (!entry.isFile() || !entry.name.endsWith('.qcow2')) continue;
-    const head = Buffer.alloc(headBytes);
-    await using file = await open(join(entry.parentPath, entry.name), 'r');
-    const { bytesRead } = await file.read(head, 0, headBytes, 0);
-    if (bytesRead < headBytes || head.readUInt32BE(0) !== magic || head.readUInt32BE(4) !== 3)
-      throw damaged(`${entry.name} is no medium`);
-    if ((head.readBigUInt64BE(featuresAt) & externalDataFile) !== 0n)
-      throw unsafe(`${entry.name} keeps its data in a file outside the pack`);
-  }
+  for (const entry of entries)
+    if (entry.isFile() && entry.name.endsWith('.qcow2'))
+      await assertHarmless(join(entry.parentPath, entry.name), entry.name);
+}
+
+async function assertHarmless(path: string, name: string): Promise<void> {
+  const head = Buffer.alloc(headBytes);
+  await using file = await open(path, 'r');
+  const { bytesRead } = await file.read(head, 0, headBytes, 0);
+  if (bytesRead < headBytes || head.readUInt32BE(0) !== magic || head.readUInt32BE(4) !== 3)
+    throw damaged(`${name} is no medium`);
+  if ((head.readBigUInt64BE(featuresAt) & externalDataFile) !== 0n)
+    throw unsafe(`${name} keeps its data in a file outside the pack`);
 }

@@ -1,12 +1,11 @@
-import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { cacheDir } from '../../config/folders.js';
 import type { Cancellable } from '../../contracts/capabilities.js';
 import { startChild } from '../../lifetime/child-process.js';
+import { sha256OfFile } from '../../lifetime/hash-file.js';
 import { assertHarmlessMedia } from './check-media.js';
 import { type PackManifest, packFile, parsePackManifest } from './format.js';
 import { damaged, type Limits, readTar } from './tar-reader.js';
@@ -32,7 +31,7 @@ export interface Unpacked {
 export async function unpack(path: string, options: UnpackOptions): Promise<Unpacked> {
   const { env, signal, progress } = options;
   const packs = join(cacheDir(env), 'packs');
-  const place = join(packs, (await hashOf(path, { signal })).slice(0, 32));
+  const place = join(packs, (await sha256OfFile(path, { signal })).slice(0, 32));
   const unpacked = { runDir: join(place, 'run'), imagesDir: join(place, 'images') };
   if (existsSync(place)) {
     // Its folder's time is the last time that somebody asked for it.
@@ -114,12 +113,16 @@ async function removeUnused(packs: string): Promise<void> {
   const oldestMs = Date.now() - unusedDays * 24 * 3600 * 1000;
   for (const name of await readdir(packs).catch(() => [])) {
     const path = join(packs, name);
-    if ((await stat(path)).mtimeMs < oldestMs) await rm(path, { recursive: true, force: true });
+    if ((await lastAskedMs(path)) < oldestMs) await rm(path, { recursive: true, force: true });
   }
 }
 
-async function hashOf(path: string, { signal }: Cancellable): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash, signal ? { signal } : {});
-  return hash.digest('hex');
+/** Infinite for what is gone meanwhile: another process unpacks, renames and removes here too. */
+async function lastAskedMs(path: string): Promise<number> {
+  try {
+    return (await stat(path)).mtimeMs;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Number.POSITIVE_INFINITY;
+    throw error;
+  }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Lab } from '../../config/lab.js';
 import type { BoardConfig, MachineSpec } from '../../contracts/board.js';
 import { RigError } from '../../contracts/errors.js';
+import { isJsonObject } from '../../contracts/json.js';
 import { definitionFile } from '../../record/layout.js';
 
 export interface DefinitionOptions {
@@ -57,19 +58,20 @@ async function readDefinition(path: string): Promise<{ board: BoardConfig; whole
   } catch {
     return undefined;
   }
-  if (!isRecord(value) || !isRecord(value.board) || typeof value.whole !== 'boolean') return undefined;
+  if (!isJsonObject(value) || !isJsonObject(value.board) || typeof value.whole !== 'boolean')
+    return undefined;
   const { name, type, profile, labels, drivers } = value.board;
   const isBoard =
     typeof name === 'string' &&
-    isRecord(type) &&
+    isJsonObject(type) &&
     typeof type.name === 'string' &&
-    isRecord(type.machine) &&
-    isRecord(type.machine.boot) &&
-    isRecord(profile) &&
-    isRecord(profile.ssh) &&
+    isJsonObject(type.machine) &&
+    isJsonObject(type.machine.boot) &&
+    isJsonObject(profile) &&
+    isJsonObject(profile.ssh) &&
     Array.isArray(labels) &&
-    isRecord(drivers) &&
-    Object.values(drivers).every(isRecord);
+    isJsonObject(drivers) &&
+    Object.values(drivers).every(isJsonObject);
   return isBoard ? { board: value.board as unknown as BoardConfig, whole: value.whole } : undefined;
 }
 
@@ -98,8 +100,4 @@ function unsafe(name: string, why: string): RigError {
     blame: 'config',
     hint: 'The rig makes no such run: somebody changed it.',
   });
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

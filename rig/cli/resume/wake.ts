@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BoardConfig, Image } from '../../contracts/board.js';
 import type { Cancellable } from '../../contracts/capabilities.js';
-import { RigError } from '../../contracts/errors.js';
+import { firstLine, messageOf, RigError } from '../../contracts/errors.js';
 import {
   manifestName,
   parseManifest,
@@ -126,7 +126,7 @@ async function tell(
     return undefined;
   } catch (error) {
     signal?.throwIfAborted();
-    return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
+    return firstLine(messageOf(error));
   }
 }
 

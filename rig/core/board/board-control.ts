@@ -1,5 +1,6 @@
 import type { BoardConfig, BoardType, DeviceProfile, Image } from '../../contracts/board.js';
 import type { Address, Cancellable, CapabilityName, Endpoint, Link } from '../../contracts/capabilities.js';
+import { messageOf } from '../../contracts/errors.js';
 import type { EventBody } from '../../contracts/events.js';
 import type { MediumWriter } from '../../contracts/medium-writer.js';
 import type { BoardSession } from '../../contracts/session.js';
@@ -269,7 +270,7 @@ export class BoardControl implements ManagedBoard {
       await this.power.off();
     } catch (error) {
       // The end of the session tries again, and tells.
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       const message = `Cannot power the board off at the end: ${why}`;
       this.#circuit.emit({ type: 'log', level: 'warning', board: this.name, message });
     }

@@ -1,4 +1,5 @@
 import type { Image } from '../../contracts/board.js';
+import { firstLine, messageOf } from '../../contracts/errors.js';
 import type { Shell, ShellResult, SshLogin, WaitOptions } from '../../contracts/suite.js';
 import { SshShell } from '../ssh/ssh-shell.js';
 import { need } from './absent.js';
@@ -92,7 +93,7 @@ export class BoardShells implements Shells {
       await this.#ssh.run(command, { timeoutMs });
     } catch (error) {
       const { name, emit } = this.#circuit;
-      const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
+      const why = firstLine(messageOf(error));
       emit({ type: 'log', level: 'warning', board: name, message: `Saved without a login over ssh: ${why}` });
     } finally {
       this.disconnect();

@@ -54,6 +54,25 @@ export class ReadSetView {
     return true;
   }
 
+  /** Whether an entry changes a sector of the set. */
+  touches(entry: number): boolean {
+    return this.#placesOf(entry).length > 0;
+  }
+
+  /** Whether some state with every change before `durable`, and any of `changes`, may hold `held`: only what those touch can differ. */
+  canAgree(
+    held: Int32Array,
+    { durable, changes }: { readonly durable: number; readonly changes: readonly number[] },
+  ): boolean {
+    this.#advance(durable);
+    const mayDiffer = new Uint8Array(this.#slots.length);
+    for (const entry of changes) {
+      const { begin, length } = this.#placesOf(entry);
+      mayDiffer.fill(1, begin, begin + length);
+    }
+    return held.every((number, place) => number === this.#base[place] || mayDiffer[place] === 1);
+  }
+
   /** SHA-256 over places and bytes. */
   identityOf(held: Int32Array): string {
     const hash = createHash('sha256');

@@ -7,7 +7,14 @@ export type StateRecipe =
   | { readonly kind: 'boundary' }
   | { readonly kind: 'prefix' | 'lost'; readonly place: number }
   | { readonly kind: 'subset'; readonly places: readonly number[] }
-  | { readonly kind: 'torn'; readonly place: number; readonly sectors: number; readonly erased: number };
+  | {
+      readonly kind: 'torn';
+      readonly place: number;
+      readonly sectors: number;
+      readonly erased: number;
+      /** What is there of the changes before it; absent: all. */
+      readonly before?: readonly number[];
+    };
 
 /** A state that knows its writes when it is asked: an epoch with thousands of writes has as many states with as many writes each. */
 class RecipeState implements CrashState {
@@ -43,6 +50,9 @@ class RecipeState implements CrashState {
         return changes.filter((_, place) => place !== recipe.place);
       case 'subset':
         return recipe.places.map((place) => changes[place] ?? -1);
+      case 'torn':
+        if (recipe.before) return [...recipe.before, recipe.place].map((place) => changes[place] ?? -1);
+        return changes.slice(0, recipe.place + 1);
       default:
         return changes.slice(0, recipe.place + 1);
     }
@@ -83,7 +93,9 @@ export function stateByName(entries: readonly LogEntry[], name: string): CrashSt
   const epoch = epochsOf(entries)[Number(epochText)];
   const recipe = epoch && readRecipe(epoch, kind, detail);
   const state = recipe && makeState(epoch, recipe);
-  if (state?.name === name) return state;
+  const { torn } = state ?? {};
+  const room = torn ? (entries[torn.entry]?.sectors ?? 0) - torn.sectors - torn.erased : 0;
+  if (state?.name === name && room >= 0) return state;
   throw new RigError(`The log has no state ${JSON.stringify(name)}`, {
     code: 'powercut.no-such-state',
     blame: 'config',
@@ -98,12 +110,26 @@ function nameOf({ number, changes }: Epoch, recipe: StateRecipe): string {
     case 'boundary':
       return start;
     case 'subset':
-      return `${start}:${recipe.places.reduce((bits, place) => bits | (1n << BigInt(place)), 0n).toString(16)}`;
+      return `${start}:${bitsOf(recipe.places)}`;
     case 'torn':
-      return `${start}:${entry(recipe.place)}+${recipe.sectors}${recipe.erased > 0 ? `x${recipe.erased}` : ''}`;
+      return [
+        `${start}:${entry(recipe.place)}+${recipe.sectors}`,
+        recipe.erased > 0 ? `x${recipe.erased}` : '',
+        recipe.before ? `@${bitsOf(recipe.before)}` : '',
+      ].join('');
     default:
       return `${start}:${entry(recipe.place)}`;
   }
+}
+
+/** A set of places as bits of a hexadecimal number, and back. */
+function bitsOf(places: readonly number[]): string {
+  return places.reduce((bits, place) => bits | (1n << BigInt(place)), 0n).toString(16);
+}
+
+function placesOf(text: string, { changes }: Epoch): number[] {
+  const bits = BigInt(`0x${text}`);
+  return [...changes.keys()].filter((place) => ((bits >> BigInt(place)) & 1n) === 1n);
 }
 
 function readRecipe(epoch: Epoch, kind: string | undefined, detail: string): StateRecipe | undefined {
@@ -114,17 +140,15 @@ function readRecipe(epoch: Epoch, kind: string | undefined, detail: string): Sta
     case 'prefix':
     case 'lost':
       return { kind, place: place(/^w(\d+)$/.exec(detail)?.[1]) };
-    case 'subset': {
-      if (!/^[0-9a-f]+$/.test(detail)) return undefined;
-      const bits = BigInt(`0x${detail}`);
-      return {
-        kind,
-        places: epoch.changes.flatMap((_, index) => ((bits >> BigInt(index)) & 1n ? [index] : [])),
-      };
-    }
+    case 'subset':
+      return /^[0-9a-f]+$/.test(detail) ? { kind, places: placesOf(detail, epoch) } : undefined;
     case 'torn': {
-      const [, entry, sectors, erased = '0'] = /^w(\d+)\+(\d+)(?:x(\d+))?$/.exec(detail) ?? [];
-      return { kind, place: place(entry), sectors: Number(sectors), erased: Number(erased) };
+      const [, entry, sectors, erased = '0', before] =
+        /^w(\d+)\+(\d+)(?:x(\d+))?(?:@([0-9a-f]+))?$/.exec(detail) ?? [];
+      return {
+        ...{ kind, place: place(entry), sectors: Number(sectors), erased: Number(erased) },
+        ...(before === undefined ? {} : { before: placesOf(before, epoch) }),
+      };
     }
     default:
       return undefined;

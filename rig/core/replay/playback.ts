@@ -79,9 +79,14 @@ export class Playback {
     this.#schedule();
   }
 
-  /** Whether the suite may still ask for this. */
+  /** Whether this is what the board was asked next: a later asking of the same belongs to another state of the board. */
   expects(key: string): boolean {
-    return this.#find(key) !== undefined;
+    const next = this.#entries
+      .slice(this.#at, this.#end)
+      .find(
+        (entry) => entry.kind === 'ask' && !entry.soft && !this.#waiting.has(entry) && !this.#open.has(entry),
+      );
+    return next?.kind === 'ask' && next.key === key;
   }
 
   /** @returns the recorded moment of the asking, when it has come; undefined: nobody asked that then, or no more of it */

@@ -1,5 +1,5 @@
 import type { BoardConfig, Image } from '../../contracts/board.js';
-import { type ErrorRecord, RigError, toErrorRecord } from '../../contracts/errors.js';
+import { type ErrorRecord, firstLine, messageOf, RigError, toErrorRecord } from '../../contracts/errors.js';
 import type { EventBody, TestPlace } from '../../contracts/events.js';
 import type { Verdict } from '../../contracts/verdict.js';
 import { isGuestUntold, type WarmStates } from '../warm/warm-states.js';
@@ -10,15 +10,7 @@ import type { Freezer } from './freeze.js';
 import type { DeriveImage, MakeBundle } from './host-services.js';
 import { isStopped, type Lane } from './lanes.js';
 import type { ManagedBoard } from './managed-board.js';
-import {
-  finalVerdict,
-  firstLine,
-  isBad,
-  type Outcome,
-  outcomeOf,
-  reasonOf,
-  unlessStopped,
-} from './outcome.js';
+import { finalVerdict, isBad, type Outcome, outcomeOf, reasonOf, unlessStopped } from './outcome.js';
 import type { PlannedTest } from './plan.js';
 import { type BoardState, leave, reach, recover, unknownState, type Wanted } from './start-state.js';
 
@@ -207,7 +199,7 @@ export class BoardRunner {
         type: 'log',
         level: 'warning',
         board: one.board.name,
-        message: `Did not reach the start state "${wanted.from}", trying once from a fresh medium: ${firstLine(String(first instanceof Error ? first.message : first))}`,
+        message: `Did not reach the start state "${wanted.from}", trying once from a fresh medium: ${firstLine(messageOf(first))}`,
       });
       try {
         await recover(one.board, one.state, wanted);

@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { firstLine, messageOf } from '../../contracts/errors.js';
 import type { EventBody, TestPlace } from '../../contracts/events.js';
 import type { ManagedBoard } from './managed-board.js';
 import { readLogs } from './medium-logs.js';
@@ -56,7 +57,7 @@ export async function gatherEvidence(board: ManagedBoard, options: EvidenceOptio
       await body();
       return true;
     } catch (error) {
-      const message = error instanceof Error ? error.message.split('\n')[0] : String(error);
+      const message = firstLine(messageOf(error));
       emit({
         type: 'log',
         level: 'warning',

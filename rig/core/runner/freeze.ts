@@ -1,6 +1,6 @@
 import { rm, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { RigError } from '../../contracts/errors.js';
+import { firstLine, messageOf, RigError } from '../../contracts/errors.js';
 import type { EventBody, TestPlace } from '../../contracts/events.js';
 import { Deadline } from '../../lifetime/deadline.js';
 import { diskBytes } from '../../record/disk-bytes.js';
@@ -114,7 +114,7 @@ export class Freezer {
       return this.#full();
     } catch (error) {
       if (error instanceof RigError && error.code === 'power.board-off') return 'cannot';
-      const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
+      const why = firstLine(messageOf(error));
       this.#warn(
         `Not frozen ${at === 'failure' ? 'where it failed' : `at step ${at.step}`}: ${why}`,
         board.name,

@@ -1,4 +1,4 @@
-import type { ErrorRecord } from '../../contracts/errors.js';
+import { type ErrorRecord, firstLine } from '../../contracts/errors.js';
 import type { Verdict } from '../../contracts/verdict.js';
 import { isStopped } from './lanes.js';
 
@@ -35,8 +35,4 @@ export function reasonOf(signal: AbortSignal): string {
   return signal.reason instanceof Error
     ? firstLine(signal.reason.message)
     : `the run was ended by ${String(signal.reason)}`;
-}
-
-export function firstLine(text: string): string {
-  return text.split('\n')[0] ?? '';
 }

@@ -1,4 +1,4 @@
-import { type ErrorRecord, RigError, toErrorRecord } from '../../contracts/errors.js';
+import { type ErrorRecord, messageOf, RigError, toErrorRecord } from '../../contracts/errors.js';
 import type { EventBody } from '../../contracts/events.js';
 import { isTold } from './told.js';
 
@@ -47,8 +47,4 @@ function strayException(thrown: unknown): RigError {
     hint: 'End every timer and listener of a test before its body returns, and stop at t.signal.',
     cause: thrown,
   });
-}
-
-function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
 }

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import type { BoardConfig } from '../../contracts/board.js';
 import type { Cancellable, Capabilities, CapabilityName } from '../../contracts/capabilities.js';
 import type { Device, DeviceEvent } from '../../contracts/driver.js';
-import { RigError } from '../../contracts/errors.js';
+import { messageOf, RigError } from '../../contracts/errors.js';
 import type { BoardSession, Holder, SessionConsole } from '../../contracts/session.js';
 import { DisposalStack } from '../../lifetime/disposal-stack.js';
 import { type OpenDevices, type OpenParts, openParts } from './assemble.js';
@@ -170,10 +170,6 @@ async function endAll(board: BoardConfig, stack: DisposalStack): Promise<void> {
   } catch (error) {
     throw teardownError(board, error);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function teardownError(board: BoardConfig, error: unknown): RigError {

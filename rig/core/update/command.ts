@@ -1,45 +1,40 @@
-import type { Shell, WaitOptions } from '../../contracts/suite.js';
 import type { CommandUpdate, UpdateSlot } from '../../contracts/update.js';
+import { askSeveral } from './ask-several.js';
 import { type UpdateDriver, unreadable } from './driver.js';
 import { fill } from './template.js';
 
 /** A product that is driven by commands of its profile. */
 export function commandDriver(promise: CommandUpdate): UpdateDriver {
   const refused = promise.refused === undefined ? undefined : new RegExp(promise.refused, 'm');
-  const ask = async (
-    shell: Shell,
-    question: { readonly command: string | undefined; readonly slot?: string } & WaitOptions,
-  ): Promise<string | undefined> => {
-    const { command, slot = '', ...options } = question;
-    return command === undefined ? undefined : (await shell.text(fill(command, { slot }), options)).trim();
-  };
+  const names = Object.keys(promise.slots);
   return {
     reboots: promise.reboots ?? false,
     install: (bundle) => fill(promise.install, { bundle }),
     took: ({ exitCode, stdout }) => exitCode === 0 && !refused?.test(stdout),
     async status(shell, options) {
-      const active = await ask(shell, { command: promise.active, ...options });
-      const booted = slotNamed(promise, { said: active, command: promise.active });
-      const next = await ask(shell, { command: promise.next, ...options });
-      const slots: UpdateSlot[] = [];
-      for (const name of Object.keys(promise.slots)) {
-        const health = await ask(shell, { command: promise.health, slot: name, ...options });
-        const version = await ask(shell, { command: promise.version, slot: name, ...options });
-        const tries = await ask(shell, { command: promise.triesLeft, slot: name, ...options });
-        slots.push({
-          name,
-          health: health === 'good' || health === 'bad' ? health : 'unknown',
-          ...(version ? { version } : {}),
-          ...(tries ? { triesLeft: triesOf(tries) } : {}),
-        });
-      }
+      const { active, next, health, version, triesLeft } = promise;
+      const ofSlots = names.flatMap((slot) =>
+        [health, version, triesLeft].map((command) => command && fill(command, { slot })),
+      );
+      const questions = [active, next, ...ofSlots];
+      const asked = questions.filter((command) => command !== undefined);
+      const said = [...(await askSeveral(shell, asked, options))];
+      const answers = questions.map((command) => (command === undefined ? undefined : said.shift()?.trim()));
       return {
-        booted,
-        next:
-          promise.next === undefined ? undefined : slotNamed(promise, { said: next, command: promise.next }),
-        slots,
+        booted: slotNamed(promise, { said: answers[0], command: active }),
+        next: next === undefined ? undefined : slotNamed(promise, { said: answers[1], command: next }),
+        slots: names.map((name, index) => slotOf(name, answers.slice(2 + 3 * index, 5 + 3 * index))),
       };
     },
+  };
+}
+
+function slotOf(name: string, [health, version, tries]: readonly (string | undefined)[]): UpdateSlot {
+  return {
+    name,
+    health: health === 'good' || health === 'bad' ? health : 'unknown',
+    ...(version ? { version } : {}),
+    ...(tries ? { triesLeft: triesOf(tries) } : {}),
   };
 }
 

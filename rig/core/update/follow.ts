@@ -26,7 +26,7 @@ export async function follow(board: Bootable, options: FollowOptions): Promise<r
   await circuit.trouble.expecting(() =>
     engineOf(board).tolerating(async () => {
       const old = options.from?.epoch ?? history.epoch;
-      if (!options.from) await sendLastCommand(board, 'reboot');
+      if (!options.from) await begin(board);
       await change(board, { ...options, until: () => history.epoch !== old });
       circuit.onCut();
       while (!(await cameGood(board, options))) {
@@ -36,6 +36,11 @@ export async function follow(board: Bootable, options: FollowOptions): Promise<r
     }),
   );
   return history.boots.slice(before);
+}
+
+async function begin(board: Bootable): Promise<void> {
+  if ((await board.power.state()) === 'off') await board.power.on();
+  else await sendLastCommand(board, 'reboot');
 }
 
 /** @returns false when the boot was over before it was good */

@@ -1,4 +1,5 @@
 import type { RaucUpdate, UpdateSlot, UpdateStatus } from '../../contracts/update.js';
+import { askSeveral } from './ask-several.js';
 import { triesOf } from './command.js';
 import { type UpdateDriver, unreadable } from './driver.js';
 import { fill } from './template.js';
@@ -12,15 +13,19 @@ export function raucDriver(promise: RaucUpdate): UpdateDriver {
     install: (bundle) => fill('rauc install {bundle}', { bundle }),
     took: ({ exitCode }) => exitCode === 0,
     async status(shell, options) {
-      const status = parseRaucStatus(await shell.text(statusCommand, options));
-      const { triesLeft } = promise;
-      if (triesLeft === undefined) return status;
-      const slots: UpdateSlot[] = [];
-      for (const slot of status.slots) {
-        const said = (await shell.text(fill(triesLeft, { slot: slot.name }), options)).trim();
-        slots.push(judged(slot, { tries: triesOf(said), of: promise.tries, booted: status.booted }));
-      }
-      return { ...status, slots };
+      const { triesLeft, tries } = promise;
+      const names = triesLeft === undefined ? [] : Object.keys(promise.slots);
+      const counts = names.map((slot) => fill(triesLeft ?? '', { slot }));
+      const [said = '', ...left] = await askSeveral(shell, [statusCommand, ...counts], options);
+      const status = parseRaucStatus(said);
+      const { booted } = status;
+      return {
+        ...status,
+        slots: status.slots.map((slot) => {
+          const count = left[names.indexOf(slot.name)];
+          return count === undefined ? slot : judged(slot, { left: triesOf(count.trim()), tries, booted });
+        }),
+      };
     },
   };
 }
@@ -31,10 +36,10 @@ export function raucDriver(promise: RaucUpdate): UpdateDriver {
  */
 function judged(
   slot: UpdateSlot,
-  { tries, of, booted }: { readonly tries: number; readonly of: number; readonly booted: string },
+  { left, tries, booted }: { readonly left: number; readonly tries: number; readonly booted: string },
 ): UpdateSlot {
-  const health = slot.name !== booted ? slot.health : tries >= of ? 'good' : 'unknown';
-  return { ...slot, health, triesLeft: tries };
+  const health = slot.name !== booted ? slot.health : left >= tries ? 'good' : 'unknown';
+  return { ...slot, health, triesLeft: left };
 }
 
 /**

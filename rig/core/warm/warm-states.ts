@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { Image } from '../../contracts/board.js';
-import { RigError } from '../../contracts/errors.js';
+import { firstLine, messageOf, RigError } from '../../contracts/errors.js';
 import type { EventBody } from '../../contracts/events.js';
 import type { SnapshotKey } from '../../contracts/snapshot.js';
 import type { ManagedBoard } from '../runner/managed-board.js';
@@ -99,7 +99,7 @@ export class WarmStates {
   }
 
   #warn(board: ManagedBoard, what: string, error: unknown): void {
-    const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    const why = firstLine(messageOf(error));
     this.#emit({ type: 'log', level: 'warning', board: board.name, message: `${what}: ${why}` });
   }
 }

@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs';
 import type { Cancellable, Drive } from '../../contracts/capabilities.js';
 import { readBlockDevices } from '../drive/block-devices.js';
-import { driveAt } from '../drive/drive.js';
+import { type Drive as BlockDrive, driveAt } from '../drive/drive.js';
 import { assertMayWrite, assertOpenedDrive } from '../drive/safety.js';
-import { Medium } from './medium.js';
+import { Medium, type OpenMediumOptions } from './medium.js';
 
 /**
  * The medium of a board, at the rig: found by its mux's own port, never by being the first disk. It is refused only while
@@ -15,7 +15,12 @@ export async function openOwnDrive({ path }: Drive, options: Cancellable = {}): 
   if (!statSync(path, { throwIfNoEntry: false })?.isBlockDevice()) return await Medium.open(path);
   const drive = await driveAt(path, readBlockDevices, options);
   assertMayWrite(drive, { maxBytes: Number.POSITIVE_INFINITY, ownPort: true });
-  const medium = await Medium.open(drive.path);
+  return await openDrive(drive);
+}
+
+/** A drive that was looked at before, and is still that one. @throws as `Medium.open`, and RigError `flash.drive-changed` (blame: config) */
+export async function openDrive(drive: BlockDrive, options: OpenMediumOptions = {}): Promise<Medium> {
+  const medium = await Medium.open(drive.path, options);
   try {
     assertOpenedDrive(drive, medium);
     return medium;

@@ -1,9 +1,9 @@
 import { RigError } from '../../contracts/errors.js';
 import type { PackedSource } from './packed-source.js';
 
-/** zlib's -5 is `Z_BUF_ERROR`: it wanted more. */
+/** igzip: not complete. bsdtar passes zlib's -5 on, `Z_BUF_ERROR`: it wanted more. */
 const endsTooEarly =
-  /unexpected end|ends unexpectedly|premature end|truncated|Read error \(39\)|failed \(-5\)/i;
+  /unexpected end|ends unexpectedly|premature end|not contain a complete|truncated|Read error \(39\)|failed \(-5\)/i;
 
 /** What an unpacker that ended with an error said of its input. */
 export function damaged(
@@ -15,28 +15,23 @@ export function damaged(
     // bsdtar names each member there, too.
     .filter((line) => line.trim() !== '' && !/^x [^:]*$/.test(line));
   const said = lines.slice(0, 2).join('; ') || `${program} ended with ${end}`;
-  return endsTooEarly.test(said) ? truncated(source, { said }) : corrupt(source, { said });
+  return endsTooEarly.test(said) ? truncated(source, said) : corrupt(source, said);
 }
 
-export function truncated(
-  source: PackedSource,
-  { said, cause }: { said: string; cause?: unknown },
-): RigError {
+function truncated(source: PackedSource, said: string): RigError {
   return new RigError(`The image ${source.name} is cut off: ${said}`, {
     code: 'flash.image-truncated',
     blame: 'config',
     hint: 'Download or pack it again, and compare its length with the original.',
-    cause,
     evidence: { image: source.name, packedBytes: source.sizeBytes ?? null, said },
   });
 }
 
-export function corrupt(source: PackedSource, { said, cause }: { said: string; cause?: unknown }): RigError {
+function corrupt(source: PackedSource, said: string): RigError {
   return new RigError(`The image ${source.name} is damaged: ${said}`, {
     code: 'flash.image-corrupt',
     blame: 'config',
     hint: 'Download or pack it again, and compare its checksum with the original.',
-    cause,
     evidence: { image: source.name, consumedBytes: source.consumedBytes(), said },
   });
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Cancellable } from '../../contracts/capabilities.js';
-import { RigError } from '../../contracts/errors.js';
+import { messageOf, RigError } from '../../contracts/errors.js';
 import { abortable, pause } from '../../lifetime/abortable.js';
 import { StreamSource } from './packed-source.js';
 
@@ -12,6 +12,20 @@ const maxFailures = 6;
 const firstPauseMs = 200;
 /** A server that says nothing for so long is taken for gone. */
 const silenceMs = 30_000;
+
+/** What OpenSSL and Node say of a certificate (Node's docs/api/tls.md, "X509 certificate error codes"): another attempt changes nothing. */
+const untrusted: ReadonlySet<string> = new Set([
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
+  'CERT_REVOKED',
+  'CERT_UNTRUSTED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
 
 /** What tells one content of an address from another (RFC 9110, 8.8). */
 interface Identity {
@@ -65,6 +79,7 @@ async function* download(
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof RigError) throw error;
+      if (untrusted.has((error as NodeJS.ErrnoException).code ?? '')) throw notTrusted(url, error as Error);
       // Without a name for this very content, the rest could be that of another.
       const mayResume = state.offset === 0 || state.identity?.validator !== undefined;
       failures += 1;
@@ -205,11 +220,21 @@ function changed(url: URL): RigError {
   });
 }
 
+function notTrusted(url: URL, cause: Error): RigError {
+  return new RigError(`Cannot trust the server of ${printableUrl(url)}: ${cause.message}`, {
+    code: 'flash.server-not-trusted',
+    blame: 'config',
+    hint: "Name the file with its authority's certificate in NODE_EXTRA_CA_CERTS, and check the clock of this host.",
+    cause,
+    evidence: { url: printableUrl(url) },
+  });
+}
+
 function failed(
   url: URL,
   { offset, identity, cause }: { offset: number; identity: Identity | undefined; cause: unknown },
 ): RigError {
-  const why = cause instanceof Error ? cause.message : String(cause);
+  const why = messageOf(cause);
   const resumable = offset === 0 || identity?.validator !== undefined;
   return new RigError(`Cannot download ${printableUrl(url)}: ${why}`, {
     code: 'flash.download-failed',

@@ -8,12 +8,12 @@ import { type Drive, driveAt, removableDrives } from '../../../flash/drive/drive
 import {
   assertFileIsFree,
   assertMayWrite,
-  assertOpenedDrive,
   assertSameDrive,
   defaultMaxBytes,
   type SafetyOptions,
 } from '../../../flash/drive/safety.js';
 import { Medium } from '../../../flash/medium/medium.js';
+import { openDrive } from '../../../flash/medium/own-drive.js';
 import type { PackedSource } from '../../../flash/source/packed-source.js';
 import { parseSizeBytes, sizeWords } from '../../../schema/units.js';
 import type { CommandInput, CommandIo } from '../../command.js';
@@ -72,14 +72,7 @@ function chosen(drive: Drive, { safety, io }: { safety: SafetyOptions; io: Comma
       const now = await driveAt(drive.path, readBlockDevices, { signal: io.signal });
       assertSameDrive(drive, now);
       assertMayWrite(now, safety);
-      const medium = await Medium.open(drive.path, { evenInUse: safety.serial !== undefined });
-      try {
-        assertOpenedDrive(drive, medium);
-        return medium;
-      } catch (error) {
-        await medium[Symbol.asyncDispose]();
-        throw error;
-      }
+      return await openDrive(drive, { evenInUse: safety.serial !== undefined });
     },
   };
 }

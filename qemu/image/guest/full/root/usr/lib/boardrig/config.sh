@@ -50,11 +50,14 @@ set_hostname() {
   printf '<!doctype html>\n<title>%s</title>\n<h1>%s</h1>\n<p>%s</p>\n' "$hostname" "$hostname" "$PRETTY_NAME" >/run/www/index.html
 }
 
+# A clock that jumped is right again after three answers. Servers of one's own are asked every 16 seconds for that, those of
+# the pool no more often than chrony does by itself.
 set_time_servers() {
+  pace=${ntp:+ minpoll 4}
   for server in ${ntp:-0.debian.pool.ntp.org 1.debian.pool.ntp.org 2.debian.pool.ntp.org 3.debian.pool.ntp.org}; do
     case $server in
-      *:*) echo "server ${server%:*} port ${server##*:} iburst" ;;
-      *) echo "server $server iburst" ;;
+      *:*) echo "server ${server%:*} port ${server##*:} iburst$pace" ;;
+      *) echo "server $server iburst$pace" ;;
     esac
   done >/run/boardrig/chrony/ntp.sources
 }

@@ -1,0 +1,82 @@
+import { median } from '../statistics/median.js';
+import { tendsToBeGreater } from '../statistics/rank-test.js';
+import type { Reader } from './database.js';
+
+/** A stage of the boot that comes later than it used to. */
+export interface SlowerStage {
+  readonly board: string;
+  readonly stage: string;
+  readonly medianMs: number;
+  readonly medianBeforeMs: number;
+  readonly boots: number;
+  readonly bootsBefore: number;
+  /** Of the rank test, multiplied by the number of stages that were tested (Bonferroni). */
+  readonly p: number;
+}
+
+export interface StageQuestion {
+  /** The run that is judged. */
+  readonly run: string;
+  /** Against so many runs of the same board before it. */
+  readonly runsBefore: number;
+  /** Told below this. */
+  readonly alpha: number;
+}
+
+/** Stages that took longer in a run than in those before it, by the order of their times alone: a rank test over all boots. */
+export function slowerStages(
+  history: Reader,
+  { run, runsBefore, alpha }: StageQuestion,
+): readonly SlowerStage[] {
+  const pairs = history.all(
+    `select board, stage, json_group_array(ms) as times, min(stage.started) as began
+     from stage join run on run.id = stage.run where run.name = ? group by board, stage`,
+    [run],
+  );
+  const found = pairs.map(({ board, stage, times, began }): SlowerStage => {
+    const now = numbers(times);
+    const before = timesBefore(history, {
+      board: String(board),
+      stage: String(stage),
+      began: Number(began),
+      runsBefore,
+    });
+    const p = Math.min(1, tendsToBeGreater(now, before).p * pairs.length);
+    return {
+      board: String(board),
+      stage: String(stage),
+      medianMs: median(now),
+      medianBeforeMs: median(before),
+      boots: now.length,
+      bootsBefore: before.length,
+      p,
+    };
+  });
+  return found.filter((stage) => stage.p < alpha).sort((a, b) => a.p - b.p);
+}
+
+function timesBefore(
+  history: Reader,
+  {
+    board,
+    stage,
+    began,
+    runsBefore,
+  }: {
+    readonly board: string;
+    readonly stage: string;
+    readonly began: number;
+    readonly runsBefore: number;
+  },
+): readonly number[] {
+  const [row] = history.all(
+    `select json_group_array(ms) as times from stage where board = ? and stage = ? and run in (
+       select distinct run from stage where board = ? and stage = ? and started < ? order by started desc limit ?)`,
+    [board, stage, board, stage, began, runsBefore],
+  );
+  return numbers(row?.times);
+}
+
+function numbers(json: string | number | null | undefined): readonly number[] {
+  return JSON.parse(typeof json === 'string' ? json : '[]') as number[];
+}
