@@ -43,7 +43,8 @@ interface Source {
  */
 export async function buildBundle(request: BundleRequest, options: BuildOptions): Promise<BuiltBundle> {
   const { fault, compatible, signer, ...imageRequest } = request;
-  const { path, sha256, sizeBytes } = await buildImage(imageRequest, options);
+  // Only the bundle is made anew on demand.
+  const { path, sha256, sizeBytes } = await buildImage(imageRequest, { ...options, noCache: false });
   const { flavour, version } = request;
   const { slug } = recipeOf(imageRequest);
   return bundleOf({ path, sha256, sizeBytes, version, flavour, slug }, { ...request, options });
