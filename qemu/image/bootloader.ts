@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildRequest } from '../../rig/contracts/image-builder.js';
 import { sectorBytes } from '../../rig/image/gpt.js';
+import { plainGrubenv, slotCounts } from './grub-environment.js';
 import { guestFile } from './guest-files.js';
 import type { Toolbox } from './toolbox.js';
 import { FileTree } from './tree.js';
@@ -17,7 +18,7 @@ export const commandLine = (console: string): string =>
   `console=${console},115200 loglevel=6 panic=1 oops=panic mitigations=off nokaslr rodata=off init_on_alloc=0`;
 
 const grubModules =
-  'part_gpt fat ext2 linux normal configfile search search_label regexp test echo reboot serial terminal sleep';
+  'part_gpt fat ext2 linux normal configfile search search_label regexp test echo reboot serial terminal sleep loadenv iso9660';
 
 export interface BootOptions {
   readonly request: BuildRequest;
@@ -44,9 +45,12 @@ export async function bootTree(options: BootOptions): Promise<FileTree> {
     });
     return tree.file('boot.scr', { data: script });
   }
-  return tree
-    .file('EFI/BOOT/BOOTX64.EFI', { from: await grub(options) })
-    .file('EFI/BOOT/grub.cfg', await guestFile('grub.cfg', fill));
+  tree.file('EFI/BOOT/BOOTX64.EFI', { from: await grub(options) });
+  if (options.request.plant === 'plain-grubenv')
+    return tree
+      .file('EFI/BOOT/grub.cfg', await guestFile('grub/plain.cfg', fill))
+      .file('EFI/BOOT/grubenv', { data: plainGrubenv() });
+  return tree.file('EFI/BOOT/grub.cfg', await guestFile('grub/grub.cfg', { ...fill, ...slotCounts }));
 }
 
 /** What U-Boot's script must know of the environment, in hexadecimal as U-Boot counts. */
@@ -64,7 +68,7 @@ function uboot({ plant }: BuildRequest): Record<string, string> {
 async function grub({ packages, workDir, tools, grubModules: more = '' }: BootOptions): Promise<string> {
   const early = join(workDir, 'grub-early.cfg');
   const file = join(workDir, 'BOOTX64.EFI');
-  await writeFile(early, await guestFile('grub-early.cfg'));
+  await writeFile(early, await guestFile('grub/early.cfg'));
   await tools.run('grub-mkimage', [
     ...['-O', 'x86_64-efi', '-d', join(packages, 'usr/lib/grub/x86_64-efi')],
     ...['-p', '/EFI/BOOT', '-c', early, '-o', file],
