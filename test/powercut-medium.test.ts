@@ -118,10 +118,11 @@ t.test('a client that does not keep to the protocol is dropped, and the others a
     const option = Buffer.alloc(20);
     option.write('IHAVEOPT', 4);
     option.writeUInt32BE(7, 12);
-    option.writeUInt32BE(0xffffffff, 16);
+    option.writeUInt32BE(1024 * 1024, 16);
     const client = connect(socketPath);
     client.resume();
-    client.end(option);
+    // It goes on listening: only the server can end this.
+    client.write(option);
     await once(client, 'close');
     const silent = connect(socketPath);
     await once(silent, 'data');
@@ -184,4 +185,34 @@ t.test('a log that is no sound one is refused, or read as far as it is whole', a
   t.ok(unflushed.cutShort);
   t.equal(unflushed.entries.length, 1, 'what is whole');
   await t.rejects(readWriteLog(logFiles, { mediumBytes: 64 * 1024 }), bad, 'another medium');
+});
+
+t.test('a write whose bytes come in pieces is answered when the last one is there', async (t) => {
+  await serving(last, async (view) => {
+    const client = connect(socketPath);
+    await once(client, 'connect');
+    const handshake = Buffer.alloc(20);
+    // Flags, then the option EXPORT_NAME with an empty name (NBD protocol, "Fixed newstyle negotiation").
+    handshake.writeUInt32BE(3, 0);
+    handshake.write('IHAVEOPT', 4, 'latin1');
+    handshake.writeUInt32BE(1, 12);
+    client.write(handshake);
+    const bytes = Buffer.alloc(96 * 1024, 0x5a);
+    const request = Buffer.alloc(28);
+    request.writeUInt32BE(0x25609513, 0);
+    request.writeUInt16BE(1, 6);
+    request.writeBigUInt64BE(512n, 16);
+    request.writeUInt32BE(bytes.length, 24);
+    client.write(Buffer.concat([request, bytes.subarray(0, 1000)]));
+    // So that the pieces are two reads of the server's.
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    client.write(bytes.subarray(1000));
+    let answered = Buffer.alloc(0);
+    for await (const chunk of client) {
+      answered = Buffer.concat([answered, chunk as Buffer]);
+      if (answered.length >= 18 + 10 + 16) break;
+    }
+    t.equal(answered.readUInt32BE(answered.length - 12), 0, 'no error');
+    t.equal(view.writtenSectors(), 192);
+  });
 });

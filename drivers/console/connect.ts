@@ -8,7 +8,7 @@ const addressWanted = 'host:port, such as lab-server:4001 or [fe80::1]:4001';
 /** host:port in the lab file. */
 export const address = z
   .string({ error: addressWanted })
-  .regex(/^(?:\[[0-9a-fA-F:.%\w]+\]|[^\s:[\]]+):\d{1,5}$/, { error: addressWanted })
+  .regex(/^(?:\[[0-9a-fA-F:.%\w]+\]|[^\s:[\]]+):\d{1,5}$/, { error: addressWanted, abort: true })
   .refine((text) => portOf(text) >= 1 && portOf(text) <= 65_535, { error: 'a port from 1 to 65535' });
 
 function portOf(text: string): number {

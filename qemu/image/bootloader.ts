@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildRequest } from '../../rig/contracts/image-builder.js';
 import { sectorBytes } from '../../rig/image/gpt.js';
+import { plainGrubenv, slotCounts } from './grub-environment.js';
 import { guestFile } from './guest-files.js';
 import type { Toolbox } from './toolbox.js';
 import { FileTree } from './tree.js';
@@ -11,13 +12,15 @@ import { writeUbootScript } from './uboot-script.js';
 /**
  * What every board gets besides its slot. Kernel messages of level notice and above reach the serial line until init
  * lowers it: the version line is the proof that the kernel runs. The rest buys a boot that is cheap to emulate
- * (address space randomisation and page table isolation alone cost a second of CPU) and a panic that ends in a reboot.
+ * (address space randomisation and page table isolation alone cost a second of CPU), a panic that ends in a reboot, and the
+ * copy of the partition table where a power cut has torn the first one: without `gpt` Linux looks for no copy
+ * (block/partitions/efi.c, find_valid_gpt).
  */
 export const commandLine = (console: string): string =>
-  `console=${console},115200 loglevel=6 panic=1 oops=panic mitigations=off nokaslr rodata=off init_on_alloc=0`;
+  `console=${console},115200 loglevel=6 gpt panic=1 oops=panic mitigations=off nokaslr rodata=off init_on_alloc=0`;
 
 const grubModules =
-  'part_gpt fat ext2 linux normal configfile search search_label regexp test echo reboot serial terminal sleep';
+  'part_gpt fat ext2 linux normal configfile search search_label regexp test echo reboot serial terminal sleep loadenv iso9660';
 
 export interface BootOptions {
   readonly request: BuildRequest;
@@ -44,9 +47,12 @@ export async function bootTree(options: BootOptions): Promise<FileTree> {
     });
     return tree.file('boot.scr', { data: script });
   }
-  return tree
-    .file('EFI/BOOT/BOOTX64.EFI', { from: await grub(options) })
-    .file('EFI/BOOT/grub.cfg', await guestFile('grub.cfg', fill));
+  tree.file('EFI/BOOT/BOOTX64.EFI', { from: await grub(options) });
+  if (options.request.plant === 'plain-grubenv')
+    return tree
+      .file('EFI/BOOT/grub.cfg', await guestFile('grub/plain.cfg', fill))
+      .file('EFI/BOOT/grubenv', { data: plainGrubenv() });
+  return tree.file('EFI/BOOT/grub.cfg', await guestFile('grub/grub.cfg', { ...fill, ...slotCounts }));
 }
 
 /** What U-Boot's script must know of the environment, in hexadecimal as U-Boot counts. */
@@ -64,7 +70,7 @@ function uboot({ plant }: BuildRequest): Record<string, string> {
 async function grub({ packages, workDir, tools, grubModules: more = '' }: BootOptions): Promise<string> {
   const early = join(workDir, 'grub-early.cfg');
   const file = join(workDir, 'BOOTX64.EFI');
-  await writeFile(early, await guestFile('grub-early.cfg'));
+  await writeFile(early, await guestFile('grub/early.cfg'));
   await tools.run('grub-mkimage', [
     ...['-O', 'x86_64-efi', '-d', join(packages, 'usr/lib/grub/x86_64-efi')],
     ...['-p', '/EFI/BOOT', '-c', early, '-o', file],

@@ -9,9 +9,10 @@ import { tinyRecipe } from './tiny.js';
  *
  * @throws RigError `image.no-reference` (blame: config) when there is no such flavour for that architecture
  */
-export function recipeOf({ flavour, arch, extras = [] }: BuildRequest): Recipe {
+export function recipeOf(request: BuildRequest): Recipe {
+  const { flavour, arch, extras = [] } = request;
   if (flavour === 'full' && arch === 'amd64') return fullRecipe(extras);
-  if (flavour === 'tiny' && extras.length === 0) return tinyRecipe(arch);
+  if (flavour === 'tiny' && extras.length === 0) return tinyRecipe(request);
   throw new RigError(
     extras.length > 0 && flavour === 'tiny'
       ? `The tiny flavour comes without extras: ${extras.join(', ')}`

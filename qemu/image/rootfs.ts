@@ -34,7 +34,10 @@ export interface Kernel {
 const scripts = 'usr/lib/boardrig';
 
 /** Programs that lie elsewhere than in their packages, since a script takes their place. */
-const moved: Readonly<Record<string, string>> = { 'usr/bin/rauc': 'usr/libexec/rauc' };
+const moved: Readonly<Record<string, string>> = {
+  'usr/bin/rauc': 'usr/libexec/rauc',
+  'usr/bin/grub-editenv': 'usr/libexec/grub-editenv',
+};
 
 /** The read-only root file system. */
 export async function rootTree(options: RootOptions): Promise<FileTree> {

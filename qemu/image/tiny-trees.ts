@@ -1,5 +1,7 @@
+import type { BuildRequest } from '../../rig/contracts/image-builder.js';
 import type { TinyBoard } from './board.js';
 import { bootTree } from './bootloader.js';
+import { grubEnvironment } from './grub-environment.js';
 import { initrdImage } from './initrd.js';
 import type { Contents, Ingredients, RawBytes } from './recipe.js';
 import { findKernel, rootTree } from './rootfs.js';
@@ -12,12 +14,13 @@ export async function tinyTrees(ingredients: Ingredients, board: TinyBoard): Pro
   return {
     root: await rootTree({ ...ingredients, board, kernel, initrd }),
     boot: await bootTree({ ...ingredients, board }),
-    sectors: ingredients.request.arch === 'arm64' ? environmentSectors() : [],
+    sectors: environmentSectors(ingredients.request),
   };
 }
 
-/** U-Boot's environment, both copies. */
-function environmentSectors(): RawBytes[] {
+/** The bootloader's environment, all copies. */
+function environmentSectors({ arch, plant }: BuildRequest): RawBytes[] {
+  if (arch === 'amd64') return plant === 'plain-grubenv' ? [] : grubEnvironment();
   return environmentCopies.map((offsetBytes, index) => ({
     offsetBytes,
     data: encodeEnvironmentCopy(initialEnvironment, { number: index }),

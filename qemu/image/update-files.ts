@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import type { BuildRequest } from '../../rig/contracts/image-builder.js';
+import { addGrubFiles, raucOnGrub } from './grub-files.js';
 import { guestFile } from './guest-files.js';
 import { modulesInOrder } from './kernel-modules.js';
 import type { Kernel } from './rootfs.js';
@@ -15,9 +16,13 @@ export function compatibleOf(slug: string): string {
 export function raucSystemConf({
   slug,
   bootloader,
+  handlers = [],
 }: {
   slug: string;
+  /** Lines of the section `system`. */
   bootloader: readonly string[];
+  /** Lines of the section `handlers`. */
+  handlers?: readonly string[];
 }): string {
   const slots = [
     ['A', 'resin-rootA'],
@@ -37,14 +42,14 @@ export function raucSystemConf({
     'bundle-formats=-plain',
     '[keyring]',
     'path=/etc/rauc/keyring.pem',
+    ...(handlers.length > 0 ? ['[handlers]', ...handlers] : []),
     ...slots,
     '',
   ].join('\n');
 }
 
-const bootloaderLines: Readonly<Record<BuildRequest['arch'], readonly string[]>> = {
-  arm64: ['bootloader=uboot', `boot-attempts=${goodSlotLeft}`, `boot-attempts-primary=${slotTries}`],
-  amd64: ['bootloader=noop'],
+const uboot = {
+  bootloader: ['bootloader=uboot', `boot-attempts=${goodSlotLeft}`, `boot-attempts-primary=${slotTries}`],
 };
 
 export interface UpdateFilesOptions {
@@ -70,12 +75,18 @@ export async function addUpdateFiles(tree: FileTree, options: UpdateFilesOptions
   tree.file('etc/boardrig/bus.conf', await guestFile('update/bus.conf'));
   const activation = 'de.pengutronix.rauc.service';
   tree.file(`usr/share/dbus-1/system-services/${activation}`, await guestFile(`update/${activation}`));
-  tree.file('etc/rauc/system.conf', raucSystemConf({ slug, bootloader: bootloaderLines[request.arch] }));
+  tree.file(
+    'etc/rauc/system.conf',
+    raucSystemConf({ slug, ...(request.arch === 'arm64' ? uboot : raucOnGrub(request)) }),
+  );
   tree.file('etc/rauc/keyring.pem', options.certificate);
   tree.file('usr/lib/boardrig/health', await guestFile('health.sh'), program);
   for (const check of ['network', 'storage'])
     tree.file(`usr/lib/boardrig/health.d/${check}`, await guestFile(`health.d/${check}.sh`), program);
-  if (request.arch !== 'arm64') return;
+  if (request.arch === 'amd64') {
+    await addGrubFiles(tree, request);
+    return;
+  }
   const copies = environmentCopies.map(
     (at) => `/dev/${options.disk} 0x${at.toString(16)} 0x${environmentBytes.toString(16)}\n`,
   );

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import {
   blockSizeBytes,
@@ -130,15 +129,21 @@ async function answerTo(
   }
 }
 
-/** Exact amounts from a socket, and answers no faster than they are taken. */
+/**
+ * Exact amounts from a socket, and answers no faster than they are taken. One listener for the whole connection: adding one for `readable`
+ * while a part of what is wanted is there emits it at once, and who waits so in a loop never lets the rest come.
+ */
 class Wire {
   readonly #socket: Socket;
   #over = false;
+  #wake: () => void = () => {};
 
   constructor(socket: Socket) {
     this.#socket = socket;
+    for (const event of ['readable', 'end', 'drain']) socket.on(event, () => this.#wake());
     socket.once('close', () => {
       this.#over = true;
+      this.#wake();
     });
   }
 
@@ -149,25 +154,21 @@ class Wire {
       // At the end, `read` gives what is left.
       if (bytes !== null) return bytes.length === count ? bytes : undefined;
       if (this.#over || this.#socket.readableEnded) return undefined;
-      await firstOf(this.#socket, ['readable', 'end', 'close']);
+      await this.#change();
     }
   }
 
   async write(...parts: Buffer[]): Promise<void> {
     if (this.#over) return;
     this.#socket.cork();
-    let isFree = true;
-    for (const part of parts) isFree = this.#socket.write(part);
+    for (const part of parts) this.#socket.write(part);
     this.#socket.uncork();
-    if (!isFree && !this.#over) await firstOf(this.#socket, ['drain', 'close']);
+    while (this.#socket.writableNeedDrain && !this.#over) await this.#change();
   }
-}
 
-async function firstOf(socket: Socket, events: readonly string[]): Promise<void> {
-  const done = new AbortController();
-  try {
-    await Promise.race(events.map((event) => once(socket, event, { signal: done.signal })));
-  } finally {
-    done.abort();
+  #change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
   }
 }

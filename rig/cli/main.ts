@@ -86,7 +86,8 @@ async function main(argv: readonly string[]): Promise<number> {
     }
     command.action(async (...received: unknown[]) => {
       const args = received.slice(0, -2) as (string | string[] | undefined)[];
-      const options = { ...program.opts(), ...(received.at(-2) as Record<string, unknown>) };
+      // An option that the command's parent has too (`powercut`, `powercut replay`) is found with the parent.
+      const options = (received.at(-1) as Command).optsWithGlobals<Record<string, unknown>>();
       exitCode = await (await entry.load()).run({ args, options, rest }, io);
     });
   }

@@ -13,6 +13,13 @@ import type {
 export const outcomes = ['old', 'new', 'recovered', 'dataLost', 'bricked'] as const;
 export type Outcome = (typeof outcomes)[number];
 
+/**
+ * How a board is bricked. `reset-loop`, `hang`, `no-slot`: it never comes up. `unhealthy`: it does, and cannot do its work; `no-update`: it
+ * works, and takes no update any more.
+ */
+export const bricks = ['reset-loop', 'hang', 'no-slot', 'unhealthy', 'no-update'] as const;
+export type Brick = (typeof bricks)[number];
+
 export interface Verdict {
   readonly outcome: Outcome;
   /** Slot and version that came up, where one did. */
@@ -21,7 +28,7 @@ export interface Verdict {
   /** Boots until it came up; 1 is the first. */
   readonly tries?: number;
   /** Of a brick. */
-  readonly brick?: 'reset-loop' | 'hang' | 'no-slot';
+  readonly brick?: Brick;
   /** One sentence: the evidence. */
   readonly why: string;
   /** `boot`: up to the bootloader's word; `full`: until the board was healthy; `settled`: by a boot of another state. */
@@ -65,7 +72,8 @@ export interface Certificate {
   readonly board: { readonly name: string; readonly type: string };
   /** The medium before the operation. */
   readonly base: { readonly sha256: string; readonly sizeBytes: number; readonly version?: string };
-  readonly model: MediumModel;
+  /** `physical`: a real medium, whatever it does; then its states are cuts, and places and phases count in tenths of a second. */
+  readonly model: MediumModel | 'physical';
   readonly seed: number;
   readonly log: {
     readonly writes: number;
@@ -97,7 +105,7 @@ export interface Certificate {
 
 export interface JudgedState {
   readonly state: string;
-  readonly kind: StateKind;
+  readonly kind: StateKind | 'cut';
   readonly epoch: number;
   /** Place on the time line of the writes: the last entry that is on the medium, -1 before the first. */
   readonly entry: number;

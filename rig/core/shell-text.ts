@@ -16,3 +16,8 @@ export function textOf(command: string, result: ShellResult): string {
     evidence: { exitCode: result.exitCode },
   });
 }
+
+/** `text` as one word of a POSIX shell. */
+export function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}

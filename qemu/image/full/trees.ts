@@ -1,4 +1,5 @@
 import { bootTree } from '../bootloader.js';
+import { grubEnvironment } from '../grub-environment.js';
 import { initrdImage } from '../initrd.js';
 import type { Contents, Ingredients } from '../recipe.js';
 import { findKernel } from '../rootfs.js';
@@ -22,6 +23,7 @@ export async function fullTrees(
   const initrd = await initrdImage({ modules: initrdModules, packages, kernel });
   const board = { slug: 'virt-x86-64', console: 'ttyS0' };
   return {
+    sectors: grubEnvironment(),
     root: await fullRoot({ ...ingredients, kernel, initrd, slug: board.slug, withEngine }),
     boot: await bootTree({
       ...ingredients,

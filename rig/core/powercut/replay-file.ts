@@ -9,7 +9,7 @@ import {
   type ViewExtents,
   viewSource,
 } from '../../contracts/powercut.js';
-import { outcomes, type ReplayFile, type ReplayPiece } from '../../contracts/powercut-verdict.js';
+import { bricks, outcomes, type ReplayFile, type ReplayPiece } from '../../contracts/powercut-verdict.js';
 
 /** Reads whole sectors of a medium. */
 export type ReadSectors = (sector: number, sectors: number) => Promise<Uint8Array>;
@@ -107,7 +107,7 @@ const replaySchema = z.object({
     outcome: z.enum(outcomes),
     why: z.string(),
     by: z.enum(['boot', 'full', 'settled']),
-    brick: z.enum(['reset-loop', 'hang', 'no-slot']).optional(),
+    brick: z.enum(bricks).optional(),
   }),
   explained: z.array(
     z.object({

@@ -1,0 +1,91 @@
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { isAbsolute, join, relative, resolve } from 'node:path';
+import type { Image } from '../../contracts/board.js';
+import { RigError } from '../../contracts/errors.js';
+import type { LogFiles } from '../../contracts/powercut.js';
+import type { Bundle } from '../../contracts/update.js';
+import type { MadeTrial } from '../../core/powercut/judge/explore.js';
+import type { Keepsakes } from '../../core/powercut/judge/keepsakes.js';
+import type { SizedFile } from '../../core/powercut/record/record.js';
+import type { OperationName, PowercutRequest } from './request.js';
+
+/** What a folder holds of one recorded operation: enough to explore it again, elsewhere in time. */
+export interface RecordedOperation {
+  readonly format: 'boardrig-powercut-operation/1';
+  readonly board: { readonly name: string; readonly type: string };
+  readonly operation: OperationName;
+  readonly command?: string;
+  readonly newVersion?: string;
+  readonly image: Image;
+  readonly update?: Bundle;
+  readonly base: SizedFile;
+  readonly log: LogFiles;
+  readonly keepsakes: Keepsakes;
+  /** Of the states and of all that is sampled. */
+  readonly model: PowercutRequest['model'];
+  readonly seed: number;
+  /** Spent on it before this exploration, on the wall. */
+  readonly seconds: number;
+}
+
+const operationFile = 'operation.json';
+const trialsFile = 'trials.ndjson';
+
+export async function makeFolder(folder: string): Promise<void> {
+  await mkdir(join(folder, 'console'), { recursive: true });
+}
+
+export async function writeOperation(folder: string, recorded: RecordedOperation): Promise<void> {
+  const inside = (path: string): string => relative(folder, path);
+  const portable: RecordedOperation = {
+    ...recorded,
+    base: { ...recorded.base, path: inside(recorded.base.path) },
+    log: { ...recorded.log, files: recorded.log.files.map(inside) },
+  };
+  await writeFile(join(folder, operationFile), `${JSON.stringify(portable, null, 1)}\n`);
+}
+
+/** @throws RigError `powercut.nothing-recorded` (blame: config) */
+export async function readOperation(folder: string): Promise<RecordedOperation> {
+  const found = await readFile(join(folder, operationFile), 'utf8').then(parse, () => undefined);
+  if (!found) {
+    throw new RigError(`There is no recorded operation in ${folder}`, {
+      code: 'powercut.nothing-recorded',
+      blame: 'config',
+      hint: 'Give --resume the folder of an exploration that got beyond its recording.',
+    });
+  }
+  const here = (path: string): string => (isAbsolute(path) ? path : resolve(folder, path));
+  return {
+    ...found,
+    base: { ...found.base, path: here(found.base.path) },
+    log: { ...found.log, files: found.log.files.map(here) },
+  };
+}
+
+function parse(text: string): RecordedOperation | undefined {
+  try {
+    const value = JSON.parse(text) as RecordedOperation;
+    return value.format === 'boardrig-powercut-operation/1' ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Keeps a boot at once: an end at any time loses none that was made. */
+export async function keepTrial(folder: string, made: MadeTrial): Promise<void> {
+  const line = JSON.stringify({ ...made, trial: { ...made.trial, read: [...made.trial.read] } });
+  await appendFile(join(folder, trialsFile), `${line}\n`);
+}
+
+/** The boots that were kept; a last line that was cut short is none. */
+export async function keptTrials(folder: string): Promise<MadeTrial[]> {
+  const text = await readFile(join(folder, trialsFile), 'utf8').catch(() => '');
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => {
+      const made = JSON.parse(line) as MadeTrial;
+      return { ...made, trial: { ...made.trial, read: Float64Array.from(made.trial.read) } } as MadeTrial;
+    });
+}

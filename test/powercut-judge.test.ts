@@ -1,0 +1,178 @@
+// test: light
+/** Which boots settle which states of a medium, and what is told of them. */
+import t from 'tap';
+import { BootLineReader, LineCutter } from '../rig/core/powercut/judge/boot-lines.js';
+import { type ExploreOptions, explore, type MadeTrial } from '../rig/core/powercut/judge/explore.js';
+import { union } from '../rig/core/powercut/judge/trial.js';
+import { type CutTime, cutTimes } from '../rig/core/powercut/physical/times.js';
+import { SeededRandom } from '../rig/core/runner/random.js';
+import { type TinyWorld, tinyWorld } from './powercut-judge/tiny-world.js';
+
+function options(world: TinyWorld, rest: Partial<ExploreOptions> = {}): ExploreOptions {
+  return {
+    states: world.states,
+    alike: world.alike,
+    toBootloader: world.toBootloader,
+    fully: world.fully,
+    jobs: 2,
+    random: new SeededRandom({ seed: 1, id: 'test', attempt: 1 }),
+    known: [],
+    over: () => false,
+    onTrial: () => {},
+    onProgress: () => {},
+    ...rest,
+  };
+}
+
+/** An update: bulk into slot B and what nobody reads, then the switch, then data that goes and comes back. */
+const update = [
+  { sector: 3, byte: 8 },
+  { sector: 5, byte: 1 },
+  { sector: 6, byte: 1 },
+  { sector: 7, byte: 1 },
+  { sector: 0, byte: 0 },
+  { sector: 0, byte: 2 },
+  { sector: 4, byte: 0 },
+];
+
+t.test('every state has the verdict that booting it would have had, by far fewer boots', async (t) => {
+  const world = tinyWorld(update);
+  const found = await explore(options(world));
+  t.equal(found.verdicts.size, world.states.length);
+  for (const state of world.states) {
+    const { outcome, slot, version } = world.verdictOf(state);
+    const told = found.verdicts.get(state.name);
+    t.same([told?.outcome, told?.slot, told?.version], [outcome, slot, version], state.name);
+  }
+  // Bootloader: bricked, A, B. Full: A and B, each with the state there and gone, B with the old and the new root.
+  t.ok(found.booted - found.checked.states <= 2 * (3 + 4), 'two boots beside each other may turn out alike');
+  t.ok(found.booted < world.states.length / 4);
+  t.equal(found.distinct, 1 + 2 + 4);
+  t.ok(found.checked.states >= 1, 'some settled states were booted all the same');
+  t.same(found.checked.disagreed, []);
+});
+
+t.test('an explorer that takes different states for equal is caught by its own check', async (t) => {
+  const world = tinyWorld(update);
+  const found = await explore(options(world, { alike: (states) => states }));
+  t.ok(found.checked.disagreed.length > 0);
+});
+
+t.test('random logs', async (t) => {
+  const random = new SeededRandom({ seed: 7, id: 'logs', attempt: 1 });
+  for (let round = 0; round < 60; round += 1) {
+    const writes = Array.from({ length: random.integer(1, 6) }, () => ({
+      sector: random.integer(0, 7),
+      byte: random.integer(0, 2),
+    }));
+    const world = tinyWorld(writes);
+    const found = await explore(options(world, { jobs: random.integer(1, 3) }));
+    const wrong = world.states.filter(
+      (state) => found.verdicts.get(state.name)?.outcome !== world.verdictOf(state).outcome,
+    );
+    t.same(wrong, [], JSON.stringify(writes));
+    t.same(found.checked.disagreed, []);
+  }
+});
+
+t.test('a budget leaves states, and the boots that were made are not made again', async (t) => {
+  const world = tinyWorld(update);
+  const kept: MadeTrial[] = [];
+  const first = await explore(
+    options(world, { over: () => kept.length >= 5, onTrial: (made) => void kept.push(made) }),
+  );
+  const left = world.states.length - first.verdicts.size;
+  t.ok(left > 0 && first.verdicts.size > 0, `${left} left`);
+  const before = world.booted.length;
+  const second = await explore(options(world, { known: kept }));
+  t.equal(second.verdicts.size, world.states.length);
+  t.same(
+    world.booted
+      .slice(before)
+      .filter((name) => kept.some((made) => made.tier === 'boot' && made.trial.state === name)),
+    [],
+    'no bootloader was asked twice of one state',
+  );
+});
+
+t.test('a boot that fails ends the exploration with its error, and every worker', async (t) => {
+  const world = tinyWorld(update);
+  const failing = options(world, {
+    toBootloader: () => Promise.reject(new Error('QEMU is gone')),
+  });
+  await t.rejects(explore(failing), { message: 'QEMU is gone' });
+});
+
+t.test('lines of a console, in pieces and with control sequences', async (t) => {
+  const reader = new BootLineReader({
+    chosen: 'bootloader slot=(?<slot>[AB]) left=(?<tries>[0-9]) why=(?<why>[a-z-]+)',
+    version: 'init version=(?<version>[^ ]+)',
+    good: 'health good',
+    bad: 'health bad: (?<complaint>.*)',
+  });
+  const cutter = new LineCutter();
+  const text =
+    '\x1b[2Jx: boot\x1b[0mloader slot=B left=2 why=first\r\nx: init version=1.2 slot=B\nhealth bad: network\nhealth good slot=B\nnothing\n';
+  const lines = [...Buffer.from(text)].flatMap((byte) => cutter.push(Uint8Array.of(byte)));
+  t.same(
+    lines.map((line) => reader.read(line)),
+    [
+      { kind: 'chosen', choice: { slot: 'B', tries: 2, why: 'first' } },
+      { kind: 'version', version: '1.2' },
+      { kind: 'health', good: false, complaint: 'network' },
+      { kind: 'health', good: true },
+      undefined,
+    ],
+  );
+  cutter.push(Buffer.alloc(1e6, 'x'));
+  t.ok(cutter.rest.length <= 1024, 'a line without an end does not grow');
+});
+
+t.test('the union of sector sets', async (t) => {
+  t.same([...union(Float64Array.of(0, 4, 10, 2), Float64Array.of(2, 4, 12, 1, 20, 1))], [0, 6, 10, 3, 20, 1]);
+  t.same([...union(new Float64Array(), Float64Array.of(3, 1))], [3, 1]);
+});
+
+t.test(
+  'cuts of a board itself: the same seed, the same times; every other one near a dangerous write',
+  async (t) => {
+    const rehearsed = [
+      { name: 'start', ms: 0 },
+      { name: 'install', ms: 1000 },
+      { name: 'reboot', ms: 9000 },
+    ];
+    const guide = {
+      phases: [
+        { name: 'boot', from: 0 },
+        { name: 'install', from: 10 },
+        { name: 'reboot', from: 110 },
+      ],
+      entries: 130,
+      // Nine tenths into the install.
+      dangerous: [100],
+    };
+    const times = (seed: number): CutTime[] =>
+      cutTimes(rehearsed, {
+        endMs: 12_000,
+        count: 40,
+        random: new SeededRandom({ seed, id: 'times', attempt: 1 }),
+        guide,
+      });
+    t.same(times(1), times(1));
+    t.not(JSON.stringify(times(1)), JSON.stringify(times(2)));
+    const guided = times(1).filter(({ why }) => why === 'guided');
+    t.equal(guided.length, 20);
+    t.ok(guided.every(({ phase, afterMs }) => phase === 'install' && afterMs >= 6400 && afterMs <= 8000));
+    const random = times(1).filter(({ why }) => why === 'random');
+    t.ok(new Set(random.map(({ phase }) => phase)).size > 1, 'the others are anywhere');
+    t.same(
+      cutTimes(rehearsed, {
+        endMs: 1,
+        count: 3,
+        random: new SeededRandom({ seed: 1, id: '', attempt: 1 }),
+        guide: undefined,
+      }).map(({ why }) => why),
+      ['random', 'random', 'random'],
+    );
+  },
+);
