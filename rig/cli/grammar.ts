@@ -359,6 +359,17 @@ export const grammar: readonly CommandEntry[] = [
     load: () => import('./commands/compare.js'),
   },
   {
+    usage: 'new board <name>',
+    summary: 'writes a board type to start from, and a lab file where there is none',
+    options: [['--arch <arch>', 'arm64, amd64, armhf, armel or i386', 'arm64']],
+    load: () => import('./commands/new.js').then(({ board }) => ({ run: board })),
+  },
+  {
+    usage: 'new suite <name>',
+    summary: 'writes a suite to start from',
+    load: () => import('./commands/new.js').then(({ suite }) => ({ run: suite })),
+  },
+  {
     usage: 'schema',
     summary: 'prints the JSON Schema of lab.yaml, for editors',
     load: () => import('./commands/schema.js'),
