@@ -6,6 +6,7 @@ import type { Certificate } from '../../contracts/powercut-verdict.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import { summaryOf } from '../../core/powercut/judge/certificate.js';
 import { measureSpeedFactor } from '../../lifetime/host-speed.js';
+import { printable } from '../cache-words.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { openLab } from '../open-lab.js';
 import type { BoardsContext } from '../powercut/boards.js';
@@ -50,7 +51,8 @@ function exitCodeFor({ verdicts, checked }: Certificate): number {
   return checked.disagreed.length > 0 ? exitCodes.rigFailed : exitCodes.passed;
 }
 
-function describe({
+/** A board's own words are in it: no control character of theirs gets through. */
+export function describe({
   verdicts,
   states,
   distinct,
@@ -70,7 +72,7 @@ function describe({
       (name) => `! ${name} was settled without a boot and booted otherwise: a defect of boardrig`,
     ),
   ];
-  return lines.join('\n');
+  return lines.map(printable).join('\n');
 }
 
 function otherBoard(folder: string, type: string): RigError {
