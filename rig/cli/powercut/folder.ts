@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import type { Image } from '../../contracts/board.js';
 import { RigError } from '../../contracts/errors.js';
@@ -78,9 +78,12 @@ export async function keepTrial(folder: string, made: MadeTrial): Promise<void> 
   await appendFile(join(folder, trialsFile), `${line}\n`);
 }
 
-/** The boots that were kept; a last line that was cut short is none. */
+/** The boots that were kept; a last line that was cut short is none, and is taken away, or the next one would go on in it. */
 export async function keptTrials(folder: string): Promise<MadeTrial[]> {
-  const text = await readFile(join(folder, trialsFile), 'utf8').catch(() => '');
+  const path = join(folder, trialsFile);
+  const text = await readFile(path, 'utf8').catch(() => '');
+  const whole = Buffer.byteLength(text.slice(0, text.lastIndexOf('\n') + 1));
+  if (whole < Buffer.byteLength(text)) await truncate(path, whole);
   return text
     .split('\n')
     .slice(0, -1)
