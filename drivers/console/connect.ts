@@ -78,3 +78,24 @@ function connectOnce(target: NetConnectOpts, stop: AbortSignal): Promise<Socket>
     });
   });
 }
+
+/** A loss of the connection as the session is told of it. */
+export function connectionLost(name: string, cause?: Error): RigError {
+  return new RigError(
+    `The console at ${name} was lost: ${cause ? cause.message : 'the other end closed the connection'}`,
+    {
+      code: 'console.lost',
+      blame: 'rig',
+      hint: 'Look whether the console server runs, and whether somebody else took the port.',
+      cause,
+    },
+  );
+}
+
+/** Resolves when nothing of the connection is left. */
+export function closeSocket(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.closed) resolve();
+    else socket.once('close', () => resolve()).destroy();
+  });
+}

@@ -24,6 +24,8 @@ export interface Judgement {
 export interface FullLimits extends BootLimits {
   /** From a power-on or reset until the board is healthy, or resets itself because it is not. */
   readonly healthyMs: number;
+  /** A board that says nothing for so long stands still. */
+  readonly silentMs: number;
   /** More boots than this without a healthy one are a loop: all tries of all slots, and a few. */
   readonly maxBoots: number;
 }
@@ -102,7 +104,7 @@ export async function untilHealthy(
   const up = (): boolean =>
     signs.good === undefined ? watch.version !== undefined : watch.health?.good === true;
   const end = await watch.until(() => up() || tooMany(), {
-    silentMs: limits.healthyMs,
+    silentMs: limits.silentMs,
     timeoutMs: limits.healthyMs * (limits.maxBoots + 1),
     signal,
   });
