@@ -194,7 +194,7 @@ t.test('regions: what a table and file systems say, found again by what is in th
   t.equal(sectors, disk.length / 512, 'nothing lies past the end');
 });
 
-t.test('regions of a damaged disk: whatever it says, an answer', async () => {
+t.test('regions of a damaged disk: whatever it says, an answer', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'cut-regions-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const disk = readFileSync(partitionedImage(folder));
@@ -209,7 +209,7 @@ t.test('regions of a damaged disk: whatever it says, an answer', async () => {
     ])
       for (let change = 0; change < 12; change += 1) copy.writeUInt8(draw(256), start + draw(512));
     const read: ReadAt = async (position, length) => copy.subarray(position, position + length);
-    await diskRegions(read, { sizeBytes: copy.length, slots: [] });
+    await t.resolves(diskRegions(read, { sizeBytes: copy.length, slots: [] }), `round ${round}`);
   }
 });
 
