@@ -87,7 +87,7 @@ function judged(faces: readonly { readonly mounts: string; readonly fails?: true
     } as never,
     judgement: {
       signs: { chosen: 'slot=(?<slot>.)', good: 'good' },
-      limits: { bootloaderMs: 1000, loopResets: 4, healthyMs: 1000, maxBoots: 4 },
+      limits: { bootloaderMs: 1000, loopResets: 4, silentMs: 1000, healthyMs: 1000, maxBoots: 4 },
       keepsakes: [],
       sideOf: async () => {
         if (faces[boot]?.fails) throw new RigError('no answer', { code: 'x.y', blame: 'board', hint: '' });
