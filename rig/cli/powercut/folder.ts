@@ -1,12 +1,14 @@
 import { appendFile, mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import type { Image } from '../../contracts/board.js';
+import type { Cancellable } from '../../contracts/capabilities.js';
 import { RigError } from '../../contracts/errors.js';
 import type { LogFiles } from '../../contracts/powercut.js';
 import type { Bundle } from '../../contracts/update.js';
 import type { MadeTrial } from '../../core/powercut/judge/explore.js';
 import type { Keepsakes } from '../../core/powercut/judge/keepsakes.js';
 import type { SizedFile } from '../../core/powercut/record/record.js';
+import { fileFacts } from '../../core/update/file-facts.js';
 import type { OperationName, PowercutRequest } from './request.js';
 
 /** What a folder holds of one recorded operation: enough to explore it again, elsewhere in time. */
@@ -61,6 +63,17 @@ export async function readOperation(folder: string): Promise<RecordedOperation> 
     base: { ...found.base, path: here(found.base.path) },
     log: { ...found.log, files: found.log.files.map(here) },
   };
+}
+
+/** The states lie on the base: over another one they would be others, under the same names. @throws RigError `powercut.other-base` */
+export async function assertSameBase({ base }: RecordedOperation, options: Cancellable): Promise<void> {
+  const { sha256, sizeBytes } = await fileFacts(base.path, options);
+  if (sha256 === base.sha256 && sizeBytes === base.sizeBytes) return;
+  throw new RigError(`${base.path} has changed since the operation was recorded`, {
+    code: 'powercut.other-base',
+    blame: 'config',
+    hint: 'Record the operation again: what was explored over the old one says nothing of this one.',
+  });
 }
 
 function parse(text: string): RecordedOperation | undefined {
