@@ -1,6 +1,9 @@
 // test: light
-/** What the explorer must not take for sound: an operation that did nothing, files that nobody could read, data lost once. */
+/** What the explorer must not take for sound: an operation that did nothing, files that nobody could read, data lost once, another medium. */
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
+import { assertSameBase, type RecordedOperation } from '../rig/cli/powercut/folder.js';
 import type { DeviceProfile } from '../rig/contracts/board.js';
 import { RigError } from '../rig/contracts/errors.js';
 import type { CrashState } from '../rig/contracts/powercut.js';
@@ -8,6 +11,7 @@ import type { Board } from '../rig/contracts/suite.js';
 import { judgeFully } from '../rig/core/powercut/judge/full-judge.js';
 import { leaveKeepsakes } from '../rig/core/powercut/judge/keepsakes.js';
 import { type RecordOptions, recordOperation } from '../rig/core/powercut/record/record.js';
+import { fileFacts } from '../rig/core/update/file-facts.js';
 
 const profile = {
   mounts: { state: '/s', data: '/d' },
@@ -118,3 +122,11 @@ t.test(
     );
   },
 );
+
+t.test('a recording whose medium has changed is not explored', async (t) => {
+  const path = join(t.testdir({ 'base.raw': 'as it was' }), 'base.raw');
+  const recorded = { base: { path, ...(await fileFacts(path)) } } as unknown as RecordedOperation;
+  await t.resolves(assertSameBase(recorded, {}));
+  appendFileSync(path, '.');
+  await t.rejects(assertSameBase(recorded, {}), { code: 'powercut.other-base' });
+});
