@@ -273,4 +273,15 @@ t.test('a replay file holds what the boot read, and makes the state again', asyn
     bad,
     'more than it says',
   );
+  const large = (mediumBytes: number, sectors: number) =>
+    JSON.stringify({ ...file, base: { ...file.base, mediumBytes }, pieces: [{ ...piece, sectors }] });
+  t.throws(() => unpackReplay(parseReplayFile(large(2 ** 40, 2 ** 30))), {
+    ...bad,
+    message: /holds more than/,
+  });
+  t.throws(
+    () => parseReplayFile(large(2 ** 50, 1)),
+    bad,
+    'a medium that no memory holds a bit for each sector of',
+  );
 });
