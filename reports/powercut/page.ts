@@ -50,7 +50,7 @@ function header(certificate: Certificate): Markup {
     ],
     [
       model === 'physical' ? 'Operation' : 'Recorded',
-      `${log.writes} writes, ${log.flushes} flushes, ${log.discards} discards, ${(log.bytes / 1e6).toFixed(1)} MB in ${log.epochs} epochs`,
+      `${log.writes} writes, ${log.flushes} flushes, ${log.discards} discards, ${(log.bytes / 1e6).toFixed(1)} MB in ${log.epochs} epochs${log.cutShort ? '; the log ends within an entry, and what was written then is in no state' : ''}`,
     ],
     [
       'Judged by',

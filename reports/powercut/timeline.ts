@@ -18,7 +18,7 @@ const shades: readonly Shade[] = ['bricked', 'dataLost', 'left', 'recovered', 'n
 /** Verdicts over the writes of the operation: a column is a place where the power goes, its height the states that it can leave. */
 export function renderTimeline({ judged, phases, log }: Certificate): Markup {
   if (judged.length === 0) return html``;
-  const last = Math.max(...judged.map(({ entry }) => entry), 0);
+  const last = judged.reduce((most, { entry }) => Math.max(most, entry), 0);
   const step = Math.max(1, Math.ceil((last + 2) / maxColumns));
   const columns = columnsOf(judged, step);
   const tallest = Math.max(...[...columns.values()].map((states) => states.length), 1);

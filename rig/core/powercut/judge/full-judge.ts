@@ -35,12 +35,17 @@ export type Attach = () => Promise<Board & AsyncDisposable>;
 
 /**
  * Boots a state and looks whether the board comes up by itself, is healthy, has kept what it had, and can do the operation again.
- * The board is off when it resolves, or rejects. A bad verdict is believed only when it comes a second time: the host may have been
- * busy.
+ * The board is off when it resolves, or rejects. A brick is believed only when it comes a second time: the host may have been
+ * busy. Lost data is believed at once.
  */
 export async function judgeFully(state: CrashState, options: FullJudging): Promise<Trial<Verdict>> {
   const first = await judgeOnce(state, options);
-  return isBad(first.sight) ? judgeOnce(state, options) : first;
+  // No host is so slow that files change.
+  if (!isBad(first.sight) || first.sight.outcome === 'dataLost') return first;
+  const second = await judgeOnce(state, options);
+  if (isBad(second.sight)) return second;
+  const why = `${second.sight.why}; a boot before it came out otherwise: ${first.sight.why}`;
+  return { ...second, sight: { ...second.sight, why } };
 }
 
 interface FullJudging extends Cancellable {
