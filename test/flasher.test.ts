@@ -10,11 +10,12 @@ import t, { type Test } from 'tap';
 import { buildFlasher } from '../qemu/image/flasher.js';
 import { inspectImage } from '../qemu/image/inspect.js';
 import { cacheDir } from '../rig/config/folders.js';
+import { packageRoot } from '../rig/config/package.js';
 import type { Image, MachineSpec } from '../rig/contracts/board.js';
 import type { RigEvent } from '../rig/contracts/events.js';
 import { pollUntil } from '../rig/lifetime/poll.js';
 import { groupsOf, pulsesOf } from '../suites/flashing/blinks.js';
-import { World } from './e2e/world.js';
+import { readEvents, World } from './e2e/world.js';
 import { openFlasherBoard } from './flasher/board.js';
 
 t.setTimeout(480_000);
@@ -49,6 +50,38 @@ t.test('end to end: rig run flashing on the board that a flasher installs', asyn
   const page = readFileSync(join(world.cwd, 'report/report.html'), 'utf8');
   t.match(page, 'Provision (flasher) 6 of 7', 'the report shows the plan');
   t.match(page, '<span>status</span>', 'and the LED as a lane');
+});
+
+t.test('flash: sd, the plan of a board whose card a mux takes to the rig', async (t) => {
+  using world = new World();
+  const direct = readFileSync(join(packageRoot, 'rig/boards/virt-arm64.yaml'), 'utf8');
+  world.write({
+    'with-card.yaml': direct.replace('flash: direct', 'flash: sd'),
+    'lab.yaml': 'boards:\n  desk:\n    type: ./with-card.yaml\n',
+  });
+  const { code, stdout, stderr } = await world.rig([
+    ...[
+      'run',
+      'boot',
+      '--board',
+      'desk',
+      '--cold',
+      '--report',
+      'report',
+      '--only',
+      '/boots through every stage',
+    ],
+  ]);
+  t.equal(code, 0, stdout + stderr);
+  const steps = readEvents(join(world.cwd, 'report')).flatMap((event) =>
+    event.type === 'provision' && event.phase === 'end' ? [`${event.method}: ${event.what}`] : [],
+  );
+  t.same(steps, [
+    'sd: power off',
+    'sd: medium to the rig',
+    'sd: write the drive and read it back',
+    'sd: medium to the board',
+  ]);
 });
 
 /** Short enough for the path of a socket in it. */

@@ -1,4 +1,5 @@
 import t from 'tap';
+// Long because the same small logs and the same brute force judge all of it.
 import { type CrashState, type LogEntry, mediumModels, type SectorSet } from '../rig/contracts/powercut.js';
 import { Contents } from '../rig/core/powercut/contents.js';
 import { coverageOf, type Witness } from '../rig/core/powercut/coverage.js';
@@ -6,6 +7,7 @@ import { type EnumerateOptions, enumerate } from '../rig/core/powercut/enumerate
 import { countKeptSets, epochsOf } from '../rig/core/powercut/epochs.js';
 import { Layers } from '../rig/core/powercut/layers.js';
 import { ReadSetView } from '../rig/core/powercut/read-set-view.js';
+import { settleSampled } from '../rig/core/powercut/settle-sampled.js';
 import { stateByName } from '../rig/core/powercut/states.js';
 import { bytesOf, drawer, type LetterLog, letterLog, mediumOf, randomLog } from './powercut/random-logs.js';
 
@@ -256,18 +258,35 @@ t.test('a large epoch is settled as a whole by booting what no boot speaks for',
     const parts = await logContents(log);
     const epoch = epochsOf(log.entries)[1];
     if (!epoch) return void t.fail('it has two epochs');
+    let boots = 0;
     const witnesses: Witness[] = [];
-    const boot = (state: CrashState): void =>
-      void witnesses.push({ state, read: bootOf(mediumOf(log, state)) });
-    boot(stateByName(log.entries, 'e1:boundary'));
-    let coverage = coverageOf(epoch, { log: parts, witnesses });
-    while (coverage && coverage.open.length > 0) {
-      const { settled } = coverage;
-      boot(coverage.open[0] as CrashState);
-      coverage = coverageOf(epoch, { log: parts, witnesses });
-      if (coverage) t.ok(coverage.settled > settled, 'each boot settles more');
-    }
-    t.same(coverage?.settled, 2n ** 11n, `${seed}: all of them, by ${witnesses.length} boots`);
+    const boot = async (state: CrashState): Promise<Witness> => {
+      boots += 1;
+      const witness = { state, read: bootOf(mediumOf(log, state)) };
+      witnesses.push(witness);
+      const { settled = 0n } = coverageOf(epoch, { log: parts, witnesses }) ?? {};
+      t.ok(settled > before, 'each boot settles more');
+      before = settled;
+      return witness;
+    };
+    let before = 0n;
+    await boot(stateByName(log.entries, 'e1:boundary'));
+    const sampled = { epoch: 1, writes: 11, states: 1, of: String(2 ** 11) };
+    const settle = (mostBoots: number) =>
+      settleSampled([sampled], {
+        log: parts,
+        witnesses: [...witnesses],
+        boot,
+        mostBoots,
+        over: () => false,
+      });
+    if (before < 2n ** 11n)
+      t.same(
+        await settle(0),
+        [{ ...sampled, settled: String(before) }],
+        'without boots, it says how far it is',
+      );
+    t.same(await settle(100), [{ ...sampled, settled: 'all' }], `${seed}: all of them, by ${boots} boots`);
     saved += 2 ** 11 - witnesses.length;
     for (const state of enumerate(log.entries, { model: 'write-back', seed: 1, allSubsetsUpTo: 11 }).states) {
       if (state.epoch !== 1 || state.kind === 'torn') continue;

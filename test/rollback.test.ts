@@ -7,8 +7,10 @@ import type { DeviceProfile } from '../rig/contracts/board.js';
 import type { EventBody } from '../rig/contracts/events.js';
 import type { MediumWriter } from '../rig/contracts/medium-writer.js';
 import { BoardControl } from '../rig/core/board/board-control.js';
+import { replayRun } from '../rig/core/replay/replay-run.js';
 import { planBoard } from '../rig/core/runner/plan.js';
 import { run } from '../rig/core/runner/run.js';
+import { RunRecorder } from '../rig/record/recorder.js';
 import { SecretMask } from '../rig/record/secrets.js';
 import rollback from '../suites/rollback/suite.js';
 import { AbSession, abConfig, abProfile, makeImage, userKey } from './fakes/ab/board.js';
@@ -23,6 +25,8 @@ const noWriter: MediumWriter = {
 };
 
 interface Outcome {
+  /** The run's folder. */
+  readonly dir: string;
   /** Verdicts by test. */
   readonly verdicts: Readonly<Record<string, string>>;
   readonly events: readonly EventBody[];
@@ -36,36 +40,60 @@ async function runSuite(
   const home = mkdtempSync(join(root, 'home-'));
   const events: EventBody[] = [];
   const config = abConfig(profile);
+  await using recorder = await RunRecorder.create({ runsDir: root, mask: new SecretMask() });
+  const emit = (event: EventBody): void => {
+    events.push(event);
+    recorder.emit(event);
+  };
+  emit({
+    type: 'run.start',
+    run: recorder.run,
+    argv: [],
+    rig: { version: '0', revision: null },
+    host: { name: 'h', cpus: 1, node: process.version, speedFactor: 1 },
+    seed: 1,
+  });
   await run({
     plans: [planBoard(config, [rollback], { tier: 'nightly', ...(only ? { only } : {}) })],
     jobs: 1,
     retries: 0,
     seed: 1,
     signal: new AbortController().signal,
-    emit: (event) => void events.push(event),
+    emit,
     mask: (text) => text,
-    evidenceFile: async (_place, name) => ({ path: join(home, `evidence-${name}`), relative: name }),
+    evidenceFile: (place, name) => recorder.evidenceFile(place, name),
     scale: () => 1,
     siblings: () => [],
     image: async () => image,
     derive: async () => undefined,
     bundle: async (_from, wanted, options) => makeBundle(wanted, options),
-    openBoard: async (board) =>
-      BoardControl.open({
-        session: await AbSession.open(board, { home, quirks }),
+    openBoard: async (board) => {
+      const session = await AbSession.open(board, { home, quirks });
+      emit({
+        type: 'board.open',
+        board: board.name,
+        boardType: board.type.name,
+        profile: profile.name,
+        virtual: false,
+        drivers: session.drivers,
+        capabilities: [...session.has],
+      });
+      return BoardControl.open({
+        session,
         privateKey: () => userKey.private,
-        emit: (event) => void events.push(event),
-        consolePath: join(home, 'console'),
+        emit,
+        consolePath: recorder.consolePath(board.name),
         secrets: new SecretMask(),
         scale: 1,
         writer: noWriter,
-      }),
+      });
+    },
   });
   const verdicts: Record<string, string> = {};
   for (const event of events)
     if (event.type === 'test.end')
       verdicts[event.name] = event.verdict === 'skipped' ? `skipped: ${event.reason}` : event.verdict;
-  return { verdicts, events };
+  return { dir: recorder.dir, verdicts, events };
 }
 
 const policy = abProfile({ downgrades: 'refused' });
@@ -93,6 +121,20 @@ t.test('a sound product passes', async (t) => {
     'the history has boots of every kind',
   );
   t.ok(boots.every(({ why, tries: left }) => why !== undefined && left !== undefined));
+});
+
+t.test('a replay comes to the same ends without the product', async (t) => {
+  const only = /keeps state and data|network goes half-way|never marked good/;
+  const { dir, verdicts } = await runSuite({}, { only });
+  t.same(new Set(Object.values(verdicts)), new Set(['passed']));
+  const { tests } = await replayRun(dir, {
+    suites: [rollback],
+    board: () => abConfig(abProfile()),
+    speed: 'fast',
+    secrets: new SecretMask(),
+  });
+  t.equal(tests.length, 3);
+  for (const { id, outcome, ...more } of tests) t.equal(outcome, 'same', `${id} ${JSON.stringify(more)}`);
 });
 
 t.test('a policy on downgrades', async (t) => {

@@ -1,4 +1,5 @@
 // test: light
+// Long because one process for all that updates are made of costs less than one for each.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
@@ -6,6 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
+import { packageRoot } from '../rig/config/package.js';
+import { profileSchema } from '../rig/config/profile-schema.js';
+import { parseYaml } from '../rig/config/yaml-source.js';
 import { RigError } from '../rig/contracts/errors.js';
 import type { Shell, ShellResult } from '../rig/contracts/suite.js';
 import type { SlotBoot } from '../rig/contracts/update.js';
@@ -14,10 +18,12 @@ import { BundleServer } from '../rig/core/update/bundle-server.js';
 import { commandDriver } from '../rig/core/update/command.js';
 import { damagedCopy } from '../rig/core/update/damaged-copy.js';
 import { runDetached } from '../rig/core/update/detached.js';
+import { updateDriver } from '../rig/core/update/driver.js';
 import { fileFacts } from '../rig/core/update/file-facts.js';
 import { parseRaucStatus } from '../rig/core/update/rauc.js';
 import { SlotHistory } from '../rig/core/update/slot-history.js';
 import { fill } from '../rig/core/update/template.js';
+import { bareProfile } from './fakes/bare-profile.js';
 
 const exec = promisify(execFile);
 
@@ -293,4 +299,27 @@ t.test('a command goes on without its connection, and is waited for over the nex
   );
   const unwritable = await runDetached(hostShell, 'true', { ...options, folder: '/proc/no/such' });
   t.not(unwritable.exitCode, 0, 'where nothing can be written the command is not begun');
+});
+
+t.test('the examples of the documents are right', async (t) => {
+  const text = await readFile(join(packageRoot, 'docs/update-drivers.md'), 'utf8');
+  const blocks = [...text.matchAll(/```yaml (\S+)\n([\s\S]*?)```/g)];
+  t.same(
+    blocks.map(([, name]) => name),
+    ['rauc.yaml', 'swupdate.yaml', 'mender.yaml', 'hostapp-update.yaml'],
+  );
+  for (const [, name = '', yaml = ''] of blocks) {
+    const { data } = parseYaml(Buffer.from(yaml), name);
+    const read = profileSchema.parse({ ...bareProfile, ...(data as object) });
+    t.ok(read.update, name);
+    if (!read.update) continue;
+    const command = updateDriver(read.update).install('/x y');
+    t.equal((await sh(`set -n; ${command}`)).exitCode, 0, `${name}: a shell can read ${command}`);
+    t.match(command, "'/x y'");
+    const { signs } = read.update;
+    if (signs) {
+      const { groups } = new RegExp(signs.chosen).exec('booting slot B, 2 tries left') ?? {};
+      t.same({ ...groups }, { slot: 'B', tries: '2' });
+    }
+  }
 });

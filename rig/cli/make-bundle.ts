@@ -1,5 +1,7 @@
+import { cacheDir } from '../config/folders.js';
 import type { Image } from '../contracts/board.js';
 import type { Cancellable } from '../contracts/capabilities.js';
+import type { ImageExtra } from '../contracts/image-builder.js';
 import type { Bundle, WantedBundle } from '../contracts/update.js';
 import { damagedCopy } from '../core/update/damaged-copy.js';
 import { readBundle } from './update-file.js';
@@ -34,8 +36,31 @@ export async function makeBundle(
 
 /** Of a reference OS, whose manifest tells how the rig built it. */
 async function built(
-  _wanted: Omit<WantedBundle, 'damage'>,
-  _options: MakeBundleOptions,
+  { version, ...wanted }: Omit<WantedBundle, 'damage'>,
+  { from, env, signal, progress }: MakeBundleOptions,
 ): Promise<Bundle | undefined> {
-  return undefined;
+  const [{ readManifest }, { buildBundle }] = await Promise.all([
+    import('../../qemu/image/manifest.js'),
+    import('../../qemu/image/bundle/build-bundle.js'),
+  ]);
+  const manifest = await readManifest(from.path).catch(() => undefined);
+  if (!manifest || manifest.flashes !== undefined) return undefined;
+  const { flavour, arch, variant, extras } = manifest;
+  const request = {
+    flavour,
+    arch,
+    variant,
+    version: version ?? versionAfter(manifest.version),
+    ...(extras ? { extras: extras as readonly ImageExtra[] } : {}),
+    ...wanted,
+  };
+  const options = { cacheDir: cacheDir(env), signal, progress };
+  const { path, sha256, sizeBytes, version: of, compatible } = await buildBundle(request, options);
+  return { path, sha256, sizeBytes, version: of, compatible };
+}
+
+/** `1.0.1` after `1.0.0`: its last number one higher. */
+export function versionAfter(version: string): string {
+  const found = /^(.*?)(\d+)(\D*)$/.exec(version);
+  return found ? `${found[1]}${Number(found[2]) + 1}${found[3]}` : `${version}.1`;
 }

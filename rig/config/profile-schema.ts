@@ -21,10 +21,17 @@ const engine = z.strictObject({
   nameServer: z.ipv4(),
 });
 
+/** A command with a place for each of `names`. */
+function holding(...names: readonly string[]) {
+  return text.refine((command) => names.every((name) => command.includes(name)), {
+    error: `a command with ${names.join(' and ')}`,
+  });
+}
+
 const updates = {
   slots: z.record(text, text),
   tries: z.int().min(1),
-  fetch: z.strictObject({ folder, command: text }).optional(),
+  fetch: z.strictObject({ folder, command: holding('{url}', '{file}') }).optional(),
   kill: text,
   downgrades: z.literal('refused').optional(),
   signs: z
@@ -44,7 +51,7 @@ const update = z.discriminatedUnion('driver', [
   z.strictObject({
     driver: z.literal('command'),
     ...updates,
-    install: text,
+    install: holding('{bundle}'),
     active: text,
     next: text.optional(),
     health: text.optional(),

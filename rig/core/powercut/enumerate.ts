@@ -38,18 +38,17 @@ export function enumerate(entries: readonly LogEntry[], options: EnumerateOption
   const sampled: SampledEpoch[] = [];
   let notTorn = { writes: 0, states: 0n };
   for (const epoch of epochsOf(entries)) {
-    states.push(makeState(epoch, { kind: 'boundary' }));
-    tally.add('boundary', 1);
-    const ordered = prefixes(epoch);
-    states.push(...ordered);
-    tally.add('prefix', ordered.length);
+    // Not spread into `push`: a bulk write may be torn in more places than a call has arguments.
+    const take = (kind: StateKind, made: readonly CrashState[], of?: bigint): void => {
+      for (const state of made) states.push(state);
+      tally.add(kind, made.length, of);
+    };
+    take('boundary', [makeState(epoch, { kind: 'boundary' })]);
+    take('prefix', prefixes(epoch));
     if (options.model === 'write-back') {
-      const lost = singleLosses(epoch);
-      states.push(...lost);
-      tally.add('lost', lost.length);
+      take('lost', singleLosses(epoch));
       const found = subsets(epoch, settings);
-      states.push(...found.states);
-      tally.add('subset', found.states.length, found.of);
+      take('subset', found.states, found.of);
       if (BigInt(found.states.length) < found.of)
         sampled.push({
           epoch: epoch.number,
@@ -59,8 +58,7 @@ export function enumerate(entries: readonly LogEntry[], options: EnumerateOption
         });
     }
     const torn = tornStates(epoch, entries, settings);
-    states.push(...torn.states);
-    tally.add('torn', torn.states.length, BigInt(torn.states.length) + torn.left);
+    take('torn', torn.states, BigInt(torn.states.length) + torn.left);
     notTorn = { writes: notTorn.writes + torn.writesLeft, states: notTorn.states + torn.left };
   }
   return {

@@ -1,3 +1,4 @@
+import { extname } from 'node:path';
 import type { Cancellable } from '../../contracts/capabilities.js';
 import { RigError } from '../../contracts/errors.js';
 import type { ShellResult } from '../../contracts/suite.js';
@@ -41,7 +42,9 @@ export async function handOver(
       return serving.server.port;
     });
     const host = await circuit.observe(looks.hostAddress, () => address.hostAddress(circuit.cancellable()));
-    const command = commandFor(`http://${host}:${port}/${id}.bundle`, options);
+    // Some products look at the ending before they look inside.
+    const name = `update${extname(bundle.path)}`;
+    const command = commandFor(name, { ...options, url: `http://${host}:${port}/${name}` });
     const installing = runDetached(shells.preferred, command, {
       folder: scratch,
       timeoutMs: options.timeoutMs ?? installMs,
@@ -61,9 +64,12 @@ export async function handOver(
 }
 
 /** Into the product's folder first, where it does not fetch by itself; nothing of it is left there. */
-function commandFor(url: string, { promise: { fetch }, driver }: HandOverOptions): string {
+function commandFor(
+  name: string,
+  { promise: { fetch }, driver, url }: HandOverOptions & { readonly url: string },
+): string {
   if (!fetch) return driver.install(url);
-  const file = `${fetch.folder}/boardrig-update.bundle`;
+  const file = `${fetch.folder}/boardrig-${name}`;
   const steps = `${fill(fetch.command, { url, file })} && ${driver.install(file)}`;
   return `${steps}; code=$?; ${fill('rm -f {file}', { file })}; (exit $code)`;
 }
