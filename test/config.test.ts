@@ -8,9 +8,10 @@ import t, { type Test } from 'tap';
 import { serialConsoleDriver } from '../drivers/console/serial.js';
 import { tcpConsoleDriver } from '../drivers/console/tcp.js';
 import { commandPowerDriver } from '../drivers/power/command.js';
+import { drivers as allDrivers } from '../rig/cli/registry.js';
 import { loadBoardType } from '../rig/config/board-type.js';
 import { findBoard, findBoards } from '../rig/config/find-boards.js';
-import { type Lab, loadLab } from '../rig/config/lab.js';
+import { type Lab, type LabOptions, loadLab } from '../rig/config/lab.js';
 import { labJsonSchema } from '../rig/config/lab-json-schema.js';
 import { packageRoot } from '../rig/config/package.js';
 import { Problems } from '../rig/config/problems.js';
@@ -49,10 +50,7 @@ function folder(t: Test, files: Readonly<Record<string, string | Uint8Array>>): 
   return path;
 }
 
-function load(
-  cwd: string,
-  options: { file?: string; env?: Record<string, string | undefined> } = {},
-): Promise<Lab> {
+function load(cwd: string, options: Partial<LabOptions> = {}): Promise<Lab> {
   return loadLab({ cwd, env: {}, drivers, ...options });
 }
 
@@ -367,15 +365,15 @@ t.test('the JSON Schema says what the code says', async (t) => {
 });
 
 t.test('the examples of the documents are right', async (t) => {
-  const schema = labJsonSchema(await Promise.all(Object.values(drivers).map((open) => open())));
-  for (const name of ['lab-file.md', 'add-a-board.md']) {
+  const schema = labJsonSchema(await Promise.all(Object.values(allDrivers).map((open) => open())));
+  for (const name of ['lab-file.md', 'add-a-board.md', 'wire-a-board.md']) {
     const text = readFileSync(join(packageRoot, 'docs', name), 'utf8');
     const blocks = [...text.matchAll(/```yaml (\S+)\n([\s\S]*?)```/g)].map(
       ([, file = '', content = '']) => [file, content] as const,
     );
     t.ok(blocks.length > 0, `${name} has examples`);
     const cwd = folder(t, Object.fromEntries(blocks));
-    const lab = await load(cwd, { env: { PDU_PASSWORD: 'secret' } });
+    const lab = await load(cwd, { env: { PDU_PASSWORD: 'secret' }, drivers: allDrivers });
     t.ok(
       lab.boards.some((board) => board.from === 'lab'),
       `${name} adds a board`,

@@ -258,13 +258,22 @@ The rig of desk is well.
   );
   t.match(good, { exitCode: 0, err: '' });
 
-  const stuck = await rig(deskLab(t, { offWorks: false }), 'check', 'desk');
+  const broken = deskLab(t, { offWorks: false });
+  const stuck = await rig(broken, 'check', 'desk');
   t.equal(stuck.exitCode, 1);
   t.match(
     stuck.out,
     'bad   console is silent  Timed out after 8000 ms waiting for the console to be silent for 1500 ms after power-off\n                         The board still runs',
   );
-  t.match(stuck.out, 'The rig of desk has 1 bad.');
+  t.match(stuck.out, 'The rig of desk has 1 bad. It is offline until a check is good.');
+  const offline = await rig(broken, 'boards', '--json');
+  t.match(
+    (JSON.parse(offline.out) as { name: string; state: string }[]).find(({ name }) => name === 'desk')?.state,
+    /^offline since 20\d\d-.*Z \(console is silent: Timed out after 8000 ms/,
+  );
+  const refused = await rig(broken, 'run', 'boot', '--board', 'desk');
+  t.equal(refused.exitCode, 3);
+  t.match(refused.err, /rig: Board "desk" is offline since .*: console is silent: .*\n.*rig check desk/s);
 
   const listed = await rig(well, 'boards', '--json');
   t.match(

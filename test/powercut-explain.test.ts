@@ -194,7 +194,7 @@ t.test('regions: what a table and file systems say, found again by what is in th
   t.equal(sectors, disk.length / 512, 'nothing lies past the end');
 });
 
-t.test('regions of a damaged disk: whatever it says, an answer', async () => {
+t.test('regions of a damaged disk: whatever it says, an answer', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'cut-regions-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const disk = readFileSync(partitionedImage(folder));
@@ -209,7 +209,7 @@ t.test('regions of a damaged disk: whatever it says, an answer', async () => {
     ])
       for (let change = 0; change < 12; change += 1) copy.writeUInt8(draw(256), start + draw(512));
     const read: ReadAt = async (position, length) => copy.subarray(position, position + length);
-    await diskRegions(read, { sizeBytes: copy.length, slots: [] });
+    await t.resolves(diskRegions(read, { sizeBytes: copy.length, slots: [] }), `round ${round}`);
   }
 });
 
@@ -272,5 +272,16 @@ t.test('a replay file holds what the boot read, and makes the state again', asyn
     broken((json) => void json.pieces.splice(0, 2, { ...piece, deflated: bomb })),
     bad,
     'more than it says',
+  );
+  const large = (mediumBytes: number, sectors: number) =>
+    JSON.stringify({ ...file, base: { ...file.base, mediumBytes }, pieces: [{ ...piece, sectors }] });
+  t.throws(() => unpackReplay(parseReplayFile(large(2 ** 40, 2 ** 30))), {
+    ...bad,
+    message: /holds more than/,
+  });
+  t.throws(
+    () => parseReplayFile(large(2 ** 50, 1)),
+    bad,
+    'a medium that no memory holds a bit for each sector of',
   );
 });

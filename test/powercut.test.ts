@@ -1,5 +1,7 @@
-import t from 'tap';
+// test: light
 // Long because the same small logs and the same brute force judge all of it.
+// The power-cut explorer without a board: which states there are, which of them a boot can tell apart. Judged by brute force on small logs.
+import t from 'tap';
 import { type CrashState, type LogEntry, mediumModels, type SectorSet } from '../rig/contracts/powercut.js';
 import { Contents } from '../rig/core/powercut/contents.js';
 import { coverageOf, type Witness } from '../rig/core/powercut/coverage.js';
@@ -272,14 +274,8 @@ t.test('a large epoch is settled as a whole by booting what no boot speaks for',
     let before = 0n;
     await boot(stateByName(log.entries, 'e1:boundary'));
     const sampled = { epoch: 1, writes: 11, states: 1, of: String(2 ** 11) };
-    const settle = (mostBoots: number) =>
-      settleSampled([sampled], {
-        log: parts,
-        witnesses: [...witnesses],
-        boot,
-        mostBoots,
-        over: () => false,
-      });
+    const settle = (most: number) =>
+      settleSampled([sampled], { log: parts, witnesses: [...witnesses], boot: { most, act: boot } });
     if (before < 2n ** 11n)
       t.same(
         await settle(0),

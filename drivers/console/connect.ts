@@ -8,7 +8,7 @@ const addressWanted = 'host:port, such as lab-server:4001 or [fe80::1]:4001';
 /** host:port in the lab file. */
 export const address = z
   .string({ error: addressWanted })
-  .regex(/^(?:\[[0-9a-fA-F:.%\w]+\]|[^\s:[\]]+):\d{1,5}$/, { error: addressWanted })
+  .regex(/^(?:\[[0-9a-fA-F:.%\w]+\]|[^\s:[\]]+):\d{1,5}$/, { error: addressWanted, abort: true })
   .refine((text) => portOf(text) >= 1 && portOf(text) <= 65_535, { error: 'a port from 1 to 65535' });
 
 function portOf(text: string): number {
@@ -76,5 +76,26 @@ function connectOnce(target: NetConnectOpts, stop: AbortSignal): Promise<Socket>
       // Nothing is read before the caller has its listeners.
       resolve(socket);
     });
+  });
+}
+
+/** A loss of the connection as the session is told of it. */
+export function connectionLost(name: string, cause?: Error): RigError {
+  return new RigError(
+    `The console at ${name} was lost: ${cause ? cause.message : 'the other end closed the connection'}`,
+    {
+      code: 'console.lost',
+      blame: 'rig',
+      hint: 'Look whether the console server runs, and whether somebody else took the port.',
+      cause,
+    },
+  );
+}
+
+/** Resolves when nothing of the connection is left. */
+export function closeSocket(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.closed) resolve();
+    else socket.once('close', () => resolve()).destroy();
   });
 }

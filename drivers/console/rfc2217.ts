@@ -2,10 +2,9 @@ import type { Socket } from 'node:net';
 import { z } from 'zod';
 import type { Cancellable, ConsoleLine, ConsoleSink } from '../../rig/contracts/capabilities.js';
 import type { Driver } from '../../rig/contracts/driver.js';
-import { RigError } from '../../rig/contracts/errors.js';
 import { duration } from '../../rig/schema/unit-schemas.js';
 import { driverOptions } from '../options.js';
-import { address, connectUntil, targetOf } from './connect.js';
+import { address, closeSocket, connectionLost, connectUntil, targetOf } from './connect.js';
 import { ConsoleDevice, OpenLine } from './open-line.js';
 import { PortControl } from './port-control.js';
 import { serialShape } from './serial-options.js';
@@ -67,22 +66,10 @@ class Connection {
     this.control = new PortControl(name, (bytes) => void socket.write(bytes));
     this.line = new OpenLine(sink, {
       write: (bytes, done) => socket.write(encodeData(bytes), done),
-      close: () =>
-        new Promise((resolve) => {
-          if (socket.closed) resolve();
-          else socket.once('close', () => resolve()).destroy();
-        }),
+      close: () => closeSocket(socket),
     });
     const lost = (cause?: Error): void => {
-      const error = new RigError(
-        `The console at ${name} was lost: ${cause ? cause.message : 'the other end closed the connection'}`,
-        {
-          code: 'console.lost',
-          blame: 'rig',
-          hint: 'Look whether the console server runs, and whether somebody else took the port.',
-          cause,
-        },
-      );
+      const error = connectionLost(name, cause);
       this.control.lost(error);
       this.line.lose(error);
     };

@@ -2,10 +2,9 @@ import type { NetConnectOpts, Socket } from 'node:net';
 import { z } from 'zod';
 import type { Cancellable, ConsoleLine, ConsoleSink } from '../../rig/contracts/capabilities.js';
 import type { Driver } from '../../rig/contracts/driver.js';
-import { RigError } from '../../rig/contracts/errors.js';
 import { duration } from '../../rig/schema/unit-schemas.js';
 import { driverOptions } from '../options.js';
-import { address, connectUntil, targetOf } from './connect.js';
+import { address, closeSocket, connectionLost, connectUntil, targetOf } from './connect.js';
 import { ConsoleDevice, OpenLine } from './open-line.js';
 
 const options = driverOptions(
@@ -61,24 +60,9 @@ function openSocket(socket: Socket, { name, sink }: { name: string; sink: Consol
   socket.setKeepAlive(true, 10_000).setNoDelay(true);
   const line = new OpenLine(sink, {
     write: (bytes, done) => socket.write(bytes, done),
-    close: () =>
-      new Promise((resolve) => {
-        if (socket.closed) resolve();
-        else socket.once('close', () => resolve()).destroy();
-      }),
+    close: () => closeSocket(socket),
   });
-  const lost = (cause?: Error) =>
-    line.lose(
-      new RigError(
-        `The console at ${name} was lost: ${cause ? cause.message : 'the other end closed the connection'}`,
-        {
-          code: 'console.lost',
-          blame: 'rig',
-          hint: 'Look whether the console server runs, and whether somebody else took the port.',
-          cause,
-        },
-      ),
-    );
+  const lost = (cause?: Error) => line.lose(connectionLost(name, cause));
   socket.on('data', (chunk) => line.data(chunk));
   socket.on('error', lost);
   socket.on('end', () => lost());

@@ -69,8 +69,8 @@ const everyProgram = [
 /** The FAT driver asks for its code page and character set by name when it mounts. */
 const everyModule = ['virtio_net', 'virtio-rng', 'vfat', 'nls_cp437', 'nls_ascii'];
 
-/** A bundle is a squashfs behind dm-verity in a loop device; one that is read over HTTP is a network block device. */
-const updateModules = ['loop', 'dm-verity', 'squashfs', 'nbd'];
+/** A bundle is a squashfs behind dm-verity in a loop device. (Debian's RAUC is built without streaming.) */
+const updateModules = ['loop', 'dm-verity', 'squashfs'];
 
 export const tinyBoards: Readonly<Record<Arch, TinyBoard>> = {
   arm64: {

@@ -12,10 +12,12 @@ import { writeUbootScript } from './uboot-script.js';
 /**
  * What every board gets besides its slot. Kernel messages of level notice and above reach the serial line until init
  * lowers it: the version line is the proof that the kernel runs. The rest buys a boot that is cheap to emulate
- * (address space randomisation and page table isolation alone cost a second of CPU) and a panic that ends in a reboot.
+ * (address space randomisation and page table isolation alone cost a second of CPU), a panic that ends in a reboot, and the
+ * copy of the partition table where a power cut has torn the first one: without `gpt` Linux looks for no copy
+ * (block/partitions/efi.c, find_valid_gpt).
  */
 export const commandLine = (console: string): string =>
-  `console=${console},115200 loglevel=6 panic=1 oops=panic mitigations=off nokaslr rodata=off init_on_alloc=0`;
+  `console=${console},115200 loglevel=6 gpt panic=1 oops=panic mitigations=off nokaslr rodata=off init_on_alloc=0`;
 
 const grubModules =
   'part_gpt fat ext2 linux normal configfile search search_label regexp test echo reboot serial terminal sleep loadenv iso9660';

@@ -50,7 +50,7 @@ function header(certificate: Certificate): Markup {
     ],
     [
       model === 'physical' ? 'Operation' : 'Recorded',
-      `${log.writes} writes, ${log.flushes} flushes, ${log.discards} discards, ${(log.bytes / 1e6).toFixed(1)} MB in ${log.epochs} epochs`,
+      `${log.writes} writes, ${log.flushes} flushes, ${log.discards} discards, ${(log.bytes / 1e6).toFixed(1)} MB in ${log.epochs} epochs${log.cutShort ? '; the log ends within an entry, and what was written then is in no state' : ''}`,
     ],
     [
       'Judged by',
@@ -73,6 +73,6 @@ function header(certificate: Certificate): Markup {
 function countsTable({ counts, sampled, notTorn }: Certificate): Markup {
   return html`<section id="states"><h2>States</h2><table class="plain"><thead><tr><th>kind</th><th>judged</th><th>of</th></tr></thead><tbody>
 ${counts.map(({ kind, states, of }) => html`<tr><td>${kindWords[kind]}</td><td>${states}</td><td>${of}</td></tr>`)}</tbody></table>
-${sampled.length > 0 && html`<p>Sampled, since their subsets are too many: ${sampled.map(({ epoch, writes, states, of }) => `epoch ${epoch} (${writes} writes: ${states} of ${of})`).join(', ')}.</p>`}
+${sampled.length > 0 && html`<p>Sampled, since their subsets are too many: ${sampled.map(({ epoch, writes, states, of, settled }) => `epoch ${epoch} (${writes} writes: ${states} of ${of}${settled === undefined ? '' : `; the boots settle ${settled === 'all' ? 'all of them' : settled}`})`).join(', ')}.</p>`}
 ${notTorn.writes > 0 && html`<p>Not torn: ${notTorn.writes} writes of more than one sector, which lie where no boot looks (${notTorn.states} states).</p>`}</section>`;
 }

@@ -10,6 +10,7 @@ export const powercutStyle = `
 .plain{border-collapse:collapse;width:100%;font-size:.93rem;background:var(--card);border:1px solid var(--line)}
 .plain th{text-align:left;font-size:.72rem;text-transform:uppercase;letter-spacing:.07em;color:var(--soft)}
 .plain td,.plain th{padding:.3rem .7rem;border-top:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
+.plain th{white-space:nowrap}.plain td:first-child,.counter .plain td:nth-last-child(-n+2){white-space:nowrap;overflow-wrap:normal}
 .counter{background:var(--card);border:1px solid var(--line);border-left:5px solid var(--v);border-radius:8px;padding:.4rem 1.2rem 1rem;margin:.8rem 0}
 .counter p{margin:.4rem 0}summary{cursor:pointer;margin:.6rem 0}
 `;

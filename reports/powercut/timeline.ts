@@ -18,7 +18,7 @@ const shades: readonly Shade[] = ['bricked', 'dataLost', 'left', 'recovered', 'n
 /** Verdicts over the writes of the operation: a column is a place where the power goes, its height the states that it can leave. */
 export function renderTimeline({ judged, phases, log }: Certificate): Markup {
   if (judged.length === 0) return html``;
-  const last = Math.max(...judged.map(({ entry }) => entry), 0);
+  const last = judged.reduce((most, { entry }) => Math.max(most, entry), 0);
   const step = Math.max(1, Math.ceil((last + 2) / maxColumns));
   const columns = columnsOf(judged, step);
   const tallest = Math.max(...[...columns.values()].map((states) => states.length), 1);
@@ -34,7 +34,7 @@ ${phases.map(
 ${[...columns].map(([column, states]) => bars(states, { x: (column / count) * width, width: width / count, tallest }))}
 </svg>
 <p class="phases">${phases.map(({ name, from }) => html`<span><b>${name}</b> from entry ${from}</span>`)}</p>
-<p class="none">Each column is a place in the log of ${log.writes} writes and ${log.flushes} flushes; the tallest holds ${tallest} states.</p></section>`;
+<p class="none">Each column is a place in the log of ${log.writes} writes and ${log.flushes} flushes; the tallest holds ${tallest} states, and heights grow with their logarithm.</p></section>`;
 }
 
 function columnsOf(judged: readonly JudgedState[], step: number): Map<number, JudgedState[]> {
@@ -53,13 +53,15 @@ function bars(
   { x, width, tallest }: { x: number; width: number; tallest: number },
 ): Markup[] {
   let top = height + 10;
+  // A place with a thousand torn states must not make the others vanish.
+  const column = (Math.log1p(states.length) / Math.log1p(tallest)) * height;
   const gap = width > 3 ? 0.6 : 0;
   return shades.flatMap((shade) => {
     const found = states.filter(({ verdict }) => (verdict?.outcome ?? 'left') === shade);
     if (found.length === 0) return [];
     // What is bad is seen even where it is one state of thousands.
     const tall = Math.max(
-      (found.length / tallest) * height,
+      (found.length / states.length) * column,
       shade === 'bricked' || shade === 'dataLost' ? 4 : 0.7,
     );
     top -= tall;

@@ -1,5 +1,11 @@
 import { RigError } from '../contracts/errors.js';
-import type { BuildOptions, BuildRequest, BuiltImage } from '../contracts/image-builder.js';
+import type {
+  BuildOptions,
+  BuildRequest,
+  BuiltBundle,
+  BuiltImage,
+  BundleRequest,
+} from '../contracts/image-builder.js';
 
 /** Builds a reference image, or a flasher image of it, or takes it from the cache. @throws as `buildImage`, and RigError `image.cache-unusable` */
 export async function buildReferenceImage(
@@ -9,8 +15,21 @@ export async function buildReferenceImage(
   const build = options.flasher
     ? (await import('../../qemu/image/flasher.js')).buildFlasher
     : (await import('../../qemu/image/build.js')).buildImage;
+  return inCache(options, () => build(request, options));
+}
+
+/** Builds an update of a reference image, or takes it from the cache. @throws as `buildBundle`, and RigError `image.cache-unusable` */
+export async function buildReferenceBundle(
+  request: BundleRequest,
+  options: BuildOptions,
+): Promise<BuiltBundle> {
+  const { buildBundle } = await import('../../qemu/image/bundle/build-bundle.js');
+  return inCache(options, () => buildBundle(request, options));
+}
+
+async function inCache<T>(options: BuildOptions, build: () => Promise<T>): Promise<T> {
   try {
-    return await build(request, options);
+    return await build();
   } catch (error) {
     const { code, path, message } = error as NodeJS.ErrnoException;
     // Only what the file system refused below the cache; anything else is a defect and shall look like one.

@@ -156,8 +156,24 @@ export const grammar: readonly CommandEntry[] = [
     load: () => import('./commands/image.js').then(({ build }) => ({ run: build })),
   },
   {
+    usage: 'image bundle [image]',
+    summary: 'builds a signed update of tiny, full, or the image in a file, or takes it from the cache',
+    options: [
+      ['--arch <arch>', 'arm64 or amd64 (default: arm64, for full amd64)'],
+      ['--with <extra>', 'engine: a container engine in the full flavour'],
+      ['--variant <variant>', 'dev or prod', 'dev'],
+      ['--image-version <version>', 'version that the updated system says it has'],
+      ['--fault <fault>', 'break it: no-init, panic, hang, engine, network, never-good or reboot-loop'],
+      ['--compatible <name>', 'boards that it says it is for (default: those of the image)'],
+      ['--output <file>', 'also copy it there'],
+      ['--no-cache', 'build even if the cache has it'],
+      json,
+    ],
+    load: () => import('./commands/image/bundle.js').then(({ bundle }) => ({ run: bundle })),
+  },
+  {
     usage: 'image inspect <image>',
-    summary: 'tells what an image is: hash, partitions, architecture, version, configuration',
+    summary: 'tells what an image or update is: hash, partitions, architecture, version, configuration',
     options: [json],
     load: () => import('./commands/image.js').then(({ inspect }) => ({ run: inspect })),
   },
@@ -341,6 +357,17 @@ export const grammar: readonly CommandEntry[] = [
     summary: 'tells what has changed from one run to another: new failures, fixed, flaky, slower',
     options: [json],
     load: () => import('./commands/compare.js'),
+  },
+  {
+    usage: 'new board <name>',
+    summary: 'writes a board type to start from, and a lab file where there is none',
+    options: [['--arch <arch>', 'arm64, amd64, armhf, armel or i386', 'arm64']],
+    load: () => import('./commands/new.js').then(({ board }) => ({ run: board })),
+  },
+  {
+    usage: 'new suite <name>',
+    summary: 'writes a suite to start from',
+    load: () => import('./commands/new.js').then(({ suite }) => ({ run: suite })),
   },
   {
     usage: 'schema',

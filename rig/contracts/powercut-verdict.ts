@@ -81,6 +81,8 @@ export interface Certificate {
     readonly discards: number;
     readonly bytes: number;
     readonly epochs: number;
+    /** It ends within an entry, as after a kill: what was written then is in no state. */
+    readonly cutShort?: true;
   };
   readonly phases: readonly Phase[];
   readonly counts: readonly EnumerationCount[];

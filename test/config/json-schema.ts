@@ -38,6 +38,9 @@ export function violations(schema: unknown, value: unknown, path = ''): string[]
         )
           say('is too short');
         break;
+      case 'maxLength':
+        if (typeof value === 'string' && value.length > Number(wanted)) say('is too long');
+        break;
       case 'minimum':
         if (typeof value === 'number' && value < Number(wanted)) say('is too small');
         break;

@@ -33,6 +33,8 @@ export interface StartOptions {
   readonly cwd?: string;
   /** Program and arguments that get the command: `unshare -m sh -c '…; exec "$@"' sh`. */
   readonly through?: readonly string[];
+  /** After it the command is killed. */
+  readonly timeoutMs?: number;
 }
 
 /** A person's folder with sessions, state and home of its own, and the command as a program. Only the image cache is shared. */
@@ -74,7 +76,7 @@ export class World implements Disposable {
     });
     this.#running.add(child);
     child.once('close', () => this.#running.delete(child));
-    return new Running(child, this);
+    return new Running(child, this, options.timeoutMs);
   }
 
   rig(args: readonly string[], options: StartOptions = {}): Promise<Ended> {
@@ -130,7 +132,7 @@ export class Running {
   #stdout = '';
   #stderr = '';
 
-  constructor(child: ChildProcess, world: World) {
+  constructor(child: ChildProcess, world: World, timeoutMs = generousMs) {
     this.child = child;
     this.#world = world;
     this.#before = world.runs;
@@ -140,7 +142,7 @@ export class Running {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr += text;
     });
-    const late = setTimeout(() => child.kill('SIGKILL'), generousMs);
+    const late = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
     this.ended = once(child, 'close').then(([code, signal]) => {
       clearTimeout(late);
       return { code, signal, stdout: this.#stdout, stderr: this.#stderr };

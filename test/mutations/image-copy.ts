@@ -3,8 +3,13 @@ import { chmod, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { blockRanges, hashImage, writeBmap } from '../../qemu/image/bmap.js';
+import { bmapPathOf, readManifest } from '../../qemu/image/manifest.js';
+import { readSidecars } from '../../qemu/image/sidecars.js';
 import { toolPath } from '../../qemu/image/toolbox.js';
 import { writeUbootScript } from '../../qemu/image/uboot-script.js';
+import { parseBmap } from '../../rig/flash/bmap/parse.js';
+import { gapsBetween, intersectRanges } from '../../rig/flash/byte-range.js';
 import { type GptPartition, readGpt } from '../../rig/image/gpt.js';
 
 const execute = promisify(execFile);
@@ -23,10 +28,15 @@ async function tool(program: string, ...args: string[]): Promise<string> {
 /** A sparse copy of a built image, to be broken on purpose. Every edit checks that it changed something. */
 export class ImageCopy implements AsyncDisposable {
   readonly path: string;
+  readonly #original: string;
   readonly #folder: string;
   readonly #partitions: readonly GptPartition[];
 
-  private constructor(folder: string, path: string, partitions: readonly GptPartition[]) {
+  private constructor(
+    original: string,
+    { folder, path, partitions }: { folder: string; path: string; partitions: readonly GptPartition[] },
+  ) {
+    this.#original = original;
     this.#folder = folder;
     this.path = path;
     this.#partitions = partitions;
@@ -42,7 +52,7 @@ export class ImageCopy implements AsyncDisposable {
     await file.read(head, 0, headBytes, 0);
     const table = readGpt(head);
     if (!table) throw new Error(`${image} has no partition table`);
-    return new ImageCopy(folder, path, table.partitions);
+    return new ImageCopy(image, { folder, path, partitions: table.partitions });
   }
 
   /** Replaces `from` by `to` in a file of the first root. */
@@ -104,6 +114,27 @@ export class ImageCopy implements AsyncDisposable {
         `count=${blocks(source.sizeBytes)}`,
       ],
     );
+  }
+
+  /** Says beside it what it is, as a build does; nothing may be edited after that. */
+  async describe(): Promise<void> {
+    const manifest = await readManifest(this.#original);
+    if (!manifest) throw new Error(`${this.#original} has no manifest`);
+    const sidecars = await readSidecars(this.#original, { manifest });
+    await sidecars.write({ path: this.path, ranges: [] });
+  }
+
+  /** Lays the original's block map beside it, without what lies in a partition. */
+  async mapWithout(partition: string): Promise<void> {
+    const { startBytes, sizeBytes } = this.#partition(partition);
+    const original = parseBmap(await readFile(bmapPathOf(this.#original)), this.#original);
+    const whole = { start: 0, end: original.imageBytes ?? 0 };
+    const others = gapsBetween([{ start: startBytes, end: startBytes + sizeBytes }], whole);
+    const map = blockRanges(
+      intersectRanges(original.ranges, others).map(({ start, end }) => ({ first: start, last: end - 1 })),
+    );
+    const { ranges } = await hashImage(this.path, map, {});
+    await writeFile(bmapPathOf(this.path), writeBmap(map, { imageBytes: whole.end, hashes: ranges }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

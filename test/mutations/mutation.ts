@@ -22,6 +22,8 @@ export interface Running {
   readonly variant?: 'dev' | 'prod';
   /** The tests that are run, all of which are judged; default: everything of the smoke tier. */
   readonly select?: { readonly tier: Tier; readonly only: RegExp };
+  /** The suites that `select` chooses from; default: those that judge what runs on the base. */
+  readonly suites?: readonly string[];
   /** Time to a shell where it is known that none will come; default: the board type's. */
   readonly shellBudget?: string;
 }

@@ -7,6 +7,7 @@ import { buildImage } from '../../qemu/image/build.js';
 import { referenceVersion } from '../../rig/cli/image-ref.js';
 import { cacheDir } from '../../rig/config/folders.js';
 import { packageRoot } from '../../rig/config/package.js';
+import { firstLine } from '../../rig/contracts/errors.js';
 import type { BuildRequest } from '../../rig/contracts/image-builder.js';
 import type { TestRecord } from '../../rig/record/model.js';
 import { readRun } from '../../rig/record/reader.js';
@@ -69,7 +70,18 @@ export async function runBatch(
   const { tier, only } = batch.select ?? { tier: 'smoke', only: undefined };
   const exitCode = await rig(
     [
-      ...['run', ...suites, '--lab', lab, '--board', boardName, '--image', image.path, '--tier', tier],
+      ...[
+        'run',
+        ...(batch.suites ?? suites),
+        '--lab',
+        lab,
+        '--board',
+        boardName,
+        '--image',
+        image.path,
+        '--tier',
+        tier,
+      ],
       ...(only ? ['--only', only.source] : []),
       // A saved state of an image that no other run will have is of no use, unless a boot costs more than saving one.
       ...(batch.base === 'tiny' ? ['--cold'] : []),
@@ -157,8 +169,4 @@ async function rig(
   output.end();
   signal.throwIfAborted();
   return exitCode ?? -1;
-}
-
-function firstLine(text: string): string {
-  return text.split('\n', 1)[0] ?? '';
 }

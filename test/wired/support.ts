@@ -6,6 +6,8 @@ import type { BoardConfig } from '../../rig/contracts/board.js';
 import type { ConsoleLine } from '../../rig/contracts/capabilities.js';
 import type { Device, DeviceEvent, Driver, DriverContext } from '../../rig/contracts/driver.js';
 import { RigError } from '../../rig/contracts/errors.js';
+import { interlocked } from '../../rig/core/session/interlock.js';
+import { mergeCapabilities } from '../../rig/core/session/merge.js';
 import { pollUntil } from '../../rig/lifetime/poll.js';
 import { bareProfile } from '../fakes/bare-profile.js';
 
@@ -57,7 +59,7 @@ export function joined(devices: readonly Device[]): Device {
   if (!first) throw new Error('no device');
   return {
     driver: first.driver,
-    capabilities: Object.assign({}, ...devices.map(({ capabilities }) => capabilities)),
+    capabilities: interlocked(board, mergeCapabilities(board, devices)),
     async [Symbol.asyncDispose]() {
       for (const device of [...devices].reverse()) await device[Symbol.asyncDispose]();
     },

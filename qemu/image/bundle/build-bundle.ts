@@ -1,13 +1,10 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type {
-  BuildOptions,
-  BuiltBundle,
-  BuiltImage,
-  BundleRequest,
-} from '../../../rig/contracts/image-builder.js';
+import { RigError } from '../../../rig/contracts/errors.js';
+import type { BuildOptions, BuiltBundle, BundleRequest } from '../../../rig/contracts/image-builder.js';
 import { buildImage, makeWorkDir } from '../build.js';
 import { diskFull, isDiskFull } from '../disk-full.js';
+import { inspectImage } from '../inspect.js';
 import { recipeOf } from '../recipes.js';
 import { type SigningKey, signingKey } from '../signing-key.js';
 import { requireTools, type Tool, Toolbox } from '../toolbox.js';
@@ -26,25 +23,67 @@ import { hashFile, writeBundle } from './write-bundle.js';
 /** Programs of this host that make a bundle. */
 const bundleTools: readonly Tool[] = ['debugfs', 'mksquashfs', 'openssl'];
 
+export type BundleChoice = Pick<BundleRequest, 'fault' | 'compatible' | 'signer'>;
+
+/** The image whose root a bundle carries. */
+interface Source {
+  readonly path: string;
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  readonly version: string;
+  readonly flavour: 'tiny' | 'full';
+  readonly slug: string;
+}
+
 /**
  * An update to the root of the image of `request`, as a signed RAUC bundle: the finished one of the cache, or a new one. The image is built first
  * when the cache has none.
  *
- * @throws RigError `image.no-such-fault`, `image.no-root` (blame: config); as `buildImage`
+ * @throws RigError `image.no-such-fault` (blame: config); as `buildImage`
  */
 export async function buildBundle(request: BundleRequest, options: BuildOptions): Promise<BuiltBundle> {
-  const { cacheDir, signal } = options;
   const { fault, compatible, signer, ...imageRequest } = request;
-  const image = await buildImage(imageRequest, options);
+  // Only the bundle is made anew on demand.
+  const { path, sha256, sizeBytes } = await buildImage(imageRequest, { ...options, noCache: false });
+  const { flavour, version } = request;
+  const { slug } = recipeOf(imageRequest);
+  return bundleOf({ path, sha256, sizeBytes, version, flavour, slug }, { ...request, options });
+}
+
+/**
+ * The same for the image file of a reference OS, which a person may have changed.
+ *
+ * @throws RigError `image.no-root`, `image.no-such-fault` (blame: config), and what `inspectImage` throws
+ */
+export async function buildBundleOf(
+  image: string,
+  choice: BundleChoice & { readonly options: BuildOptions },
+): Promise<BuiltBundle> {
+  const { path, sha256, sizeBytes, osRelease } = await inspectImage(image, choice.options);
+  const { ID, VERSION_ID: version, FLAVOUR: flavour, SLUG: slug } = osRelease ?? {};
+  if (ID !== 'boardrig' || !version || !slug || (flavour !== 'tiny' && flavour !== 'full')) {
+    throw new RigError(`Cannot make a bundle of ${image}: it is no image of the reference OS`, {
+      code: 'image.no-root',
+      blame: 'config',
+      hint: 'Bundles are made of images that rig image build made; rig image inspect tells what an image is.',
+    });
+  }
+  return bundleOf({ path, sha256, sizeBytes, version, flavour, slug }, choice);
+}
+
+async function bundleOf(
+  source: Source,
+  { fault, compatible, signer, options }: BundleChoice & { readonly options: BuildOptions },
+): Promise<BuiltBundle> {
+  const { cacheDir, signal } = options;
   const key = await signingKey(cacheDir, { signer, signal });
-  const wanted = { ...request, compatible: compatible ?? compatibleOf(recipeOf(imageRequest).slug) };
+  const facts = { version: source.version, compatible: compatible ?? compatibleOf(source.slug) };
   const place = {
-    name: bundleName(request),
+    name: bundleName(source.path, { fault, compatible, signer }),
     inputs: bundleInputs({
-      imageHash: image.sha256,
-      compatible: wanted.compatible,
+      ...facts,
+      imageHash: source.sha256,
       certificate: key.certificate,
-      version: request.version,
       fault,
       tools: bundleTools,
     }),
@@ -54,35 +93,31 @@ export async function buildBundle(request: BundleRequest, options: BuildOptions)
   if (found) return found;
   requireTools(bundleTools);
   try {
-    return await build(wanted, { image, key, place, options });
+    return await build({ source, fault, key, ...facts }, { place, options });
   } catch (error) {
     throw isDiskFull(error) ? diskFull(error) : error;
   }
 }
 
 async function build(
-  request: BundleRequest & { readonly compatible: string },
-  {
-    image,
-    key,
-    place,
-    options,
-  }: {
-    image: BuiltImage;
-    key: SigningKey;
-    place: { name: string; inputs: string; cacheDir: string };
-    options: BuildOptions;
+  bundle: {
+    readonly source: Source;
+    readonly fault: BundleRequest['fault'];
+    readonly key: SigningKey;
+    readonly version: string;
+    readonly compatible: string;
   },
+  { place, options }: { place: { name: string; inputs: string; cacheDir: string }; options: BuildOptions },
 ): Promise<BuiltBundle> {
   const { signal, progress = () => {} } = options;
-  const { fault, flavour, compatible, version } = request;
+  const { source, fault, key, version, compatible } = bundle;
   const workDir = await makeWorkDir(join(place.cacheDir, 'work'));
   try {
     const tools = new Toolbox({ workDir, signal });
     progress('making the bundle');
     const root = join(workDir, 'root');
-    await copyRoot(image.path, { to: root, sizeBytes: image.sizeBytes, signal });
-    if (fault) await injectFault(root, { fault, flavour, workDir, tools });
+    await copyRoot(source.path, { to: root, sizeBytes: source.sizeBytes, signal });
+    if (fault) await injectFault(root, { fault, flavour: source.flavour, workDir, tools });
     const file = join(workDir, 'bundle');
     await writeBundle(file, { root, compatible, version, signerFile: key.file, workDir, tools, signal });
     const { size: sizeBytes } = await stat(file);

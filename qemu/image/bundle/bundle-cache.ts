@@ -3,16 +3,22 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { BuiltBundle, BundleRequest } from '../../../rig/contracts/image-builder.js';
-import { builderHash, imageName } from '../cache.js';
+import { builderHash } from '../cache.js';
 import { type Tool, toolIdentity } from '../toolbox.js';
 
 /** What is known of a finished bundle; it lies beside it. */
 export type BundleFacts = Omit<BuiltBundle, 'path' | 'cached'>;
 
-export function bundleName(request: BundleRequest): string {
-  const { fault, compatible, signer } = request;
-  const other = compatible === undefined ? [] : ['other-compatible'];
-  const parts = [imageName(request), fault, ...other, signer === 'stranger' ? signer : undefined];
+export function bundleName(
+  image: string,
+  { fault, compatible, signer }: Pick<BundleRequest, 'fault' | 'compatible' | 'signer'>,
+): string {
+  const parts = [
+    basename(image, '.img'),
+    fault,
+    compatible && 'other-compatible',
+    signer === 'stranger' ? signer : undefined,
+  ];
   return `${parts.filter((part) => part !== undefined).join('-')}.raucb`;
 }
 

@@ -76,9 +76,10 @@ export async function injectFault(
   const { stderr } = await tools.run('debugfs', ['-w', '-f', script, file], { captureBytes: 4096 });
   const complaint = stderr.split('\n').find((line) => line !== '' && !line.startsWith('debugfs '));
   if (complaint === undefined) return;
-  throw new RigError(`The fault ${fault} cannot be put into this image: ${complaint}`, {
+  throw new RigError(`The ${flavour} image has nothing for the fault ${fault} to break`, {
     code: 'image.no-such-fault',
     blame: 'config',
-    hint: fault === 'engine' ? 'Only full+engine has an engine: --with engine.' : 'Choose another fault.',
+    hint: fault === 'engine' ? 'Only full has an engine, with --with engine.' : 'Choose another fault.',
+    evidence: { complaint },
   });
 }

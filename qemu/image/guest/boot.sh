@@ -36,6 +36,13 @@ record_boot() { # HOW-FAR
 
 mount_part resin-boot vfat /mnt/boot ro,noatime,nosuid,nodev,umask=0022
 mount_part resin-state ext4 /mnt/state rw,noatime,nosuid,nodev
+
+# The kernel takes a file system's size from its superblock before it replays the journal. Where a power cut has left a growth in there, the first
+# mount refuses writes (EUCLEAN); the second one knows better.
+size= grown=
+data=$(part_of_label resin-data) && read -r size <"/sys/class/block/${data#/dev/}/size"
+read -r grown 2>/dev/null </mnt/state/data-sectors
+[ "$grown" = "$size" ] || { mount -t ext4 "$data" /mnt/data && umount /mnt/data; }
 mount_part resin-data ext4 /mnt/data rw,noatime,nosuid,nodev
 
 read -r boot_id </proc/sys/kernel/random/boot_id

@@ -1,15 +1,19 @@
 import { visible } from '../../../reports/visible.js';
 import { findBoard } from '../../config/find-boards.js';
-import { toErrorRecord } from '../../contracts/errors.js';
+import { RigError, toErrorRecord } from '../../contracts/errors.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import { sessionRoots } from '../../core/session/directory.js';
+import { noteCheck, readOffline } from '../../core/session/offline.js';
 import { openSession } from '../../core/session/open.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { openLab } from '../open-lab.js';
 import { openDevices } from '../registry.js';
 import { type Finding, healthChecks } from './check/health.js';
 
-/** `rig check BOARD`: whether the rig around the board works. Powers it on and off. Exits 1 when something does not. */
+/**
+ * `rig check BOARD`: whether the rig around the board works. Powers it on and off. Exits 1 when something does not, and the
+ * board is offline then until it passes.
+ */
 export async function run(input: CommandInput, io: CommandIo): Promise<number> {
   const lab = await openLab(input, io);
   const board = findBoard(lab, String(input.args[0]));
@@ -24,13 +28,20 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
     state: 'good',
     found: `${board.type.name}, ${describeDrivers(board.drivers)}`,
   });
+  const roots = sessionRoots(io.env);
+  const wasOffline = readOffline(board.name, roots) !== undefined;
   await using session = await openSession(board, {
     purpose: `rig check ${board.name}`,
     openDevices,
     exclusive: true,
     wait: input.options.wait === true,
-    roots: sessionRoots(io.env),
+    roots,
     signal: io.signal,
+  }).catch((error: unknown) => {
+    // A device that cannot be opened is a rig that does not work; a board that somebody has is none.
+    if (error instanceof RigError && error.blame === 'rig' && !error.code.startsWith('session.'))
+      noteCheck(board.name, error.message, roots);
+    throw error;
   });
   for (const check of healthChecks(session)) {
     io.signal.throwIfAborted();
@@ -45,10 +56,15 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
     }
   }
   if (json) io.out(`${JSON.stringify(findings, null, 2)}\n`);
-  const bad = findings.filter((finding) => finding.state === 'bad').length;
+  const [first, ...more] = findings.filter((finding) => finding.state === 'bad');
+  noteCheck(board.name, first && `${first.check}: ${first.found}`, roots);
   if (!json)
-    io.out(bad === 0 ? `The rig of ${board.name} is well.\n` : `The rig of ${board.name} has ${bad} bad.\n`);
-  return bad === 0 ? exitCodes.passed : exitCodes.failed;
+    io.out(
+      first
+        ? `The rig of ${board.name} has ${more.length + 1} bad. It is offline until a check is good.\n`
+        : `The rig of ${board.name} is well.${wasOffline ? ' It is no longer offline.' : ''}\n`,
+    );
+  return first === undefined ? exitCodes.passed : exitCodes.failed;
 }
 
 function lineOf({ check, state, found, hint }: Finding): string {

@@ -1,23 +1,19 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { inspectBundle } from '../../../qemu/image/bundle/inspect-bundle.js';
 import { copyImage } from '../../../qemu/image/copy.js';
 import { type ImageFacts, inspectImage } from '../../../qemu/image/inspect.js';
 import { cacheDir } from '../../config/folders.js';
-import { RigError } from '../../contracts/errors.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import { buildReferenceImage } from '../build-image.js';
 import type { CommandInput, CommandIo } from '../command.js';
-import { referenceVersion } from '../image-ref.js';
+import { describeBundle } from './image/bundle.js';
+import { listed, printable } from './image/listed.js';
+import { oneOf, requestOf } from './image/request.js';
 
 /** `rig image build FLAVOUR`: where the image is, its hash and size; what is done meanwhile goes to standard error. */
 export async function build({ args, options }: CommandInput, io: CommandIo): Promise<number> {
-  const flavour = oneOf('flavour', args[0], ['tiny', 'full']);
-  const request = {
-    flavour,
-    arch: oneOf('--arch', options.arch ?? (flavour === 'full' ? 'amd64' : 'arm64'), ['arm64', 'amd64']),
-    ...(options.with === undefined ? {} : { extras: [oneOf('--with', options.with, ['engine'])] }),
-    variant: oneOf('--variant', options.variant, ['dev', 'prod']),
-    version: String(options.imageVersion ?? referenceVersion),
-  };
+  const request = requestOf(oneOf('flavour', args[0], ['tiny', 'full']), options);
   const startedMs = performance.now();
   const built = await buildReferenceImage(request, {
     cacheDir: cacheDir(io.env),
@@ -40,9 +36,15 @@ export async function build({ args, options }: CommandInput, io: CommandIo): Pro
   return exitCodes.passed;
 }
 
-/** `rig image inspect IMAGE`. */
+/** `rig image inspect IMAGE`; a bundle too. */
 export async function inspect({ args, options }: CommandInput, io: CommandIo): Promise<number> {
-  const facts = await inspectImage(resolve(io.cwd, String(args[0])), { signal: io.signal });
+  const path = resolve(io.cwd, String(args[0]));
+  const content = existsSync(path) ? await inspectBundle(path, { signal: io.signal }) : undefined;
+  if (content) {
+    io.out(options.json ? `${JSON.stringify(content)}\n` : describeBundle(content));
+    return exitCodes.passed;
+  }
+  const facts = await inspectImage(path, { signal: io.signal });
   io.out(options.json ? `${JSON.stringify(facts)}\n` : describe(facts));
   return exitCodes.passed;
 }
@@ -72,27 +74,10 @@ function describe(facts: ImageFacts): string {
       .map((line) => `  ${printable(line)}\n`),
   ]);
   return [
-    ...lines.flatMap(([key, value]) =>
-      value === undefined ? [] : [`${key.padEnd(13)}${printable(value)}\n`],
-    ),
+    listed(lines),
     ...(table.length > 0
       ? ['partitions: number, name, start, size, file system, its label, type\n', ...table]
       : []),
     ...connections,
   ].join('');
-}
-
-/** An image is anybody's: nothing in it may steer this terminal. */
-function printable(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
-}
-
-function oneOf<const T extends string>(what: string, value: unknown, known: readonly T[]): T {
-  const found = known.find((name) => name === value);
-  if (found !== undefined) return found;
-  throw new RigError(`Unknown ${what} ${JSON.stringify(value)}`, {
-    code: 'image.bad-request',
-    blame: 'config',
-    hint: `Expected ${known.join(' or ')}.`,
-  });
 }

@@ -9,7 +9,6 @@ import type { Cancellable } from '../../contracts/capabilities.js';
 import { RigError } from '../../contracts/errors.js';
 import type { ServedView } from '../../contracts/powercut.js';
 import type { ReplayFile } from '../../contracts/powercut-verdict.js';
-import { exitCodes } from '../../contracts/verdict.js';
 import { bootView, type CrashBoard, judgeBoot } from '../../core/powercut/judge/boot-judge.js';
 import { bricked, untilHealthy } from '../../core/powercut/judge/full-judge.js';
 import { limitsOf, signsOf } from '../../core/powercut/judge/limits.js';
@@ -18,12 +17,14 @@ import { boardPlaces, sessionRoots } from '../../core/session/directory.js';
 import { fileFacts } from '../../core/update/file-facts.js';
 import { DisposalStack } from '../../lifetime/disposal-stack.js';
 import { measureSpeedFactor } from '../../lifetime/host-speed.js';
+import { printable } from '../cache-words.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { openLab } from '../open-lab.js';
 import { openTwin } from '../powercut/boards.js';
+import { healthyReplay, type ReplayVerdict, replayExits } from '../powercut/replay-verdict.js';
 import { PrintableText } from '../printable.js';
 
-/** `rig powercut replay FILE`: boots the state of a counterexample, with its console here. Exits 1 when it is as bad as it was. */
+/** `rig powercut replay FILE`: boots the state of a counterexample, with its console here. Exits 1 when it is as bad as it was, 3 when that cannot be seen from outside. */
 export async function run(input: CommandInput, io: CommandIo): Promise<number> {
   const path = resolve(io.cwd, String(input.args[0]));
   const file = parseReplayFile(await readText(path));
@@ -43,8 +44,9 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
   const { work } = boardPlaces(twin.session.board.name, sessionRoots(io.env));
   const view = stack.use(await serve(file, { base, folder, stack, socketPath: join(work, 'medium.sock') }));
   if (!json) {
-    io.err(`${file.state.name}: ${file.verdict.why}\n`);
-    for (const { entry, phase, what } of file.explained) io.err(`  write ${entry} in "${phase}": ${what}\n`);
+    io.err(`${printable(`${file.state.name}: ${file.verdict.why}`)}\n`);
+    for (const { entry, phase, what } of file.explained)
+      io.err(`${printable(`  write ${entry} in "${phase}": ${what}`)}\n`);
     const text = new PrintableText();
     const shown = twin.session.console?.subscribe({
       data: (chunk) => io.out(text.push(chunk)),
@@ -52,11 +54,10 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
     });
     if (shown) stack.defer(() => shown[Symbol.dispose]());
   }
-  const { bad, why } = await happens(file, { ...twin, view }, { board, scale, signal: io.signal });
-  if (json)
-    io.out(`${JSON.stringify({ state: file.state.name, verdict: bad ? 'bricked' : 'boots', why })}\n`);
-  else io.err(`\n${why}\n`);
-  return bad ? exitCodes.failed : exitCodes.passed;
+  const { verdict, why } = await happens(file, { ...twin, view }, { board, scale, signal: io.signal });
+  if (json) io.out(`${JSON.stringify({ state: file.state.name, verdict, why })}\n`);
+  else io.err(`\n${printable(why)}\n`);
+  return replayExits[verdict];
 }
 
 /** A brick that the bootloader shows is seen from its word; of any other the board is followed until it is healthy or never will be. */
@@ -64,17 +65,16 @@ async function happens(
   { state, verdict }: ReplayFile,
   crashed: CrashBoard,
   { board, scale, signal }: Cancellable & { readonly board: BoardConfig; readonly scale: number },
-): Promise<{ readonly bad: boolean; readonly why: string }> {
+): Promise<{ readonly verdict: ReplayVerdict; readonly why: string }> {
   const [signs, limits] = [signsOf(board), limitsOf(board, scale)];
   if (verdict.by === 'boot') {
     const { sight } = await judgeBoot(state, { ...{ signs, limits, signal }, board: crashed });
-    return { bad: sight.brick !== undefined, why: sight.why };
+    return { verdict: sight.brick === undefined ? 'boots' : 'bricked', why: sight.why };
   }
   using watch = await bootView(crashed, { signs, signal });
   const end = await untilHealthy(watch, { signs, limits }, { signal });
   await crashed.session.capabilities.power?.off();
-  if (end !== 'met') return { bad: true, why: bricked(watch, end).why };
-  return { bad: false, why: 'The board came up and says that it is healthy' };
+  return end === 'met' ? healthyReplay(verdict) : { verdict: 'bricked', why: bricked(watch, end).why };
 }
 
 async function serve(

@@ -6,10 +6,11 @@ import type { Certificate } from '../../contracts/powercut-verdict.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import { summaryOf } from '../../core/powercut/judge/certificate.js';
 import { measureSpeedFactor } from '../../lifetime/host-speed.js';
+import { printable } from '../cache-words.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { openLab } from '../open-lab.js';
 import type { BoardsContext } from '../powercut/boards.js';
-import { makeFolder, readOperation } from '../powercut/folder.js';
+import { assertSameBase, makeFolder, readOperation } from '../powercut/folder.js';
 import { type PowercutRequest, readRequest } from '../powercut/request.js';
 
 /** `rig powercut BOARD`: every state that a power cut in an operation can leave is booted and judged. Exits 1 on a brick or lost data. */
@@ -39,6 +40,7 @@ async function exploreStates(
   const { exploreRecorded } = await import('../powercut/run.js');
   const found = request.resume ? await readOperation(request.folder) : undefined;
   if (found && found.board.type !== board.type.name) throw otherBoard(request.folder, found.board.type);
+  if (found) await assertSameBase(found, { signal: context.io.signal });
   const recorded =
     found ?? (await (await import('../powercut/record.js')).record(board, { request, context }));
   return exploreRecorded({ board, recorded, request, context });
@@ -50,7 +52,8 @@ function exitCodeFor({ verdicts, checked }: Certificate): number {
   return checked.disagreed.length > 0 ? exitCodes.rigFailed : exitCodes.passed;
 }
 
-function describe({
+/** A board's own words are in it: no control character of theirs gets through. */
+export function describe({
   verdicts,
   states,
   distinct,
@@ -70,7 +73,7 @@ function describe({
       (name) => `! ${name} was settled without a boot and booted otherwise: a defect of boardrig`,
     ),
   ];
-  return lines.join('\n');
+  return lines.map(printable).join('\n');
 }
 
 function otherBoard(folder: string, type: string): RigError {

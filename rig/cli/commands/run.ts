@@ -7,6 +7,8 @@ import type { SuiteDefinition, Tier } from '../../contracts/suite.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import type { Repeat } from '../../core/runner/lanes.js';
 import { type BoardPlan, planBoard, shuffled } from '../../core/runner/plan.js';
+import { sessionRoots } from '../../core/session/directory.js';
+import { offlineError, readOffline } from '../../core/session/offline.js';
 import { parseSizeBytes } from '../../schema/units.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { openLab } from '../open-lab.js';
@@ -34,7 +36,8 @@ async function readRequest(input: CommandInput, io: CommandIo): Promise<RunReque
   const { options } = input;
   const [names = []] = input.args as [string[] | undefined];
   const lab = await openLab(input, io);
-  const boards = chooseBoards(lab, (options.board as string[] | undefined) ?? []);
+  const selectors = (options.board as string[] | undefined) ?? [];
+  const boards = withoutOffline(chooseBoards(lab, selectors), { selectors, io });
   if (options.list !== true) await loadDrivers(boards);
   const suites = await loadSuites(names.length > 0 ? names : builtInSuites(), io.cwd);
   const seed =
@@ -113,6 +116,29 @@ function chooseBoards(lab: Lab, selectors: readonly string[]): readonly BoardCon
   const [only] = own;
   if (only && own.length === 1) return [only];
   throw read.bad(`Say which board to run on: ${lab.boards.map((board) => board.name).join(', ')}`);
+}
+
+/** Of a label, the boards that may be used; an offline board that was named itself is an error. */
+function withoutOffline(
+  boards: readonly BoardConfig[],
+  { selectors, io }: { selectors: readonly string[]; io: CommandIo },
+): readonly BoardConfig[] {
+  const roots = sessionRoots(io.env);
+  const usable: BoardConfig[] = [];
+  let first: RigError | undefined;
+  for (const board of boards) {
+    const offline = readOffline(board.name, roots);
+    if (!offline) {
+      usable.push(board);
+      continue;
+    }
+    const error = offlineError(board.name, offline);
+    if (selectors.includes(board.name)) throw error;
+    first ??= error;
+    io.err(`${error.message}; it is left out\n`);
+  }
+  if (usable.length === 0 && first) throw first;
+  return usable;
 }
 
 function repeat(options: CommandInput['options'], retries: number): Repeat | undefined {

@@ -1,12 +1,14 @@
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import type { Image } from '../../contracts/board.js';
+import type { Cancellable } from '../../contracts/capabilities.js';
 import { RigError } from '../../contracts/errors.js';
 import type { LogFiles } from '../../contracts/powercut.js';
 import type { Bundle } from '../../contracts/update.js';
 import type { MadeTrial } from '../../core/powercut/judge/explore.js';
 import type { Keepsakes } from '../../core/powercut/judge/keepsakes.js';
 import type { SizedFile } from '../../core/powercut/record/record.js';
+import { fileFacts } from '../../core/update/file-facts.js';
 import type { OperationName, PowercutRequest } from './request.js';
 
 /** What a folder holds of one recorded operation: enough to explore it again, elsewhere in time. */
@@ -63,6 +65,17 @@ export async function readOperation(folder: string): Promise<RecordedOperation> 
   };
 }
 
+/** The states lie on the base: over another one they would be others, under the same names. @throws RigError `powercut.other-base` */
+export async function assertSameBase({ base }: RecordedOperation, options: Cancellable): Promise<void> {
+  const { sha256, sizeBytes } = await fileFacts(base.path, options);
+  if (sha256 === base.sha256 && sizeBytes === base.sizeBytes) return;
+  throw new RigError(`${base.path} has changed since the operation was recorded`, {
+    code: 'powercut.other-base',
+    blame: 'config',
+    hint: 'Record the operation again: what was explored over the old one says nothing of this one.',
+  });
+}
+
 function parse(text: string): RecordedOperation | undefined {
   try {
     const value = JSON.parse(text) as RecordedOperation;
@@ -78,9 +91,12 @@ export async function keepTrial(folder: string, made: MadeTrial): Promise<void> 
   await appendFile(join(folder, trialsFile), `${line}\n`);
 }
 
-/** The boots that were kept; a last line that was cut short is none. */
+/** The boots that were kept; a last line that was cut short is none, and is taken away, or the next one would go on in it. */
 export async function keptTrials(folder: string): Promise<MadeTrial[]> {
-  const text = await readFile(join(folder, trialsFile), 'utf8').catch(() => '');
+  const path = join(folder, trialsFile);
+  const text = await readFile(path, 'utf8').catch(() => '');
+  const whole = Buffer.byteLength(text.slice(0, text.lastIndexOf('\n') + 1));
+  if (whole < Buffer.byteLength(text)) await truncate(path, whole);
   return text
     .split('\n')
     .slice(0, -1)

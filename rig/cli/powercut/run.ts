@@ -10,7 +10,7 @@ import { keepTrial, keptTrials, type RecordedOperation } from './folder.js';
 import { operationOf } from './operation.js';
 import { ExploreProgress } from './progress.js';
 import type { PowercutRequest } from './request.js';
-import { shrinkBricks } from './shrink.js';
+import { maxShrunk, shrinkBricks } from './shrink.js';
 import { CrashSpace } from './space.js';
 import { Workers } from './workers.js';
 
@@ -61,7 +61,7 @@ export async function exploreRecorded(options: ExplorationOptions): Promise<Cert
     },
     onProgress: (made) => progress.show(made),
   });
-  const counterexamples = await shrunk(options, { space, workers, explored, over, progress });
+  const counterexamples = await shrunk(options, { space, workers, explored, progress });
   return certify({
     operation: recorded.operation,
     board: { name: board.name, type: board.type.name },
@@ -71,7 +71,7 @@ export async function exploreRecorded(options: ExplorationOptions): Promise<Cert
       ...(recorded.image.version === undefined ? {} : { version: recorded.image.version }),
     },
     log: space.log,
-    enumeration: space.enumeration,
+    enumeration: { ...space.enumeration, sampled: await space.settledOf(explored) },
     ...{ explored, counterexamples },
     seconds: Math.round(recorded.seconds + (performance.now() - began) / 1000),
   });
@@ -102,13 +102,13 @@ async function shrunk(
     space: CrashSpace;
     workers: Workers;
     explored: Explored;
-    over: () => boolean;
     progress: ExploreProgress;
   },
 ): Promise<Counterexample[]> {
   const { explored, progress } = rest;
   const bad = [...explored.verdicts].filter(([, verdict]) => isBad(verdict) && verdict.by !== 'settled');
   if (bad.length === 0) return [];
-  progress.line(`shrinking ${bad.length} ${bad.length === 1 ? 'brick' : 'bricks'}`);
+  const all = bad.length > maxShrunk ? `, the first ${maxShrunk} of ${bad.length}` : '';
+  progress.line(`shrinking what went wrong${all}`);
   return shrinkBricks(bad, { ...options, ...rest });
 }

@@ -15,10 +15,12 @@ export interface ShrinkParts extends ExplorationOptions {
   readonly space: CrashSpace;
   readonly workers: Workers;
   readonly explored: Explored;
-  readonly over: () => boolean;
 }
 
 const bricksFolder = 'bricks';
+/** Each takes boots of its own, past any budget. */
+export const maxShrunk = 8;
+const maxTries = 40;
 
 /** Shrinks each bad state that was booted, and keeps each different result once, as a file that replays it. */
 export async function shrinkBricks(
@@ -26,8 +28,7 @@ export async function shrinkBricks(
   parts: ShrinkParts,
 ): Promise<Counterexample[]> {
   const found = new Map<string, Counterexample>();
-  for (const [name, verdict] of bad) {
-    if (parts.over()) break;
+  for (const [name, verdict] of bad.slice(0, maxShrunk)) {
     const state = parts.space.enumeration.states.find((each) => each.name === name);
     if (!state) continue;
     const oracle = new Oracle(verdict, parts);
@@ -36,6 +37,7 @@ export async function shrinkBricks(
       entries: log.entries,
       model: enumeration.model,
       isBad: (smaller) => oracle.isBad(smaller),
+      maxTries,
       signal: parts.context.io.signal,
     });
     if (found.has(shrunk.state.name)) continue;

@@ -27,6 +27,8 @@ export interface ReplaySource {
 const pieceSectors = 2048;
 /** No counterexample needs more: a boot reads some tens of megabytes. */
 const maxBytes = 512 * 1024 * 1024;
+/** A server of a medium keeps a bit for each of its sectors in memory. */
+const maxMediumBytes = 2 ** 40;
 
 /** What a replay needs besides the image: every sector that the boot read and the image does not hold so. */
 export async function piecesOf(
@@ -73,13 +75,14 @@ export function unpackReplay(file: ReplayFile): UnpackedReplay {
     end = piece.sector + piece.sectors;
     if (end * sectorBytes > file.base.mediumBytes) throw badReplay('a piece lies past the medium');
     const wanted = piece.sectors * sectorBytes;
+    // Before it is inflated: a small file may say that it is large.
+    if (bytes + wanted > maxBytes) throw badReplay(`it holds more than ${maxBytes} bytes`);
     const part = inflate(piece.deflated, wanted);
     if (part?.length !== wanted) throw badReplay(`the piece at sector ${piece.sector} is damaged`);
     sector[index] = piece.sector;
     sectors[index] = piece.sectors;
     offset[index] = bytes;
     bytes += wanted;
-    if (bytes > maxBytes) throw badReplay(`it holds more than ${maxBytes} bytes`);
     parts.push(part);
   }
   const count = sorted.length;
@@ -122,7 +125,10 @@ const replaySchema = z.object({
       keptSectors: count.optional(),
     }),
   ),
-  base: z.object({ sha256: z.string().regex(/^[0-9a-f]{64}$/), mediumBytes: count.multipleOf(sectorBytes) }),
+  base: z.object({
+    sha256: z.string().regex(/^[0-9a-f]{64}$/),
+    mediumBytes: count.multipleOf(sectorBytes).max(maxMediumBytes),
+  }),
   holds: z.enum(['read', 'all']),
   pieces: z.array(z.object({ sector: count, sectors: count.min(1), deflated: z.base64() })),
 });

@@ -8,21 +8,18 @@ export interface SettleSampledOptions extends Cancellable {
   readonly log: LogContents;
   /** A boot for each verdict that there is. */
   readonly witnesses: readonly Witness[];
-  /** Boots and judges a state that is in no enumeration, as any other. */
-  readonly boot: (state: CrashState) => Promise<Witness>;
-  /** So many boots at most, over all epochs. */
-  readonly mostBoots: number;
-  readonly over: () => boolean;
+  /** Boots and judges a state that is in no enumeration, as any other; `most` times over all epochs. Absent: only what is settled is told. */
+  readonly boot?: { readonly most: number; readonly act: (state: CrashState) => Promise<Witness> };
 }
 
 /**
- * Boots what no boot speaks for, until every set of writes of each sampled epoch is settled, or boots or time are used up.
+ * Boots what no boot speaks for, until every set of writes of each sampled epoch is settled, or the boots are used up.
  *
  * @returns the same epochs, each with how much of it is settled where that can be told
  */
 export async function settleSampled(
   sampled: readonly SampledEpoch[],
-  { log, boot, mostBoots, over, signal, ...options }: SettleSampledOptions,
+  { log, boot, signal, ...options }: SettleSampledOptions,
 ): Promise<SampledEpoch[]> {
   const witnesses = [...options.witnesses];
   const epochs = epochsOf(log.entries);
@@ -32,15 +29,13 @@ export async function settleSampled(
     const epoch = epochs[one.epoch];
     if (!epoch) continue;
     let coverage = coverageOf(epoch, { log, witnesses, mostOpen: 1 });
-    for (
-      let [open] = coverage?.open ?? [];
-      open && boots < mostBoots && !over();
-      [open] = coverage?.open ?? []
-    ) {
+    let [open] = coverage?.open ?? [];
+    while (open && boot && boots < boot.most) {
       signal?.throwIfAborted();
-      witnesses.push(await boot(open));
+      witnesses.push(await boot.act(open));
       boots += 1;
       coverage = coverageOf(epoch, { log, witnesses, mostOpen: 1 });
+      [open] = coverage?.open ?? [];
     }
     if (!coverage) told.push(one);
     else told.push({ ...one, settled: coverage.settled === coverage.of ? 'all' : String(coverage.settled) });

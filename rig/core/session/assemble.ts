@@ -9,6 +9,7 @@ import { ConsoleHub } from './console-hub.js';
 import { ConsoleLog } from './console-log.js';
 import type { BoardPlaces } from './directory.js';
 import { sessionEnded } from './ended.js';
+import { interlocked } from './interlock.js';
 import { assertPromisesKept, capabilityNames, mergeCapabilities } from './merge.js';
 
 /** Opens the drivers of a board: all, or none and an error. The command line composes it from its registry. */
@@ -62,7 +63,7 @@ export async function openParts(
   const context = { board, workDir: places.work, stateDir: places.deviceState, emit };
   const devices = await openDevices(board, context, { signal });
   for (const device of devices) stack.use(device);
-  const capabilities = mergeCapabilities(board, devices);
+  const capabilities = interlocked(board, mergeCapabilities(board, devices));
   assertPromisesKept(board, capabilityNames(board, capabilities));
   const line = capabilities.console
     ? await openConsole(capabilities.console, { board: board.name, places, stack, emit, secrets, signal })

@@ -17,6 +17,7 @@ export class BundleServer implements AsyncDisposable {
     this.#sizeBytes = sizeBytes;
     if (!hold) this.release();
     this.#server = createServer((request, response) => {
+      // Who asked is gone, or the file is: either way the board's command tells.
       this.#serve(request, response).catch(() => response.destroy());
     });
   }

@@ -1,3 +1,4 @@
+import type { Cancellable } from '../../contracts/capabilities.js';
 import { RigError } from '../../contracts/errors.js';
 import type { SlotBoot, UpdatePromise } from '../../contracts/update.js';
 import { need } from '../board/absent.js';
@@ -55,9 +56,7 @@ async function cameGood(board: Bootable, options: FollowOptions): Promise<boolea
     // Of a boot that is over it says nothing.
     (error: unknown) => ({ error }),
   );
-  const over = change(board, { ...options, bootMs: bootMs * 2, until: isOver }).then(() => 'over' as const);
-  const first = await Promise.race([answered, over]);
-  over.catch(() => {});
+  const first = await Promise.race([answered, whenOver(board, { ...options, until: isOver, answered })]);
   if (isOver()) return false;
   if (typeof first === 'object') throw first.error;
   if (!promise.signs?.good && !heldGood) return true;
@@ -70,6 +69,18 @@ async function cameGood(board: Bootable, options: FollowOptions): Promise<boolea
   return !isOver();
 }
 
+/** Looks for the end of a boot until it has `answered`. */
+async function whenOver(
+  board: Bootable,
+  { answered, ...options }: Parameters<typeof change>[1] & { readonly answered: Promise<unknown> },
+): Promise<'over'> {
+  const done = new AbortController();
+  void answered.then(() => done.abort());
+  // Longer than a Shell is waited for, whose error tells more.
+  await change(board, { ...options, bootMs: options.bootMs * 2, signal: done.signal });
+  return 'over';
+}
+
 /** Waits until the history shows what `until` looks for. @returns false after `softMs` without */
 async function change(
   board: Bootable,
@@ -78,13 +89,14 @@ async function change(
     bootMs,
     until,
     softMs,
-  }: FollowOptions & { readonly until: () => boolean; readonly softMs?: number },
+    signal,
+  }: FollowOptions & Cancellable & { readonly until: () => boolean; readonly softMs?: number },
 ): Promise<boolean> {
   const wait = engineOf(board).watch<boolean>({
     action: 'Cannot see how a boot goes on',
     code: 'update.never-good',
     timeoutMs: bootMs,
-    signal: board.circuit.signal,
+    signal: signal ? AbortSignal.any([signal, board.circuit.signal]) : board.circuit.signal,
   });
   using _changes = history.onChange(() => {
     if (until()) wait.settle(true);

@@ -2,6 +2,7 @@ import { RigError } from '../../../contracts/errors.js';
 import type { BoardSession } from '../../../contracts/session.js';
 import { measureSpeedFactor } from '../../../lifetime/host-speed.js';
 import { pollUntil } from '../../../lifetime/poll.js';
+import { checkMux } from './mux-check.js';
 
 /** What one check came to. */
 export interface Finding {
@@ -22,7 +23,7 @@ const silentWithinMs = 8_000;
 
 /** The checks that the capabilities of `session` allow, in an order that ends with the board off. */
 export function healthChecks(session: BoardSession): HealthCheck[] {
-  const { power, link } = session.capabilities;
+  const { power, link, mux } = session.capabilities;
   const ear = new Ear(session);
   const checks: HealthCheck[] = [
     {
@@ -64,6 +65,9 @@ export function healthChecks(session: BoardSession): HealthCheck[] {
     });
   if (power && session.console)
     checks.push({ name: 'console is silent', run: (signal) => ear.expectSilence(signal) });
+  // A virtual mux cannot be wired wrongly, and taking its medium out would unname it.
+  if (mux && !session.board.type.machine)
+    checks.push({ name: 'mux switches', run: (signal) => checkMux(mux, signal) });
   return checks;
 }
 

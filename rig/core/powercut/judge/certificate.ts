@@ -30,7 +30,9 @@ export function certify(parts: CertificateParts): Certificate {
       flushes,
       discards: log.entries.filter(({ kind }) => kind === 'discard').length,
       bytes: writes.reduce((sum, { sectors }) => sum + sectors * 512, 0),
-      epochs: Math.max(0, ...states.map(({ epoch }) => epoch + 1)),
+      // Not spread into `max`: there may be more states than a call has arguments.
+      epochs: states.reduce((most, { epoch }) => Math.max(most, epoch + 1), 0),
+      ...(log.cutShort ? { cutShort: true as const } : {}),
     },
     phases: log.phases,
     states: states.length,

@@ -56,9 +56,13 @@ export async function explore(options: ExploreOptions): Promise<Explored> {
     boots += 1;
     return options.onTrial(made);
   };
+  const contradicted = new Set<string>();
+  const onContradiction = ({ state }: Trial<unknown>): void => void contradicted.add(state);
   const booted = await settle({
     ...{ states, alike, jobs, over, signal },
     boots: options.toBootloader,
+    agree: (one, other) => one.brick === other.brick && one.choice?.slot === other.choice?.slot,
+    onContradiction,
     known: known.flatMap((made) => (made.tier === 'boot' ? [made.trial] : [])),
     onTrial: (trial) => onTrial({ tier: 'boot', trial }),
     onProgress: (progress) => onProgress({ tier: 'boot', ...progress }),
@@ -73,6 +77,7 @@ export async function explore(options: ExploreOptions): Promise<Explored> {
     boots: options.fully,
     known: known.flatMap((made) => (made.tier === 'full' ? [made.trial] : [])),
     onTrial: (trial) => onTrial({ tier: 'full', trial }),
+    ...{ agree, onContradiction },
     onProgress: (progress) => onProgress({ tier: 'full', ...progress }),
   });
   const verdicts = new Map<string, Verdict>();
@@ -84,14 +89,20 @@ export async function explore(options: ExploreOptions): Promise<Explored> {
     verdicts.set(name, verdict);
     trials.set(name, trial);
   }
-  const checked = await check({ ...options, onTrial }, { verdicts });
+  const { checked, otherwise } = await check({ ...options, onTrial }, { verdicts });
+  // What was seen counts more than what was concluded: a brick is one, whatever the boot of another state made of it.
+  for (const trial of otherwise) {
+    verdicts.set(trial.state, trial.sight);
+    trials.set(trial.state, trial);
+    contradicted.add(trial.state);
+  }
   const made = new Set([...trials.values()].map(({ state }) => state));
   return {
     verdicts,
     trials,
     distinct: made.size,
     booted: boots,
-    checked,
+    checked: { states: checked, disagreed: [...contradicted] },
   };
 }
 
@@ -117,25 +128,30 @@ function verdictOf(
 async function check(
   { states, fully, jobs, random, known, over, signal, onTrial, onProgress }: ExploreOptions,
   { verdicts }: { verdicts: ReadonlyMap<string, Verdict> },
-): Promise<Explored['checked']> {
+): Promise<{ readonly checked: number; readonly otherwise: readonly Trial<Verdict>[] }> {
   const settled = states.filter(({ name }) => verdicts.get(name)?.by === 'settled');
   const sample = sampleOf(settled, { count: Math.ceil(settled.length * checkedShare), random });
   const done = new Map(
-    known.flatMap((made) => (made.tier === 'check' ? [[made.trial.state, made.trial.sight]] : [])),
+    known.flatMap((made) => (made.tier === 'check' ? [[made.trial.state, made.trial]] : [])),
   );
   const waiting = sample.filter(({ name }) => !done.has(name));
   const work = async (worker: number): Promise<void> => {
     for (let state = waiting.shift(); state && !over(); state = waiting.shift()) {
       signal?.throwIfAborted();
-      const trial = await fully(state, { worker, signal });
+      const trial = await fully(state, { worker, signal }).catch((error: unknown) => {
+        waiting.length = 0;
+        throw error;
+      });
       await onTrial({ tier: 'check', trial });
-      done.set(state.name, trial.sight);
+      done.set(state.name, trial);
       onProgress({ tier: 'check', settled: done.size, of: sample.length });
     }
   };
-  await Promise.all(Array.from({ length: jobs }, (_, worker) => work(worker)));
-  const disagreed = [...done].filter(([name, found]) => !agree(verdicts.get(name), found));
-  return { states: done.size, disagreed: disagreed.map(([name]) => name) };
+  const ends = await Promise.allSettled(Array.from({ length: jobs }, (_, worker) => work(worker)));
+  const failure = ends.find((end) => end.status === 'rejected');
+  if (failure) throw failure.reason;
+  const otherwise = [...done.values()].filter(({ state, sight }) => !agree(verdicts.get(state), sight));
+  return { checked: done.size, otherwise };
 }
 
 function agree(settled: Verdict | undefined, found: Verdict): boolean {

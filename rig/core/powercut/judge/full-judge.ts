@@ -24,6 +24,8 @@ export interface Judgement {
 export interface FullLimits extends BootLimits {
   /** From a power-on or reset until the board is healthy, or resets itself because it is not. */
   readonly healthyMs: number;
+  /** A board that says nothing for so long stands still. */
+  readonly silentMs: number;
   /** More boots than this without a healthy one are a loop: all tries of all slots, and a few. */
   readonly maxBoots: number;
 }
@@ -33,12 +35,17 @@ export type Attach = () => Promise<Board & AsyncDisposable>;
 
 /**
  * Boots a state and looks whether the board comes up by itself, is healthy, has kept what it had, and can do the operation again.
- * The board is off when it resolves, or rejects. A bad verdict is believed only when it comes a second time: the host may have been
- * busy.
+ * The board is off when it resolves, or rejects. A brick is believed only when it comes a second time: the host may have been
+ * busy. Lost data is believed at once.
  */
 export async function judgeFully(state: CrashState, options: FullJudging): Promise<Trial<Verdict>> {
   const first = await judgeOnce(state, options);
-  return isBad(first.sight) ? judgeOnce(state, options) : first;
+  // No host is so slow that files change.
+  if (!isBad(first.sight) || first.sight.outcome === 'dataLost') return first;
+  const second = await judgeOnce(state, options);
+  if (isBad(second.sight)) return second;
+  const why = `${second.sight.why}; a boot before it came out otherwise: ${first.sight.why}`;
+  return { ...second, sight: { ...second.sight, why } };
 }
 
 interface FullJudging extends Cancellable {
@@ -97,7 +104,7 @@ export async function untilHealthy(
   const up = (): boolean =>
     signs.good === undefined ? watch.version !== undefined : watch.health?.good === true;
   const end = await watch.until(() => up() || tooMany(), {
-    silentMs: limits.healthyMs,
+    silentMs: limits.silentMs,
     timeoutMs: limits.healthyMs * (limits.maxBoots + 1),
     signal,
   });

@@ -1,4 +1,5 @@
 import type { DeviceProfile } from '../../../contracts/board.js';
+import { RigError } from '../../../contracts/errors.js';
 import type { Shell } from '../../../contracts/suite.js';
 import { quoted } from '../../shell-text.js';
 
@@ -9,14 +10,23 @@ export type Keepsakes = readonly string[];
 const sizes = [1, 4096, 300_000];
 const folder = 'powercut-kept';
 
-/** Writes files with random content where the product keeps its state and data, and flushes them. */
+/** Writes files with random content where the product keeps its state and data, and flushes them. @throws RigError `powercut.no-keepsakes` */
 export async function leaveKeepsakes(shell: Shell, { mounts }: DeviceProfile): Promise<Keepsakes> {
   const writes = sizes.map((size) => `head -c ${size} /dev/urandom >${folder}/${size}`).join(' && ');
   const places = [mounts.state, mounts.data].map(
     (mount) => `cd ${quoted(mount)} && mkdir -p ${folder} && ${writes}`,
   );
   await shell.text(`${places.join(' && ')} && sync`);
-  return keepsakesOn(shell, { mounts });
+  const there = await keepsakesOn(shell, { mounts });
+  if (there.length === places.length * sizes.length) return there;
+  throw new RigError(
+    `Of ${places.length * sizes.length} files that were written, ${there.length} can be read`,
+    {
+      code: 'powercut.no-keepsakes',
+      blame: 'board',
+      hint: 'Without them nobody would see that data is lost. The board needs sha256sum, and room on its state and data partitions.',
+    },
+  );
 }
 
 /** Those that are there now. */

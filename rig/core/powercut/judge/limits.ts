@@ -12,8 +12,8 @@ export function limitsOf({ type, profile }: BoardConfig, scale: number): FullLim
   return {
     bootloaderMs: (bootloader ?? shell) * scale,
     loopResets: defaultLoopResets,
-    // Up to its shell, and then as long again for the health check to be over.
     healthyMs: 2 * shell * scale,
+    silentMs: shell * scale,
     maxBoots: slots * tries + 2,
   };
 }

@@ -16,6 +16,10 @@ export interface SettleOptions<Sight> extends Cancellable {
   /** Asked before each boot: no more time for one. */
   readonly over?: () => boolean;
   readonly onTrial?: (trial: Trial<Sight>) => void | Promise<void>;
+  /** Whether two boots of states that cannot be told apart showed the same. */
+  readonly agree: (one: Sight, other: Sight) => boolean;
+  /** Called with a boot that does not agree with the one that had settled its state by then: a defect of the explorer. */
+  readonly onContradiction: (trial: Trial<Sight>) => void;
   /** Called whenever states were settled. */
   readonly onProgress?: (progress: { readonly settled: number; readonly of: number }) => void;
 }
@@ -45,7 +49,12 @@ export async function settle<Sight>(options: SettleOptions<Sight>): Promise<Sett
     if (!booted) return;
     everRead = union(everRead, trial.read);
     const same = await alike(waiting, booted, trial.read);
-    for (const state of [booted, ...same]) if (!settled.has(state.name)) settled.set(state.name, trial);
+    const before = settled.get(booted.name);
+    // A boot beside it may have settled it meanwhile: where the two differ, what its own boot showed counts.
+    const isContradiction = before !== undefined && !options.agree(before.sight, trial.sight);
+    if (isContradiction) options.onContradiction(trial);
+    if (before === undefined || isContradiction) settled.set(booted.name, trial);
+    for (const state of same) if (!settled.has(state.name)) settled.set(state.name, trial);
     waiting = waiting.filter((state) => !settled.has(state.name));
     options.onProgress?.({ settled: settled.size, of: states.length });
   };

@@ -12,6 +12,8 @@ export interface Operation {
   run(board: Board, options: { readonly mark: (phase: string) => Promise<void> }): Promise<void>;
   /** Whether a board that is up shows what it was before the operation, or what it is after it. */
   sideOf(board: Board): Promise<'old' | 'new'>;
+  /** False where nobody said what is new behind it; `sideOf` is always `old` then. */
+  readonly tellsSides?: boolean;
   /** Does it again as far as the bootloader's next choice. @returns the slot that it is to choose */
   again?(board: Board): Promise<{ readonly slot: string }>;
 }
@@ -21,6 +23,7 @@ export function updateOperation(bundle: Bundle): Operation {
   return {
     name: 'update',
     onSettled: true,
+    tellsSides: bundle.version !== undefined,
     run: async (board, { mark }) => {
       await mark('install');
       await board.update.install(bundle);
@@ -78,6 +81,7 @@ export function commandOperation(command: string, options: { readonly version?: 
   return {
     name: 'command',
     onSettled: true,
+    tellsSides: options.version !== undefined,
     run: async (board, { mark }) => {
       await mark('command');
       await board.shell.text(command, { timeoutMs: commandMs });

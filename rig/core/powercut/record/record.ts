@@ -42,7 +42,7 @@ export interface RecordOptions extends Cancellable {
  * Does the operation once on a board that is all right, and records every write of it, from the power-on before it to the
  * shutdown behind it. The board is off when it resolves.
  *
- * @throws RigError `powercut.never-healthy`; what the operation throws; the signal's reason
+ * @throws RigError `powercut.never-healthy`, `powercut.no-effect`; what the operation throws; the signal's reason
  */
 export async function recordOperation(options: RecordOptions): Promise<Recording> {
   const { board, image, operation, storage, folder, progress } = options;
@@ -64,9 +64,20 @@ export async function recordOperation(options: RecordOptions): Promise<Recording
   await log.mark('boot');
   await bootHealthy(options);
   await operation.run(board, { mark: (phase) => log.mark(phase) });
+  await assertEffect(board, operation);
   await log.mark('shutdown');
   await board.shutdown();
   return { base, log: await log.end(), keepsakes };
+}
+
+/** An operation without an effect leaves nothing that a cut could spoil: its certificate would be sound and say nothing. */
+async function assertEffect(board: Board, operation: Operation): Promise<void> {
+  if (operation.tellsSides === false || (await operation.sideOf(board)) === 'new') return;
+  throw new RigError(`After ${operation.name}, ${board.name} is as it was before it`, {
+    code: 'powercut.no-effect',
+    blame: 'board',
+    hint: 'Do it once by hand, and see why it does not take; only what works without a power cut can be explored.',
+  });
 }
 
 async function bootHealthy({ session, board, signs, healthyMs, signal }: RecordOptions): Promise<void> {

@@ -1,0 +1,132 @@
+// test: light
+/** What the explorer must not take for sound: an operation that did nothing, files that nobody could read, data lost once, another medium. */
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { assertSameBase, type RecordedOperation } from '../rig/cli/powercut/folder.js';
+import type { DeviceProfile } from '../rig/contracts/board.js';
+import { RigError } from '../rig/contracts/errors.js';
+import type { CrashState } from '../rig/contracts/powercut.js';
+import type { Board } from '../rig/contracts/suite.js';
+import { judgeFully } from '../rig/core/powercut/judge/full-judge.js';
+import { leaveKeepsakes } from '../rig/core/powercut/judge/keepsakes.js';
+import { type RecordOptions, recordOperation } from '../rig/core/powercut/record/record.js';
+import { fileFacts } from '../rig/core/update/file-facts.js';
+
+const profile = {
+  mounts: { state: '/s', data: '/d' },
+  roots: [],
+  partitions: [],
+} as unknown as DeviceProfile;
+const state: CrashState = { name: 'e0:boundary', epoch: 0, kind: 'boundary', durable: 0, kept: [] };
+
+t.test('an operation that leaves the board as it was is not explored', async (t) => {
+  const nothing = async (): Promise<void> => {};
+  const record = (side: 'old' | 'new', tellsSides?: boolean) =>
+    recordOperation({
+      board: { name: 'b', provision: nothing, boot: nothing, shutdown: nothing },
+      session: { onEvent: () => ({ [Symbol.dispose]: () => {} }) },
+      storage: { keep: nothing },
+      medium: { logWrites: async () => ({ mark: nothing, end: async () => ({ files: [], marks: [] }) }) },
+      operation: {
+        name: 'update',
+        onSettled: false,
+        run: nothing,
+        sideOf: async () => side,
+        ...(tellsSides === undefined ? {} : { tellsSides }),
+      },
+      signs: { chosen: 'slot=(?<slot>.)' },
+      folder: '/nowhere',
+      measure: async (path: string) => ({ path, sha256: '', sizeBytes: 0 }),
+      progress: () => {},
+    } as unknown as RecordOptions);
+  await t.rejects(record('old'), { code: 'powercut.no-effect' });
+  await t.resolves(record('new'));
+  await t.resolves(record('old', false), 'nobody said what is new behind it');
+});
+
+t.test('files that must survive and cannot be read are told before anything is cut', async (t) => {
+  const shell = (stdout: string) =>
+    ({ text: async () => '', run: async () => ({ stdout, stderr: '', exitCode: 0 }) }) as never;
+  await t.rejects(leaveKeepsakes(shell(''), profile), { code: 'powercut.no-keepsakes' });
+  const six = Array.from({ length: 6 }, (_, index) => `00 /s/${index}\n`).join('');
+  t.equal((await leaveKeepsakes(shell(six), profile)).length, 6);
+});
+
+/** Judges a board that comes up healthy each time, as `faces` has it, boot by boot. */
+function judged(faces: readonly { readonly mounts: string; readonly fails?: true }[]) {
+  let boot = -1;
+  const board = {
+    profile,
+    ssh: {
+      text: async () => faces[boot]?.mounts ?? '',
+      run: async () => ({ stdout: '', stderr: '', exitCode: 0 }),
+    },
+    [Symbol.asyncDispose]: async () => {},
+  };
+  const listeners = new Set<(chunk: Uint8Array) => void>();
+  return judgeFully(state, {
+    board: {
+      session: {
+        cpuSeconds: async () => undefined,
+        onEvent: () => ({ [Symbol.dispose]: () => {} }),
+        capabilities: {
+          power: {
+            on: async () => {
+              boot += 1;
+              for (const say of listeners) say(Buffer.from('slot=A\ngood\n'));
+            },
+            off: async () => {},
+          },
+        },
+        console: {
+          subscribe: ({ data }: { data: (chunk: Uint8Array) => void }) => {
+            listeners.add(data);
+            return { [Symbol.dispose]: () => void listeners.delete(data) };
+          },
+        },
+      },
+      medium: { bootFrom: async () => {} },
+      view: { forget: () => {}, readSet: () => new Float64Array() },
+    } as never,
+    judgement: {
+      signs: { chosen: 'slot=(?<slot>.)', good: 'good' },
+      limits: { bootloaderMs: 1000, loopResets: 4, silentMs: 1000, healthyMs: 1000, maxBoots: 4 },
+      keepsakes: [],
+      sideOf: async () => {
+        if (faces[boot]?.fails) throw new RigError('no answer', { code: 'x.y', blame: 'board', hint: '' });
+        return 'old';
+      },
+    },
+    attach: async () => board as unknown as Board & AsyncDisposable,
+  });
+}
+
+t.test(
+  'data that is lost once is lost; a brick that comes once is told with the sound verdict',
+  async (t) => {
+    const mounts = '/dev/a /s ext4 rw 0 0\n/dev/b /d ext4 rw 0 0\n';
+    t.equal((await judged([{ mounts }])).sight.outcome, 'old');
+    t.equal((await judged([{ mounts: '' }, { mounts }])).sight.outcome, 'dataLost');
+    const { sight } = await judged([{ mounts, fails: true }, { mounts }]);
+    t.equal(sight.outcome, 'old');
+    t.match(sight.why, /a boot before it came out otherwise: .*no answer/);
+    t.equal(
+      (
+        await judged([
+          { mounts, fails: true },
+          { mounts, fails: true },
+        ])
+      ).sight.outcome,
+      'bricked',
+    );
+  },
+);
+
+t.test('a recording whose medium has changed is not explored', async (t) => {
+  const path = join(t.testdir({ 'base.raw': 'as it was' }), 'base.raw');
+  const recorded = { base: { path, ...(await fileFacts(path)) } } as unknown as RecordedOperation;
+  await t.resolves(assertSameBase(recorded, {}));
+  appendFileSync(path, '.');
+  await t.rejects(assertSameBase(recorded, {}), { code: 'powercut.other-base' });
+});

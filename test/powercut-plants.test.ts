@@ -1,0 +1,72 @@
+// test: vm, full, 40 minutes
+/** Defects of bootloaders and updaters that are planted on purpose: the explorer must find each, name it and shrink it. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import tap, { type Test } from 'tap';
+import { buildImage } from '../qemu/image/build.js';
+import { cacheDir } from '../rig/config/folders.js';
+import type { BuildRequest } from '../rig/contracts/image-builder.js';
+import type { Certificate } from '../rig/contracts/powercut-verdict.js';
+import { World } from './e2e/world.js';
+
+tap.setTimeout(40 * 60_000);
+
+async function explored(
+  t: Test,
+  {
+    board,
+    image,
+    options,
+  }: {
+    board: string;
+    image: Pick<BuildRequest, 'arch' | 'plant'>;
+    options: readonly string[];
+  },
+): Promise<{ certificate: Certificate; code: number | null; world: World; folder: string }> {
+  const world = new World();
+  t.teardown(() => world[Symbol.dispose]());
+  const request = { flavour: 'tiny', variant: 'dev', version: '1.0.0', ...image } as const;
+  const { path } = await buildImage(request, { cacheDir: cacheDir(process.env) });
+  const folder = join(world.cwd, 'cut');
+  const words = ['powercut', board, '--from', path, '--seed', '1', '--report', folder, ...options];
+  const { code, stderr } = await world.rig(words, { timeoutMs: 35 * 60_000 });
+  t.comment(stderr);
+  const certificate = JSON.parse(readFileSync(join(folder, 'certificate.json'), 'utf8')) as Certificate;
+  t.same(certificate.checked.disagreed, []);
+  return { certificate, code, world, folder };
+}
+
+tap.test('grub-editenv on FAT empties the file before it writes it: the board resets for ever', async (t) => {
+  const { certificate, code, world, folder } = await explored(t, {
+    board: 'virt-x86-64',
+    image: { arch: 'amd64', plant: 'plain-grubenv' },
+    options: ['--command', 'grub-editenv /mnt/boot/EFI/BOOT/grubenv set A_TRY=1'],
+  });
+  t.equal(code, 1);
+  t.ok(certificate.verdicts.bricked > 0);
+  const [brick] = certificate.counterexamples;
+  t.equal(brick?.writes.length, 1, 'one write is enough');
+  t.match(brick?.writes[0]?.what ?? '', /resin-boot/);
+  t.ok(brick?.replay !== undefined && existsSync(join(folder, brick.replay)));
+  const replayed = await world.rig(['powercut', 'replay', join(folder, brick?.replay ?? '')]);
+  t.equal(replayed.code, 1, replayed.stderr);
+});
+
+/** Copies the running slot into the other one and makes that one the only one to boot. */
+function switcher({ order }: { order: 'copy first, without a flush' | 'switch first' }): string {
+  const copy = 'dd if=/dev/disk/by-partlabel/resin-rootA of=/dev/disk/by-partlabel/resin-rootB bs=1M';
+  const change = 'fw_setenv BOOT_ORDER B && fw_setenv BOOT_A_LEFT 0 && fw_setenv BOOT_B_LEFT 9';
+  return order === 'switch first' ? `${change} && sync && ${copy}` : `${copy} && ${change}`;
+}
+
+for (const order of ['copy first, without a flush', 'switch first'] as const) {
+  tap.test(`an updater that switches to a slot that is not whole: ${order}`, async (t) => {
+    const { certificate } = await explored(t, {
+      board: 'virt-arm64',
+      image: { arch: 'arm64' },
+      options: ['--command', switcher({ order }), '--budget', '15m'],
+    });
+    const bad = certificate.verdicts.bricked + certificate.verdicts.recovered + certificate.verdicts.dataLost;
+    t.ok(bad > 0, 'some cut leaves a slot that does not come up at the first try');
+  });
+}
