@@ -367,7 +367,7 @@ t.test('the commands', async (t) => {
   t.equal(json.runs.length, 1);
   t.match((await world.rig(['flakes', '--within', '9999d'])).stdout, /boot\/shaky +\.F .*2026-01-02/);
   t.match((await world.rig(['flakes', '--within', '1d'])).stdout, /No flaky test/);
-  const compared = await world.rig(['compare', readdirSync(runs).sort()[0] ?? '', basename(last)]);
+  const compared = await world.rig(['compare', basename(world.runs[0] ?? ''), basename(last)]);
   t.match(compared, {
     code: 0,
     stdout: /New failures\n {2}bench1\/boot\/shaky: Expected 1, found 2; first bad/,

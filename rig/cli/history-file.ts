@@ -12,5 +12,5 @@ export function historyFile({
   readonly cwd: string;
 }): HistoryFile {
   const path = env.BOARDRIG_HISTORY;
-  return new HistoryFile(path ? resolve(cwd, path) : join(cwd, 'runs', 'history.sqlite'));
+  return new HistoryFile(path ? resolve(cwd, path) : join(cwd, 'runs', '.history.sqlite'));
 }

@@ -31,6 +31,7 @@ const job = full
       'boot',
       'networking',
       'variants',
+      'rollback',
       ...unless('--board', 'virt-arm64'),
       ...unless('--tier', 'smoke'),
     ];

@@ -11,13 +11,12 @@ const faults: readonly {
   readonly fault: SelfEndingFault;
   readonly what: string;
   readonly needs?: 'watchdog' | 'engine';
-  readonly tier?: 'nightly';
 }[] = [
   { fault: 'panic', what: 'whose kernel panics' },
-  { fault: 'hang', what: 'whose kernel hangs', needs: 'watchdog', tier: 'nightly' },
-  { fault: 'engine', what: 'whose engine does not start', needs: 'engine', tier: 'nightly' },
+  { fault: 'hang', what: 'whose kernel hangs', needs: 'watchdog' },
+  { fault: 'engine', what: 'whose engine does not start', needs: 'engine' },
   { fault: 'network', what: 'without a network' },
-  { fault: 'reboot-loop', what: 'that reboots for ever', tier: 'nightly' },
+  { fault: 'reboot-loop', what: 'that reboots for ever' },
 ];
 
 export function faultTests(test: AddTest): void {
@@ -31,11 +30,11 @@ export function faultTests(test: AddTest): void {
     (t: TestContext) => returns(t, 'no-init'),
   );
 
-  for (const { fault, what, needs, tier } of faults)
+  for (const { fault, what, needs } of faults)
     test(`the board returns from an update ${what}`, {
       dirties: 'disk',
+      tier: 'nightly',
       deadlineMs,
-      ...(tier ? { tier } : {}),
     }, async (t: TestContext) => {
       if (needs) await promised(t, needs);
       await returns(t, fault);
@@ -49,7 +48,7 @@ export function faultTests(test: AddTest): void {
     const old = await start(t);
     const update = await bundleOf(t, { fault: 'never-good' });
     const before = t.board.update.boots.length;
-    await install(t, update, old);
+    await install(t, update);
     await t.step(`Reboot it ${old.promise.tries} times`, async () => {
       for (let boot = 1; boot <= old.promise.tries; boot += 1) {
         await t.board.reboot();
@@ -69,6 +68,6 @@ export function faultTests(test: AddTest): void {
 async function returns(t: TestContext, fault: SelfEndingFault): Promise<void> {
   const old = await start(t);
   const update = await bundleOf(t, { fault });
-  await install(t, update, old);
+  await install(t, update);
   await returnsFrom(t, fault, old);
 }

@@ -28,7 +28,7 @@ export function interruptedTests(test: AddTest): void {
       await assertOldSystem(t, old);
       await t.step('Reboot', () => t.board.update.settle());
       await assertOldSystem(t, old);
-      await install(t, update, old);
+      await install(t, update);
       await comesUp(t, update, old);
     });
 

@@ -12,7 +12,7 @@ export function keptTests(test: AddTest): void {
     const old = await start(t);
     const update = await bundleOf(t);
     const built = await slotsOfImage(t, old);
-    await install(t, update, old);
+    await install(t, update);
     const installed = await t.step('Read the slots from the medium', () => slotsOnMedium(t, old));
     t.equal(installed[old.slot], built[old.slot], `slot ${old.slot}, which ran, is as it was built`);
     for (const name of otherSlots(old)) t.not(installed[name], built[name], `slot ${name} has the update`);

@@ -19,6 +19,7 @@ const command = [
   'variants',
   'engine',
   'resilience',
+  'rollback',
   '--board',
   'virt-arm64',
   '--board',

@@ -88,6 +88,7 @@ export class World implements Disposable {
     const folder = join(this.cwd, 'runs');
     return existsSync(folder)
       ? readdirSync(folder)
+          .filter((name) => !name.startsWith('.'))
           .sort()
           .map((name) => join(folder, name))
       : [];
