@@ -124,7 +124,7 @@ t.test(
 );
 
 t.test('prod masks every door that dev opens', async (t) => {
-  const units = `ModemManager NetworkManager boardrig-ready chrony dbus dnsmasq resin-clock resin-filesystem-expand
+  const units = `ModemManager NetworkManager boardrig-health boardrig-ready chrony dbus dnsmasq resin-clock resin-filesystem-expand
     systemd-logind systemd-user-sessions kmod-static-nodes systemd-journald systemd-journal-flush systemd-modules-load
     systemd-random-seed systemd-sysctl systemd-tmpfiles-setup-dev systemd-tmpfiles-setup systemd-udev-trigger systemd-udevd
     zram-swap boardrig-splash avahi-daemon boardrig-http getty@ serial-getty@ NetworkManager-dispatcher wpa_supplicant`;

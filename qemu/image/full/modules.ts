@@ -12,7 +12,7 @@ export const initrdModules = ['virtio_pci', 'virtio_blk', 'crc32c_generic', 'ext
 /** What may be loaded later, by udev or by name. */
 const wanted = `
   virtio_net virtio-rng i6300esb zram vfat nls_cp437 nls_ascii evdev button pvpanic-pci autofs4 efivarfs loop squashfs
-  dm_verity tun veth dummy 8021q cdc_acm cdc_ether option ftdi_sio usbserial xhci_pci ehci_pci dummy_hcd g_serial u_serial usb_f_acm usb_f_serial
+  dm_verity nbd tun veth dummy 8021q cdc_acm cdc_ether option ftdi_sio usbserial xhci_pci ehci_pci dummy_hcd g_serial u_serial usb_f_acm usb_f_serial
   mac80211_hwsim ccm ctr cmac softdog netem sch_netem
 `;
 

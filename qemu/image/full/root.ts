@@ -12,6 +12,7 @@ import { addModules } from './modules.js';
 import { addOverlays } from './overlays.js';
 import { addPackageFiles, checkLibraries } from './package-files.js';
 import { enableUnits } from './units.js';
+import { addUpdate, healthGraceSeconds } from './update.js';
 import { accountFiles } from './users.js';
 
 export interface FullRootOptions extends Ingredients {
@@ -42,6 +43,7 @@ export async function fullRoot(options: FullRootOptions): Promise<FileTree> {
   addAlternatives(tree, options);
   for (const name of ['common.sh', 'grow.sh']) tree.file(`usr/lib/boardrig/${name}`, await guestFile(name));
   addSettings(tree, options);
+  await addUpdate(tree, options);
   enableUnits(tree, { variant: request.variant, withEngine });
   tree.file('boot/vmlinuz', { from: kernel.image }).file('boot/initrd', { data: initrd });
   await checkLibraries(tree);
@@ -80,7 +82,7 @@ function addSettings(tree: FileTree, { request, slug, authorizedKey, revision }:
   tree.file('etc/os-release', osRelease(request, { slug, revision }));
   tree.file(
     'etc/boardrig/image.conf',
-    `BUILD_EPOCH=${sourceDateEpoch}\nDROPBEAR_OPTIONS='${dev ? '-B' : '-s'}'\n`,
+    `BUILD_EPOCH=${sourceDateEpoch}\nDROPBEAR_OPTIONS='${dev ? '-B' : '-s'}'\nHEALTH_GRACE=${healthGraceSeconds}\n`,
   );
   tree.file('etc/boardrig/authorized_keys', `${authorizedKey}\n`);
   const accounts = accountFiles(dev);

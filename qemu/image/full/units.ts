@@ -31,6 +31,7 @@ const always: Readonly<Record<string, readonly string[]>> = {
   'multi-user.target': [
     'ModemManager.service',
     'NetworkManager.service',
+    'boardrig-health.service',
     'boardrig-ready.service',
     'chrony.service',
     'dbus.service',
