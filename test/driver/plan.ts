@@ -7,7 +7,7 @@ export interface PlannedFile {
   /** Source, relative to the root: `test/console.test.ts`. */
   readonly source: string;
   readonly compiled: string;
-  /** Uses little CPU and no virtual machine: may run beside another one. */
+  /** Uses little CPU and no virtual machine: may run beside two others. */
   readonly light: boolean;
   /** Belongs to the full run only. */
   readonly full: boolean;

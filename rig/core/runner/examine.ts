@@ -15,7 +15,7 @@ export interface ExamineOptions extends Pick<EvidenceOptions, 'place' | 'emit' |
  */
 export async function examine(boards: readonly ManagedBoard[], options: ExamineOptions): Promise<void> {
   const { place, evidenceFile, freezer, signal } = options;
-  const frozen = await Promise.all(boards.map((board) => freezer?.failure(board, place, signal)));
+  const frozen = await freezer?.failure(boards, place, signal);
   for (const [index, board] of boards.entries()) {
     let medium: string | undefined;
     await gatherEvidence(board, {
@@ -25,7 +25,7 @@ export async function examine(boards: readonly ManagedBoard[], options: ExamineO
         if (name === mediumName) medium = file.path;
         return file;
       },
-      keepMedium: frozen[index] === 'cannot' && freezer?.hasRoom === true,
+      keepMedium: frozen?.[index] === 'cannot' && freezer?.hasRoom === true,
     });
     if (medium !== undefined) await freezer?.count(medium);
   }

@@ -59,12 +59,14 @@ export class Freezer {
     this.#keptBytes += await diskBytes(path);
   }
 
-  /** Keeps a board as it stands when a verdict has fallen. Never rejects. */
-  async failure(board: ManagedBoard, place: TestPlace, signal: AbortSignal): Promise<Freeze> {
-    const frozen = await this.#keep(board, { place, at: 'failure', signal });
-    if (typeof frozen === 'string') return frozen;
-    this.#tell(frozen, place, 'frozen');
-    return 'kept';
+  /** Keeps the boards of a test as they stand when its verdict has fallen: at once, told in their order. Never rejects. */
+  async failure(boards: readonly ManagedBoard[], place: TestPlace, signal: AbortSignal): Promise<Freeze[]> {
+    const all = await Promise.all(boards.map((board) => this.#keep(board, { place, at: 'failure', signal })));
+    return all.map((frozen) => {
+      if (typeof frozen === 'string') return frozen;
+      this.#tell(frozen, place, 'frozen');
+      return 'kept';
+    });
   }
 
   /** Keeps the boards of one attempt at each of its steps; absent unless the run was asked for it. */
