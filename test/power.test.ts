@@ -3,7 +3,7 @@
 // Power drivers against what they drive: Debian's SNMP agent, HTTP servers, programs, lines, a person at a terminal.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { tcpConsoleDriver } from '../drivers/console/tcp.js';
@@ -16,7 +16,7 @@ import { packageRoot } from '../rig/config/package.js';
 import type { DeviceEvent, Driver } from '../rig/contracts/driver.js';
 import type { DeviceMaker } from './conformance/device.js';
 import { powerConformance } from './conformance/power.js';
-import { playBoard } from './wired/desk-board.js';
+import { ordersIn, playBoard } from './wired/desk-board.js';
 import { FakeGpio } from './wired/fake-gpio.js';
 import { codeOf, context, folder, joined, open, until } from './wired/support.js';
 import { type RelayKind, startRelay } from './wired/switches/http-relay.js';
@@ -381,11 +381,10 @@ fi
 `,
   );
   chmodSync(program, 0o755);
-  const log = `${state}.log`;
   return {
     driver: usbHubPowerDriver,
     options: { hub: '1-1', port: 2, program },
-    orders: () => (existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n') : []),
+    orders: ordersIn(`${state}.log`),
   };
 }
 

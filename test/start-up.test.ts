@@ -36,7 +36,7 @@ function packagesLoaded(args: readonly string[]): string[] {
   execFileSync(
     process.execPath,
     ['--import', pathToFileURL(hooking).href, join(packageRoot, 'dist/rig/cli/main.js'), ...args],
-    { cwd: folder },
+    { cwd: folder, env: { ...process.env, XDG_STATE_HOME: folder } },
   );
   const names = readFileSync(log, 'utf8').matchAll(/node_modules\/((?:@[^/\n]+\/)?[^/\n]+)/g);
   return [...new Set([...names].map(([, name = '']) => name))].sort();

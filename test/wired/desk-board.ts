@@ -29,9 +29,9 @@ export const banner = 'U-Boot 2023.01 of a board that a socket plays\r\nstarted\
 /** Real boards take a moment from power to the first byte. */
 const bootMs = 250;
 
-/** Every order that a file switch was given. */
+/** Every order that a file switch was given; the shell makes the file a moment before it writes to it. */
 export function ordersIn(log: string): () => readonly string[] {
-  return () => (existsSync(log) ? readFileSync(log, 'utf8').trim().split('\n') : []);
+  return () => (existsSync(log) ? readFileSync(log, 'utf8').split('\n').slice(0, -1) : []);
 }
 
 export interface PlayedBoard {
