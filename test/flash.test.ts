@@ -1,6 +1,7 @@
 // test: light
 // Long because one image, and its packages, serve all the tests: to make them costs more than most of them.
 // The flash engine on files: what it writes is judged by cmp, bmaptool, fsck and the tools that made the file systems.
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
   copyFileSync,
@@ -25,6 +26,7 @@ import { Medium } from '../rig/flash/medium/medium.js';
 import { mediumWriter } from '../rig/flash/medium-writer.js';
 import { FlashProgress } from '../rig/flash/progress.js';
 import { openSource } from '../rig/flash/source/open-source.js';
+import { unzstd, ZstdError, zstdLibrary } from '../rig/flash/source/zstd-library.js';
 import { imageServer } from './flash/image-server.js';
 import {
   diskBytes,
@@ -287,6 +289,54 @@ tap.test('packed images, with a map and without', async (t: Test) => {
   const medium = usedMedium(at('medium'), diskBytes);
   await flashTo(medium, packages.get('zst') ?? '');
   t.equal(sameBytes(disk, medium), '', 'zeros are written to a medium that has something else');
+});
+
+tap.test('zstd by the library, as the program does it', async (t: Test) => {
+  const library = await zstdLibrary();
+  if (!library) {
+    t.pass('this host has no libzstd: the program takes its place');
+    return;
+  }
+  const zstd = (bytes: Uint8Array): Buffer => execFileSync('zstd', ['-qc'], { input: bytes });
+  const skippable = Buffer.from('502a4d1804000000aaaaaaaa', 'hex');
+  const [small, large] = [Buffer.from('one frame'), randomBytes(700_000)];
+  const frames = Buffer.concat([zstd(small), skippable, zstd(Buffer.alloc(3 << 20)), zstd(large)]);
+  const inPieces = async function* (bytes: Buffer, length: number): AsyncGenerator<Uint8Array, void> {
+    for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length);
+  };
+  const unpack = async (bytes: Buffer, length = bytes.length, signal?: AbortSignal): Promise<Buffer> => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of unzstd(library, inPieces(bytes, length), { signal }))
+      chunks.push(Buffer.from(chunk));
+    return Buffer.concat(chunks);
+  };
+  const all = Buffer.concat([small, Buffer.alloc(3 << 20), large]);
+  for (const length of [997, 4096, frames.length])
+    t.ok((await unpack(frames, length)).equals(all), `in pieces of ${length}`);
+  // RFC 8878, 3.1.1: a window of 128 KiB, no checksum, blocks as they are, the last of which does not fit the output.
+  const blockBytes = 100 * 1024;
+  const block = (last: boolean): Buffer => {
+    const header = Buffer.alloc(3);
+    header.writeUIntLE(blockBytes * 8 + (last ? 1 : 0), 0, 3);
+    return Buffer.concat([header, large.subarray(0, blockBytes)]);
+  };
+  const uneven = Buffer.concat([Buffer.from('28b52ffd0038', 'hex'), block(false), block(false), block(true)]);
+  t.equal(
+    (await unpack(uneven)).length,
+    3 * blockBytes,
+    'what is left in the decoder when the input is over',
+  );
+  await t.rejects(unpack(frames.subarray(0, -1)), new ZstdError('unexpected end of the file'));
+  await t.rejects(
+    unpack(Buffer.concat([frames, Buffer.from('garbage')])),
+    new ZstdError('Unknown frame descriptor'),
+  );
+  const reason = new Error('enough');
+  await t.rejects(unpack(frames, 4096, AbortSignal.abort(reason)), reason);
+  for await (const chunk of unzstd(library, inPieces(frames, 100), {})) {
+    t.ok(chunk.length > 0, 'who stops early');
+    break;
+  }
 });
 
 tap.test('gzip without igzip', async (t: Test) => {

@@ -5,16 +5,17 @@ import type { PackedSource } from './packed-source.js';
 const endsTooEarly =
   /unexpected end|ends unexpectedly|premature end|not contain a complete|truncated|Read error \(39\)|failed \(-5\)/i;
 
-/** What an unpacker that ended with an error said of its input. */
-export function damaged(
-  source: PackedSource,
-  { stderr, end, program }: { readonly stderr: string; readonly end: string; readonly program: string },
-): RigError {
+/** What a program that unpacks and ended with an error said of its input. */
+export function wordsOf({ stderr, end, program }: { stderr: string; end: string; program: string }): string {
   const lines = stderr
     .split('\n')
     // bsdtar names each member there, too.
     .filter((line) => line.trim() !== '' && !/^x [^:]*$/.test(line));
-  const said = lines.slice(0, 2).join('; ') || `${program} ended with ${end}`;
+  return lines.slice(0, 2).join('; ') || `${program} ended with ${end}`;
+}
+
+/** The error for what an unpacker said of its input. */
+export function damaged(source: PackedSource, said: string): RigError {
   return endsTooEarly.test(said) ? truncated(source, said) : corrupt(source, said);
 }
 

@@ -5,11 +5,12 @@ import { RigError } from '../../contracts/errors.js';
 import { type Child, startChild } from '../../lifetime/child-process.js';
 import { findExecutable } from '../../lifetime/find-executable.js';
 import { outputPipe } from '../../lifetime/output-pipe.js';
-import { damaged, noUnpacker } from './damage.js';
+import { damaged, noUnpacker, wordsOf } from './damage.js';
 import { FileSource } from './file.js';
 import type { Packing } from './formats.js';
 import type { PackedSource } from './packed-source.js';
 import { zipMember } from './zip.js';
+import { unzstd, ZstdError, zstdLibrary } from './zstd-library.js';
 
 interface Unpacker {
   readonly program: string;
@@ -45,7 +46,27 @@ export function unpacked(
   source: PackedSource,
   { packing, signal }: { readonly packing: Packing | undefined } & Cancellable,
 ): AsyncIterable<Uint8Array> {
-  return packing === undefined ? source.chunks({ signal }) : unpackedByProgram(source, { packing, signal });
+  if (packing === undefined) return source.chunks({ signal });
+  return packing === 'zstd'
+    ? unpackedZstd(source, { signal })
+    : unpackedByProgram(source, { packing, signal });
+}
+
+/** By the library: a gigabyte that does not pass a pipe takes a fifth less. */
+async function* unpackedZstd(
+  source: PackedSource,
+  { signal }: Cancellable,
+): AsyncGenerator<Uint8Array, void> {
+  const library = await zstdLibrary();
+  if (!library) {
+    yield* unpackedByProgram(source, { packing: 'zstd', signal });
+    return;
+  }
+  try {
+    yield* unzstd(library, source.chunks({ signal }), { signal });
+  } catch (error) {
+    throw error instanceof ZstdError ? damaged(source, error.message) : error;
+  }
 }
 
 async function* unpackedByProgram(
@@ -69,7 +90,7 @@ async function* unpackedByProgram(
     if (input?.error) throw input.error;
     if (end.code !== 0) {
       const how = end.signal ?? `exit code ${end.code}`;
-      throw damaged(source, { stderr: child.stderr.text(), end: how, program });
+      throw damaged(source, wordsOf({ stderr: child.stderr.text(), end: how, program }));
     }
     if (packing === 'zip') refuseSecondMember(source, child);
   } finally {

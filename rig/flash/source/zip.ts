@@ -1,7 +1,7 @@
 import type { Cancellable } from '../../contracts/capabilities.js';
 import { RigError } from '../../contracts/errors.js';
 import { runProgram } from '../../lifetime/run-program.js';
-import { damaged, noUnpacker } from './damage.js';
+import { damaged, noUnpacker, wordsOf } from './damage.js';
 import type { FileSource } from './file.js';
 
 const maxListBytes = 1024 * 1024;
@@ -36,7 +36,7 @@ async function list(source: FileSource, { signal }: Cancellable): Promise<string
       captureBytes: maxListBytes,
       allowedCodes: [0, 1],
     });
-    if (code !== 0) throw damaged(source, { stderr, end: `exit code ${code}`, program: 'bsdtar' });
+    if (code !== 0) throw damaged(source, wordsOf({ stderr, end: `exit code ${code}`, program: 'bsdtar' }));
     return stdout;
   } catch (error) {
     if (!(error instanceof RigError) || error.code !== 'process.missing') throw error;
