@@ -32,14 +32,15 @@ export async function writeReports(
     html: join(run.dir, 'report.html'),
   };
   const junit = junitReport(run);
-  await write(paths.junit, junit);
-  await write(paths.tap, tapReport(run));
-  await write(paths.html, htmlReport(run));
-  if (options.junit !== undefined) await write(options.junit, junit);
+  await writeReport(paths.junit, junit);
+  await writeReport(paths.tap, tapReport(run));
+  await writeReport(paths.html, htmlReport(run));
+  if (options.junit !== undefined) await writeReport(options.junit, junit);
   return { run, ...paths };
 }
 
-async function write(path: string, text: string): Promise<void> {
+/** Replaces a report whole. @throws RigError `report.unwritable` */
+export async function writeReport(path: string, text: string): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(`${path}.part`, text);

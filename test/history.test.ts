@@ -181,6 +181,24 @@ t.test(
   },
 );
 
+t.test('a history of the format before keeps what it knows', async (t) => {
+  const { history } = await historyOf([{ day: 1, tests: { one: 'passed' } }]);
+  await history.change((writer) => {
+    for (const sql of ['alter table run drop column night', 'alter table run drop column image_name'])
+      writer.run(sql);
+    writer.run('pragma user_version = 1');
+  });
+  await t.rejects(
+    history.read(() => undefined),
+    { code: 'history.unreadable' },
+    'until it is changed',
+  );
+  const next = await readRun(await night(folder(), { day: 2, tests: { one: 'failed' } }));
+  await history.change((writer) => recordRun(writer, next));
+  const known = await history.read((reader) => recentRuns(reader, { limit: 9 }));
+  t.match(known, [{ counts: { failed: 1 } }, { counts: { passed: 1 } }]);
+});
+
 t.test('a damaged history is told, and built anew from the run folders', async (t) => {
   const { history } = await historyOf([
     { day: 1, tests: { one: 'passed' } },

@@ -228,6 +228,15 @@ t.test('a board that does not boot fails once and blocks the rest', async (t) =>
   t.equal(rig.exitCode, 3, 'the same at the fault of the rig');
 });
 
+t.test('what the rig spoilt is not tried again where only failures of the board are', async (t) => {
+  const fault = new RigError('stuck', { code: 'power.stuck', blame: 'rig', hint: 'Tap it.' });
+  const options = { retries: 1, retryErrors: false };
+  const spoilt = await runSuite((test) => test('spoilt', () => Promise.reject(fault)), options);
+  t.same(spoilt.verdicts, ['s/spoilt 1 errored power.stuck']);
+  const failed = await runSuite((test) => test('failed', (t) => void t.ok(false)), options);
+  t.equal(failed.verdicts.length, 2);
+});
+
 t.test('retries are honest', async (t) => {
   let calls = 0;
   const flaky = await runSuite((test) => test('sometimes', (t) => void t.equal(++calls, 2)), { retries: 2 });

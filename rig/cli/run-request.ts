@@ -41,6 +41,9 @@ export interface RunRequest {
   readonly reportDir: string | undefined;
   readonly junit: string | undefined;
   readonly retries: number;
+  readonly retryErrors: boolean;
+  /** What the image is called from run to run. */
+  readonly imageName: string | undefined;
   readonly repeat: Repeat | undefined;
   readonly jobs: number;
   readonly seed: number;
@@ -75,7 +78,8 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
     mask: secrets,
   });
   using _reporter = terminalReporter(recorder, { io, total: countTests(request) });
-  recorder.emit(runStart({ run: recorder.run, seed: request.seed, speedFactor }));
+  const { imageName, seed } = request;
+  recorder.emit(runStart({ run: recorder.run, seed, speedFactor, imageName, night: io.env.BOARDRIG_NIGHT }));
   for (const note of request.lab.notes) recorder.emit({ type: 'log', level: 'info', message: note });
 
   const emit = (event: EventBody): void => void recorder.emit(event);
@@ -88,6 +92,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
     ...(request.deadlineMs === undefined ? {} : { deadlineMs: request.deadlineMs }),
     repeat: request.repeat,
     retries: request.retries,
+    retryErrors: request.retryErrors,
     freezer:
       request.keep &&
       new Freezer({ ...request.keep, folder: (place, frozen) => recorder.frozenFolder(place, frozen), emit }),

@@ -4,7 +4,14 @@ import { packageRoot, packageVersion } from '../config/package.js';
 import type { RunStart } from '../contracts/events.js';
 
 /** The first event of a run: what ran, where, and with what. */
-export function runStart(options: { run: string; seed: number; speedFactor: number }): RunStart {
+export function runStart(options: {
+  readonly run: string;
+  readonly seed: number;
+  readonly speedFactor: number;
+  readonly imageName?: string | undefined;
+  readonly night?: string | undefined;
+}): RunStart {
+  const { night, imageName } = options;
   return {
     type: 'run.start',
     run: options.run,
@@ -17,6 +24,8 @@ export function runStart(options: { run: string; seed: number; speedFactor: numb
       speedFactor: options.speedFactor,
     },
     seed: options.seed,
+    ...(night ? { night } : {}),
+    ...(imageName === undefined ? {} : { imageName }),
   };
 }
 

@@ -87,5 +87,5 @@ function describe(problem: Problem): string {
 }
 
 function hintOf(file: string): string {
-  return `Correct ${file} and try again; docs/lab-file.md and docs/add-a-board.md explain every key, and \`rig schema\` lets an editor check them.`;
+  return `Correct ${file} and try again; docs/lab-file.md, docs/add-a-board.md and docs/run-the-nightly.md explain every key, and \`rig schema\` lets an editor check them.`;
 }

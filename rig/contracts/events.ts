@@ -60,6 +60,10 @@ export interface RunStart {
     readonly speedFactor: number;
   };
   readonly seed: number;
+  /** The night that it is part of. */
+  readonly night?: string;
+  /** What the image is called from run to run. */
+  readonly imageName?: string;
 }
 
 /** What the log tells of an image; its file may be gone when the log is read. */

@@ -21,6 +21,8 @@ export interface RunRecord {
   readonly rig: RunStart['rig'];
   readonly host: RunStart['host'];
   readonly seed: number;
+  readonly night?: string;
+  readonly imageName?: string;
   /** The log has no end: the rig was killed, or is still running. */
   readonly truncated: boolean;
   readonly counts: VerdictCounts;

@@ -59,9 +59,15 @@ export async function readRun(dir: string): Promise<RunRecord> {
   }
 }
 
-function runFacts(start: RunStart): Pick<RunRecord, 'run' | 'argv' | 'rig' | 'host' | 'seed'> {
-  const { run, argv, rig, host, seed } = start;
-  return { run, argv, rig, host, seed };
+function runFacts(
+  start: RunStart,
+): Pick<RunRecord, 'run' | 'argv' | 'rig' | 'host' | 'seed' | 'night' | 'imageName'> {
+  const { run, argv, rig, host, seed, night, imageName } = start;
+  return {
+    ...{ run, argv, rig, host, seed },
+    ...(night === undefined ? {} : { night }),
+    ...(imageName === undefined ? {} : { imageName }),
+  };
 }
 
 async function readLog(file: string): Promise<Buffer> {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { eventVersion } from '../contracts/events.js';
 import { diskBytes, entries, unlessGone } from './disk-bytes.js';
 import { eventsFile, runNamePattern } from './layout.js';
+import { nightNamePattern } from './night-folder.js';
 import { ownerLives } from './owner.js';
 
 export interface RetentionRule {
@@ -14,6 +15,7 @@ export interface RetentionRule {
 
 const deleting = '.deleting-';
 const defaultKeep = 50;
+const defaultNights = 30;
 const defaultMaxBytes = 5 * 1024 ** 3;
 
 /**
@@ -23,12 +25,29 @@ const defaultMaxBytes = 5 * 1024 ** 3;
  * @returns the names of the deleted runs, oldest first
  */
 export async function prune(runsDir: string, rule: RetentionRule = {}): Promise<readonly string[]> {
+  return deleteOldest(runsDir, await finishedRuns(runsDir), rule);
+}
+
+/** The same of nights, which are counted by themselves: a night has many runs. @returns the names of the deleted nights */
+export async function pruneNights(runsDir: string, rule: RetentionRule = {}): Promise<readonly string[]> {
+  const names = (await entries(runsDir))
+    .filter((entry) => entry.isDirectory() && nightNamePattern.test(entry.name))
+    .map(({ name }) => name)
+    .filter((name) => !ownerLives(join(runsDir, name)));
+  return deleteOldest(runsDir, names.sort(), { keep: defaultNights, ...rule });
+}
+
+async function deleteOldest(
+  runsDir: string,
+  oldestFirst: readonly string[],
+  rule: RetentionRule,
+): Promise<readonly string[]> {
   const keep = Math.max(1, rule.keep ?? defaultKeep);
   const maxBytes = rule.maxBytes ?? defaultMaxBytes;
   for (const entry of await entries(runsDir))
     if (entry.name.startsWith(deleting))
       await rm(join(runsDir, entry.name), { recursive: true, force: true });
-  const newestFirst = (await finishedRuns(runsDir)).toReversed();
+  const newestFirst = oldestFirst.toReversed();
   const deleted: string[] = [];
   let bytes = 0;
   for (const [index, name] of newestFirst.entries()) {

@@ -9,6 +9,7 @@ import type { Repeat } from '../../core/runner/lanes.js';
 import { type BoardPlan, planBoard, shuffled } from '../../core/runner/plan.js';
 import { sessionRoots } from '../../core/session/directory.js';
 import { offlineError, readOffline } from '../../core/session/offline.js';
+import { didYouMean } from '../../schema/nearest.js';
 import { parseSizeBytes } from '../../schema/units.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { openLab } from '../open-lab.js';
@@ -58,6 +59,8 @@ async function readRequest(input: CommandInput, io: CommandIo): Promise<RunReque
     reportDir: report === undefined ? undefined : resolve(io.cwd, report),
     junit: junit === undefined ? undefined : resolve(io.cwd, junit),
     retries,
+    retryErrors: options.retryErrors !== false,
+    imageName: options.imageName as string | undefined,
     repeat: repeat(options, retries),
     jobs: read.wholeNumber(options.jobs, { name: '--jobs', least: 1 }) ?? 1,
     seed,
@@ -93,6 +96,7 @@ function planBoards(
   const selection = {
     tier: tier as Tier,
     ...(only === undefined ? {} : { only: read.pattern(only, '--only') }),
+    ...(options.test === undefined ? {} : { tests: knownTests(options.test as string[], suites) }),
   };
   const plans = boards.map((board) => planBoard(board, suites, selection));
   if (plans.every((plan) => plan.tests.length === 0)) {
@@ -106,6 +110,14 @@ function planBoards(
     );
   }
   return plans;
+}
+
+/** A name that no suite has would otherwise pass for a test that was run. */
+function knownTests(names: readonly string[], suites: readonly SuiteDefinition[]): readonly string[] {
+  const known = suites.flatMap((suite) => suite.tests.map((test) => `${suite.name}/${test.name}`));
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown === undefined) return names;
+  throw read.bad(`--test "${unknown}" is no test of these suites${didYouMean(unknown, known)}`);
 }
 
 /** Without `--board`: the only board of the lab file, or the first virtual board where there is no lab file. */

@@ -5,7 +5,7 @@ import type { Database } from 'node-sqlite3-wasm';
 import type { Cancellable } from '../../contracts/capabilities.js';
 import { messageOf, RigError } from '../../contracts/errors.js';
 import { takeLock } from '../../lifetime/named-lock.js';
-import { schema, schemaVersion } from './schema.js';
+import { migrations, schema, schemaVersion } from './schema.js';
 
 /** One row, by column. */
 export type Row = Readonly<Record<string, string | number | null>>;
@@ -95,6 +95,7 @@ export class HistoryFile {
 
   async #copyTo(copy: string, thorough: boolean): Promise<Found> {
     const found = await this.#copyIfGood(copy, thorough);
+    if (found === 'older' && (await this.#with(copy, { readOnly: false }, migrate))) return 'there';
     if (found !== 'there') {
       await rm(copy, { force: true });
       await this.#with(copy, { readOnly: false }, (database) => database.exec(schema));
@@ -206,6 +207,13 @@ class Session implements Writer {
 
 function versionOf(database: Reader): number {
   return Number(database.all('pragma user_version')[0]?.user_version ?? 0);
+}
+
+/** Step by step from format to format. @returns whether it has today's now */
+function migrate(database: Session): boolean {
+  for (let step = migrations[versionOf(database)]; step; step = migrations[versionOf(database)])
+    database.exec(step);
+  return versionOf(database) === schemaVersion;
 }
 
 /** @throws SQLite3Error when the catalogue itself cannot be read */

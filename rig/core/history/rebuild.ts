@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Cancellable } from '../../contracts/capabilities.js';
 import { RigError } from '../../contracts/errors.js';
 import { eventsFile, runNamePattern } from '../../record/layout.js';
+import { nightNamePattern, nightRuns } from '../../record/night-folder.js';
 import { readRun } from '../../record/reader.js';
 import type { Found, HistoryFile } from './database.js';
 import { recordRun } from './record.js';
@@ -52,6 +53,10 @@ async function runFolders(runsDir: string): Promise<string[]> {
   for (const entry of entries) {
     if (!entry.isDirectory() || entry.name.startsWith('.')) continue;
     const dir = join(runsDir, entry.name);
+    if (nightNamePattern.test(entry.name)) {
+      folders.push(...(await nightRuns(dir)));
+      continue;
+    }
     // A run that a person renamed stays, and counts.
     if (runNamePattern.test(entry.name) || (await readdir(dir)).includes(eventsFile)) folders.push(dir);
   }

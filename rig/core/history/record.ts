@@ -10,11 +10,18 @@ export function recordRun(history: Writer, run: RunRecord): void {
   history.run('delete from run where name = ?', [run.run]);
   const began = Date.parse(run.startedAt);
   const id = history.insert(
-    `insert into run (name, dir, started, duration, exit_code, truncated, revision, version, host, seed)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `insert into run (name, dir, started, duration, exit_code, truncated, revision, version, host, seed, night, image_name)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     [
       ...[run.run, run.dir, began, run.durationMs, run.exitCode, run.truncated ? 1 : 0],
-      ...[run.rig.revision, run.rig.version, run.host.name, run.seed],
+      ...[
+        run.rig.revision,
+        run.rig.version,
+        run.host.name,
+        run.seed,
+        run.night ?? null,
+        run.imageName ?? null,
+      ],
     ],
   );
   for (const board of run.boards) recordBoard(history, { id, began }, board);

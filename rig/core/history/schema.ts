@@ -1,5 +1,10 @@
-/** Raised when a table changes; an older file is built anew from the run folders. */
-export const schemaVersion = 1;
+/** Raised when a table changes. */
+export const schemaVersion = 2;
+
+/** What makes a file of an older format one of the next; one that has no entry here is built anew from the run folders. */
+export const migrations: Readonly<Record<number, string>> = {
+  1: 'alter table run add column night text; alter table run add column image_name text; pragma user_version = 2;',
+};
 
 /**
  * Times are milliseconds since 1970, durations milliseconds. A subject is a test on a board, over all runs; a boot is one epoch of a board
@@ -17,7 +22,9 @@ create table run (
   revision text,
   version text not null,
   host text not null,
-  seed integer not null
+  seed integer not null,
+  night text,
+  image_name text
 );
 create index run_by_time on run (started);
 

@@ -17,7 +17,7 @@ export interface SlowerStage {
 export interface StageQuestion {
   /** The run that is judged. */
   readonly run: string;
-  /** Against so many runs of the same board before it. */
+  /** Against so many runs of the same board before it, with the image of the same name where it has one. */
   readonly runsBefore: number;
   /** Told below this. */
   readonly alpha: number;
@@ -40,6 +40,7 @@ export function slowerStages(
       stage: String(stage),
       began: Number(began),
       runsBefore,
+      run,
     });
     const p = Math.min(1, tendsToBeGreater(now, before).p * pairs.length);
     return {
@@ -62,17 +63,21 @@ function timesBefore(
     stage,
     began,
     runsBefore,
+    run,
   }: {
     readonly board: string;
     readonly stage: string;
     readonly began: number;
     readonly runsBefore: number;
+    readonly run: string;
   },
 ): readonly number[] {
   const [row] = history.all(
     `select json_group_array(ms) as times from stage where board = ? and stage = ? and run in (
-       select distinct run from stage where board = ? and stage = ? and started < ? order by started desc limit ?)`,
-    [board, stage, board, stage, began, runsBefore],
+       select distinct run from stage where board = ? and stage = ? and started < ?
+         and run in (select id from run where image_name is (select image_name from run where name = ?))
+       order by started desc limit ?)`,
+    [board, stage, board, stage, began, run, runsBefore],
   );
   return numbers(row?.times);
 }

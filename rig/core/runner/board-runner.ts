@@ -32,6 +32,8 @@ export interface BoardRunnerOptions {
   readonly evidenceFile: (place: TestPlace, name: string) => Promise<{ path: string; relative: string }>;
   readonly mask: (text: string) => string;
   readonly retries: number;
+  /** False: only what the board did wrong is tried again, not errors of the rig or the suite. Default: true. */
+  readonly retryErrors?: boolean | undefined;
   /** Of everything random in the suites. */
   readonly seed: number;
   readonly scale: (config: BoardConfig) => number;
@@ -97,7 +99,7 @@ export class BoardRunner {
       );
       const outcome = unlessStopped(came, this.#options.signal);
       const again =
-        isBad(outcome) &&
+        (outcome.verdict === 'failed' || (isBad(outcome) && this.#options.retryErrors !== false)) &&
         attempt <= this.#options.retries &&
         !this.#options.signal.aborted &&
         !this.#brokenBy(planned.test.options.boards);

@@ -25,6 +25,8 @@ export interface Selection {
   readonly tier: Tier;
   /** Matched against `suite/test`. */
   readonly only?: RegExp;
+  /** Names as `suite/test`. */
+  readonly tests?: readonly string[];
 }
 
 const tiers: readonly Tier[] = ['smoke', 'pr', 'nightly'];
@@ -47,7 +49,7 @@ export function planBoard(
   const tests = suites.flatMap((suite) =>
     suite.tests
       .filter((test) => inTier(test.options.tier, selection.tier))
-      .filter((test) => selection.only === undefined || selection.only.test(`${suite.name}/${test.name}`))
+      .filter((test) => isSelected(`${suite.name}/${test.name}`, selection))
       .map((test) => plan(board, suite, test)),
   );
   const place = (planned: PlannedTest): number => cost(planned.test);
@@ -57,6 +59,10 @@ export function planBoard(
   // Another variant means another medium: once for the whole run, not once a suite.
   const isOther = (planned: PlannedTest): boolean => planned.test.options.variant !== undefined;
   return { board, tests: [...bySuite.filter((planned) => !isOther(planned)), ...bySuite.filter(isOther)] };
+}
+
+function isSelected(test: string, { only, tests }: Selection): boolean {
+  return (only === undefined || only.test(test)) && (tests === undefined || tests.includes(test));
 }
 
 /** The same tests in an order that only `seed` decides; suites still stay together. Verdicts must not depend on it. */

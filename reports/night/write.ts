@@ -1,0 +1,22 @@
+import { join } from 'node:path';
+import type { NightReport } from '../../rig/contracts/night.js';
+import { writeReport } from '../write.js';
+import { nightJunit } from './junit.js';
+
+/**
+ * Writes the reports of a night into its folder.
+ *
+ * @param options.junit a second copy of the JUnit report, for a CI server
+ * @throws RigError `report.unwritable`
+ */
+export async function writeNightReports(
+  dir: string,
+  report: NightReport,
+  options: { readonly junit?: string } = {},
+): Promise<{ readonly junit: string }> {
+  const paths = { junit: join(dir, 'junit.xml') };
+  const junit = nightJunit(report);
+  await writeReport(paths.junit, junit);
+  if (options.junit !== undefined) await writeReport(options.junit, junit);
+  return paths;
+}

@@ -1,0 +1,194 @@
+// test: vm, 10 minutes
+// Whole nights by the command: what the rig spoils, boards that are not well, limits, and a night that is killed again and again.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import type { NightReport } from '../rig/contracts/night.js';
+import { pollUntil } from '../rig/lifetime/poll.js';
+import { readAttempts } from '../rig/record/night-folder.js';
+import { type Running, readEvents, World } from './e2e/world.js';
+import { seeded } from './history/orders.js';
+import { desk } from './night/desk.js';
+
+t.setTimeout(500_000);
+
+function world(t: Test): World {
+  const made = new World();
+  t.teardown(() => made[Symbol.dispose]());
+  return made;
+}
+
+function nightOf(world: World): NightReport & { dir: string } {
+  const dir = world.runs.at(-1) ?? '';
+  return { dir, ...(JSON.parse(readFileSync(join(dir, 'night.json'), 'utf8')) as NightReport) };
+}
+
+function verdicts({ jobs }: NightReport): Record<string, string> {
+  return Object.fromEntries(
+    jobs.flatMap(({ board, suites }) =>
+      suites.flatMap(({ suite, tests }) =>
+        tests.map(({ name, verdict }) => [`${board}/${suite}/${name}`, verdict]),
+      ),
+    ),
+  );
+}
+
+const powerSuite = `import { suite } from 'boardrig';
+export default suite('s', { summary: 'power' }, (test) => {
+  test('speaks', { from: 'any' }, async (t) => {
+    await t.board.power.on();
+    await t.board.console.expect('tick');
+  });
+  test('counts', { from: 'any' }, (t) => { t.ok(true); });
+});
+`;
+
+t.test(
+  'what the rig spoils, another board of the same kind tries; a board that is not well goes offline',
+  async (t) => {
+    const lab = world(t);
+    // The first order of each is that of its check.
+    desk(lab, { 'desk-1': { failing: [2] }, 'desk-2': {}, 'desk-3': { failing: [1] } });
+    lab.write({
+      's.ts': powerSuite,
+      'matrix.yaml': 'matrix: { boards: [desk], suites: [./s.ts] }\nflakyLimit: 1\n',
+    });
+    const { code, stdout, stderr } = await lab.rig(['nightly', '--matrix', 'matrix.yaml']);
+    t.equal(code, 3, `${stdout}${stderr}`);
+    const night = nightOf(lab);
+    t.same(verdicts(night), {
+      'desk-1/s/speaks': 'flaky',
+      'desk-1/s/counts': 'passed',
+      'desk-2/s/speaks': 'passed',
+      'desk-2/s/counts': 'passed',
+      'desk-3/s/speaks': 'blocked',
+      'desk-3/s/counts': 'blocked',
+    });
+    const [first] = night.jobs.filter(({ board }) => board === 'desk-1');
+    t.same(
+      first?.attempts.map(({ board }) => board),
+      ['desk-1', 'desk-2'],
+    );
+    const again = await readAttempts(night.dir, 'desk-1.default');
+    t.same(
+      again[1]?.run?.tests.map(({ name }) => name),
+      ['speaks'],
+      'only what was spoilt',
+    );
+    t.match(night.boards.find(({ name }) => name === 'desk-3')?.offline, /the relay is stuck/);
+    t.match(
+      readFileSync(join(night.dir, 'junit.xml'), 'utf8'),
+      /<error message="desk-3 is offline: [^"]*stuck/,
+    );
+    t.match(stdout, /desk-3 is offline/);
+    const known = await lab.rig(['history', '--json']);
+    t.equal((JSON.parse(known.stdout) as { runs: unknown[] }).runs.length, 3, 'each run is in the history');
+    const rebuilt = await lab.rig(['history', 'rebuild', '--json']);
+    t.match(JSON.parse(rebuilt.stdout), { runs: 3, kept: 0 });
+  },
+);
+
+t.test('only what was asked for is done, and bad words are refused', async (t) => {
+  const lab = world(t);
+  desk(lab, { 'desk-1': {}, 'desk-2': {} });
+  lab.write({ 's.ts': powerSuite, 'matrix.yaml': 'matrix: { boards: [desk], suites: [./s.ts] }\n' });
+  const night = ['nightly', '--matrix', 'matrix.yaml'];
+  const list = await lab.rig([...night, '--list', '--board', 'desk-2', '--json']);
+  t.match(JSON.parse(list.stdout), { jobs: [{ id: 'desk-2.default', tests: [{ name: 'speaks' }, {}] }] });
+  t.same(lab.runs, [], 'a list leaves nothing');
+  const over = await lab.rig([...night, '--deadline', '1ms']);
+  t.equal(over.code, 3);
+  t.match(nightOf(lab), { counts: { blocked: 4, passed: 0 } }, 'a night without time is blocked');
+  const later = await lab.rig(['nightly', '--resume', '--deadline', '2m', '--json']);
+  t.match(JSON.parse(later.stdout), { exitCode: 0, counts: { passed: 4, blocked: 0 } }, 'and can have more');
+  const refused: readonly (readonly [readonly string[], RegExp])[] = [
+    [['--shard', '3/2'], /--shard takes a part such as 2\/3, not "3\/2"/],
+    [['--resume', '--seed', '1'], /--seed cannot go with --resume/],
+    [['--image', 'other'], /No job was selected/],
+    [['--resume', 'elsewhere'], /Cannot read a night from/],
+  ];
+  for (const [words, said] of refused) {
+    const { code, stderr } = await lab.rig(
+      words.includes('--resume') ? ['nightly', ...words] : [...night, ...words],
+    );
+    t.match([code, stderr], [2, said]);
+  }
+});
+
+const manyTests = `import { suite } from 'boardrig';
+import { setTimeout as wait } from 'node:timers/promises';
+export default suite('many', { summary: 'short tests' }, (test) => {
+  for (let number = 1; number <= 12; number += 1)
+    test('test ' + number, { from: 'any' }, async (t) => { await wait(120); t.ok(true); });
+});
+`;
+
+/** Everything that the runs of a night have told so far. */
+function eventsOf(dir: string): number {
+  const jobs = join(dir, 'jobs');
+  if (!existsSync(jobs)) return 0;
+  const files = readdirSync(jobs, { recursive: true }).map(String);
+  return files
+    .filter((name) => name.endsWith('events.ndjson'))
+    .reduce((sum, name) => sum + readFileSync(join(jobs, name), 'utf8').split('\n').length, 0);
+}
+
+t.test('a night killed ten times is done once: nothing twice, nothing lost', async (t) => {
+  const lab = world(t);
+  lab.write({
+    'bench.yaml': readFileSync('test/e2e/fixtures/bench-board.yaml'),
+    'lab.yaml':
+      'boards:\n  one: { type: ./bench.yaml, labels: [bench] }\n  two: { type: ./bench.yaml, labels: [bench] }\n',
+    'many.ts': manyTests,
+    'matrix.yaml': 'matrix: { boards: [bench], suites: [./many.ts] }\n',
+  });
+  const random = seeded(Number(process.env.RIG_TEST_SEED ?? 3));
+  const folder = (): string => lab.runs[0] ?? '';
+  const killAfter = async (night: Running, events: number): Promise<void> => {
+    const before = eventsOf(folder());
+    await pollUntil(
+      () =>
+        night.child.exitCode !== null ||
+        (folder() !== '' && existsSync(join(folder(), 'plan.json')) && eventsOf(folder()) >= before + events),
+      {
+        what: `${events} more events`,
+        timeoutMs: 60_000,
+        everyMs: 2,
+        blame: 'rig',
+      },
+    );
+    night.child.kill('SIGKILL');
+    await night.ended;
+  };
+  const moments: number[] = [];
+  for (let kill = 0; kill < 10; kill += 1) {
+    moments.push(Math.floor(random() * 18));
+    const words = kill === 0 ? ['--matrix', 'matrix.yaml'] : ['--resume'];
+    await killAfter(lab.start(['nightly', ...words]), moments.at(-1) ?? 0);
+    t.equal(lab.runs.length, 1, 'one night');
+  }
+  const { code, stdout, stderr } = await lab.rig(['nightly', '--resume']);
+  t.equal(code, 0, `${stdout}${stderr}`);
+  const night = nightOf(lab);
+  t.match(night.counts, { passed: 24, blocked: 0, errored: 0, flaky: 0 }, `killed after ${moments} events`);
+  t.equal(Object.keys(verdicts(night)).length, 24, 'each test once');
+  for (const job of night.plan.jobs) {
+    const attempts = await readAttempts(night.dir, job.id);
+    const passed = attempts.flatMap(({ dir }) =>
+      readEvents(join(night.dir, dir)).flatMap((event) =>
+        event.type === 'test.end' && event.final === 'passed' ? [event.name] : [],
+      ),
+    );
+    t.equal(passed.length, 12, 'what passed was not repeated');
+    t.equal(new Set(passed).size, 12, 'and all passed');
+  }
+  t.match(readFileSync(join(night.dir, 'junit.xml'), 'utf8'), 'tests="24" failures="0" errors="0"');
+  const known = await lab.rig(['history', 'many/', '--json']);
+  const { tests } = JSON.parse(known.stdout) as { tests: { results: { verdict: string }[] }[] };
+  t.same(
+    tests.map(({ results }) => results.filter(({ verdict }) => verdict === 'passed').length),
+    Array(24).fill(1),
+    'the history has each pass once',
+  );
+  t.same(lab.processes(), [], 'nothing is left running');
+});
