@@ -3,7 +3,8 @@
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { assertSameBase, type RecordedOperation } from '../rig/cli/powercut/folder.js';
+import { assertSameBase, assertSameRequest, type RecordedOperation } from '../rig/cli/powercut/folder.js';
+import { readRequest } from '../rig/cli/powercut/request.js';
 import type { DeviceProfile } from '../rig/contracts/board.js';
 import { RigError } from '../rig/contracts/errors.js';
 import type { CrashState } from '../rig/contracts/powercut.js';
@@ -129,4 +130,32 @@ t.test('a recording whose medium has changed is not explored', async (t) => {
   await t.resolves(assertSameBase(recorded, {}));
   appendFileSync(path, '.');
   await t.rejects(assertSameBase(recorded, {}), { code: 'powercut.other-base' });
+});
+
+t.test('what is resumed is what was recorded, or an error that says what differs', async (t) => {
+  const recorded = {
+    operation: 'update',
+    newVersion: '2',
+    model: 'write-back',
+    seed: 7,
+  } as RecordedOperation;
+  const resume = (options: Record<string, unknown>): void => {
+    const io = { cwd: '/', env: {} } as Parameters<typeof readRequest>[1];
+    assertSameRequest(
+      recorded,
+      readRequest({ args: ['b'], rest: [], options: { ...options, resume: 'cut' } }, io),
+    );
+  };
+  resume({});
+  resume({ budget: '1m', jobs: '1' });
+  resume({ operation: 'update', newVersion: '2', model: 'write-back', seed: '7' });
+  for (const [other, told] of [
+    [{ model: 'ordered' }, /--model ordered \(recorded: write-back\)/],
+    [{ seed: '8' }, /--seed 8 \(recorded: 7\)/],
+    [{ operation: 'config' }, /--operation config \(recorded: update\)/],
+    [{ command: 'reboot' }, /--command reboot/],
+    [{ newVersion: '3' }, /--new-version 3 \(recorded: 2\)/],
+    [{ from: 'x.img', update: 'x.raucb' }, /--from x.img, --update x.raucb/],
+  ] as const)
+    t.throws(() => resume(other), { code: 'powercut.other-request', blame: 'config', message: told });
 });

@@ -54,6 +54,7 @@ t.test('the page tells the verdict, the brick and what it takes, and needs nothi
   t.notMatch(counter, '\u202e', 'and turns no other text round');
   t.equal(await page.locator('script').count(), 0);
   t.match(await page.locator('#states').innerText(), '1180591620717411303424', 'what was sampled is told');
+  t.match(await page.locator('header').innerText(), 'full judgements: 16 in 204 CPU s', 'and what it cost');
   t.equal(await page.locator('svg.cuts rect.o-bricked').count(), 1);
   t.ok(
     ((await page.locator('svg.cuts rect.o-bricked').boundingBox())?.height ?? 0) > 2,

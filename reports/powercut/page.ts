@@ -7,7 +7,7 @@ import { renderClasses } from './classes.js';
 import { renderCounterexamples } from './counterexamples.js';
 import { powercutStyle } from './style.js';
 import { renderTimeline } from './timeline.js';
-import { kindWords, modelWords, outcomeWords } from './words.js';
+import { kindWords, modelWords, outcomeWords, tierWords } from './words.js';
 
 /** The certificate as one page that needs nothing but itself, of the same make as a run's report. */
 export function powercutPage(certificate: Certificate): string {
@@ -54,7 +54,7 @@ function header(certificate: Certificate): Markup {
     ],
     [
       'Judged by',
-      `${booted} boots; ${certificate.settledStatically} states settled by the boot of another that read the same bytes`,
+      `${booted} boots${costOf(certificate)}; ${certificate.settledStatically} states settled by the boot of another that read the same bytes`,
     ],
     [
       'Checked',
@@ -68,6 +68,14 @@ function header(certificate: Certificate): Markup {
 <ul class="counts">${outcomes.map((outcome) => html`<li><i class="sw o-${outcome}"></i> <b>${certificate.verdicts[outcome]}</b> ${outcomeWords[outcome]}</li>`)}
 <li><i class="sw o-left"></i> <b>${certificate.left}</b> left</li></ul>
 <dl class="meta">${facts.map(([name, value]) => html`<div class="wide"><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></header>`;
+}
+
+function costOf({ spent }: Certificate): string {
+  const known = spent.filter(({ cpuSeconds }) => cpuSeconds > 0);
+  const costs = known.map(
+    ({ tier, boots, cpuSeconds }) => `${tierWords[tier]}: ${boots} in ${cpuSeconds} CPU s`,
+  );
+  return costs.length === 0 ? '' : ` (${costs.join(', ')})`;
 }
 
 function countsTable({ counts, sampled, notTorn }: Certificate): Markup {

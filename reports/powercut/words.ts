@@ -25,3 +25,9 @@ export const modelWords: Readonly<Record<Certificate['model'], string>> = {
   'sd-card': 'writes reach the card in order; the page that was being programmed may be torn or erased',
   physical: 'the medium of the board itself, cut at seeded times',
 };
+
+export const tierWords: Readonly<Record<Certificate['spent'][number]['tier'], string>> = {
+  boot: "the bootloader's word",
+  full: 'full judgements',
+  check: 'checks',
+};

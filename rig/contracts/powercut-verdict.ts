@@ -93,6 +93,12 @@ export interface Certificate {
   readonly distinct: number;
   readonly booted: number;
   readonly settledStatically: number;
+  /** Host CPU seconds of the boards, by what they were booted for: the bootloader's word, the full judgement, the check of settled states. */
+  readonly spent: readonly {
+    readonly tier: 'boot' | 'full' | 'check';
+    readonly boots: number;
+    readonly cpuSeconds: number;
+  }[];
   /** States settled without a boot that were booted all the same, and how many of them came out otherwise. */
   readonly checked: { readonly states: number; readonly disagreed: readonly string[] };
   readonly verdicts: Readonly<Record<Outcome, number>>;

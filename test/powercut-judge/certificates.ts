@@ -80,6 +80,11 @@ export function brickedCertificate(): Certificate {
     distinct: 14,
     booted: 40,
     settledStatically: 89,
+    spent: [
+      { tier: 'boot', boots: 22, cpuSeconds: 9.5 },
+      { tier: 'full', boots: 16, cpuSeconds: 204 },
+      { tier: 'check', boots: 2, cpuSeconds: 25 },
+    ],
     checked: { states: 2, disagreed: [] },
     verdicts: { old: 60, new: 30, recovered: 28, dataLost: 0, bricked: 1 },
     left: 1,

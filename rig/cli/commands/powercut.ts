@@ -10,7 +10,7 @@ import { printable } from '../cache-words.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { openLab } from '../open-lab.js';
 import type { BoardsContext } from '../powercut/boards.js';
-import { assertSameBase, makeFolder, readOperation } from '../powercut/folder.js';
+import { assertSameBase, assertSameRequest, makeFolder, readOperation } from '../powercut/folder.js';
 import { type PowercutRequest, readRequest } from '../powercut/request.js';
 
 /** `rig powercut BOARD`: every state that a power cut in an operation can leave is booted and judged. Exits 1 on a brick or lost data. */
@@ -40,6 +40,7 @@ async function exploreStates(
   const { exploreRecorded } = await import('../powercut/run.js');
   const found = request.resume ? await readOperation(request.folder) : undefined;
   if (found && found.board.type !== board.type.name) throw otherBoard(request.folder, found.board.type);
+  if (found) assertSameRequest(found, request);
   if (found) await assertSameBase(found, { signal: context.io.signal });
   const recorded =
     found ?? (await (await import('../powercut/record.js')).record(board, { request, context }));

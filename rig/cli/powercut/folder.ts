@@ -9,7 +9,7 @@ import type { MadeTrial } from '../../core/powercut/judge/explore.js';
 import type { Keepsakes } from '../../core/powercut/judge/keepsakes.js';
 import type { SizedFile } from '../../core/powercut/record/record.js';
 import { fileFacts } from '../../core/update/file-facts.js';
-import type { OperationName, PowercutRequest } from './request.js';
+import type { Given, OperationName, PowercutRequest } from './request.js';
 
 /** What a folder holds of one recorded operation: enough to explore it again, elsewhere in time. */
 export interface RecordedOperation {
@@ -74,6 +74,37 @@ export async function assertSameBase({ base }: RecordedOperation, options: Cance
     blame: 'config',
     hint: 'Record the operation again: what was explored over the old one says nothing of this one.',
   });
+}
+
+/**
+ * What is asked for with `--resume` must be what was recorded: the boots that were made would be taken for those of other states.
+ *
+ * @throws RigError `powercut.other-request` (blame: config)
+ */
+export function assertSameRequest(recorded: RecordedOperation, { given, folder }: PowercutRequest): void {
+  const { operation, command, newVersion, model, seed } = recorded;
+  const was: Given = {
+    ...{ operation, model, seed: String(seed) },
+    ...(command === undefined ? {} : { command }),
+    ...(newVersion === undefined ? {} : { newVersion }),
+  };
+  const others = Object.entries(given).filter(([name, value]) => {
+    return name === 'seed' ? Number(value) !== seed : was[name as keyof Given] !== value;
+  });
+  if (others.length === 0) return;
+  const told = others.map(([name, value]) => {
+    const recordedAs = was[name as keyof Given];
+    return `${optionOf(name)} ${value}${recordedAs === undefined ? '' : ` (recorded: ${recordedAs})`}`;
+  });
+  throw new RigError(`What was recorded in ${folder} is not what was asked for: ${told.join(', ')}`, {
+    code: 'powercut.other-request',
+    blame: 'config',
+    hint: 'Leave these options out with --resume, or record anew without it.',
+  });
+}
+
+function optionOf(name: string): string {
+  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 function parse(text: string): RecordedOperation | undefined {

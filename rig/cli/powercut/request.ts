@@ -28,6 +28,8 @@ export interface PowercutRequest {
   /** Where everything is kept; with `resume` it is there already. */
   readonly folder: string;
   readonly resume: boolean;
+  /** What was said of the operation and its states; the rest is by default. */
+  readonly given: Given;
   readonly junit: string | undefined;
   /** Cuts on the board itself, instead of states of its medium: how many. */
   readonly cuts: number | undefined;
@@ -36,6 +38,13 @@ export interface PowercutRequest {
   readonly json: boolean;
   readonly wait: boolean;
 }
+
+/** What a recording holds already. */
+export type Given = Readonly<
+  Partial<Record<'operation' | 'from' | 'update' | 'command' | 'newVersion' | 'model' | 'seed', string>>
+>;
+
+const givenNames = ['operation', 'from', 'update', 'command', 'newVersion', 'model', 'seed'] as const;
 
 /** @throws RigError `cli.bad-option` */
 export function readRequest({ args, options }: CommandInput, io: CommandIo): PowercutRequest {
@@ -74,6 +83,12 @@ export function readRequest({ args, options }: CommandInput, io: CommandIo): Pow
     jobs: read.wholeNumber(text('jobs'), { name: '--jobs', least: 1 }) ?? availableParallelism(),
     folder: resumed ?? file('report') ?? join(io.cwd, 'runs', `powercut-${runName(new Date(), id)}`),
     resume: resumed !== undefined,
+    given: Object.fromEntries(
+      givenNames.flatMap((name) => {
+        const value = text(name);
+        return value === undefined ? [] : [[name, value]];
+      }),
+    ),
     junit: file('junit'),
     cuts: physical ? (read.wholeNumber(text('cuts'), { name: '--cuts', least: 1 }) ?? 20) : undefined,
     guide: file('guide'),

@@ -1,12 +1,14 @@
 import type { BoardConfig } from '../../contracts/board.js';
+import type { CrashState, Enumeration } from '../../contracts/powercut.js';
 import type { Certificate, Counterexample } from '../../contracts/powercut-verdict.js';
 import { certify } from '../../core/powercut/judge/certificate.js';
-import { type Explored, explore } from '../../core/powercut/judge/explore.js';
+import { type Explored, explore, type MadeTrial } from '../../core/powercut/judge/explore.js';
 import { isBad, type Judgement } from '../../core/powercut/judge/full-judge.js';
 import { limitsOf, signsOf } from '../../core/powercut/judge/limits.js';
+import { enlarged } from '../../core/powercut/settle-sampled.js';
 import { SeededRandom } from '../../core/runner/random.js';
 import type { BoardsContext } from './boards.js';
-import { keepTrial, keptTrials, type RecordedOperation } from './folder.js';
+import { keepTrial, keptTrials, type RecordedOperation, writeOperation } from './folder.js';
 import { operationOf } from './operation.js';
 import { ExploreProgress } from './progress.js';
 import type { PowercutRequest } from './request.js';
@@ -20,6 +22,9 @@ export interface ExplorationOptions {
   readonly request: PowercutRequest;
   readonly context: BoardsContext;
 }
+
+/** So many states are booted beyond those that were sampled; the certificate tells how much of each epoch is settled then. */
+const mostUnspoken = 256;
 
 /** Judges the states of a recorded operation, as far as the budget goes. Aborting keeps every boot that was made. */
 export async function exploreRecorded(options: ExplorationOptions): Promise<Certificate> {
@@ -38,12 +43,19 @@ export async function exploreRecorded(options: ExplorationOptions): Promise<Cert
     judgement: judgementOf(options, scale),
   });
   progress.boots = known.length;
+  const states = inOrder(space, { request, known });
   progress.line(
-    `${space.enumeration.states.length} states of ${space.log.entries.length} log entries${known.length > 0 ? `; ${known.length} boots are known` : ''}`,
+    `${states.length} states of ${space.log.entries.length} log entries${known.length > 0 ? `; ${known.length} boots are known` : ''}`,
   );
+  let unspoken = 0;
   const over = (): boolean => performance.now() >= end;
   const explored = await explore({
-    states: inOrder(space, request),
+    states,
+    unspoken: (trials) => {
+      const open = space.settleSampled(trials).open.slice(0, mostUnspoken - unspoken);
+      unspoken += open.length;
+      return open;
+    },
     alike: space.alike,
     toBootloader: workers.toBootloader,
     fully: workers.fully,
@@ -62,6 +74,8 @@ export async function exploreRecorded(options: ExplorationOptions): Promise<Cert
     onProgress: (made) => progress.show(made),
   });
   const counterexamples = await shrunk(options, { space, workers, explored, progress });
+  const seconds = recorded.seconds + (performance.now() - began) / 1000;
+  await writeOperation(folder, { ...recorded, seconds });
   return certify({
     operation: recorded.operation,
     board: { name: board.name, type: board.type.name },
@@ -71,9 +85,9 @@ export async function exploreRecorded(options: ExplorationOptions): Promise<Cert
       ...(recorded.image.version === undefined ? {} : { version: recorded.image.version }),
     },
     log: space.log,
-    enumeration: { ...space.enumeration, sampled: await space.settledOf(explored) },
+    enumeration: enumerationOf(space, explored),
     ...{ explored, counterexamples },
-    seconds: Math.round(recorded.seconds + (performance.now() - began) / 1000),
+    seconds: Math.round(seconds),
   });
 }
 
@@ -90,10 +104,36 @@ function judgementOf({ board, recorded }: ExplorationOptions, scale: number): Ju
 }
 
 /** With a budget the most dangerous first; else as they lie in the log, where neighbours are settled by one boot. */
-function inOrder(space: CrashSpace, { budgetMs }: PowercutRequest) {
-  if (budgetMs === undefined) return space.enumeration.states;
-  const ranked = space.enumeration.states.map((state) => ({ state, danger: space.dangerOf(state) }));
+function inOrder(
+  space: CrashSpace,
+  { request, known }: { readonly request: PowercutRequest; readonly known: readonly MadeTrial[] },
+): readonly CrashState[] {
+  const { states } = space.enumeration;
+  const names = new Set(states.map(({ name }) => name));
+  // An earlier exploration may have booted what was sampled out.
+  const others = [...new Set(known.map(({ trial }) => trial.state))].filter((name) => !names.has(name));
+  const all = [...states, ...others.map((name) => space.stateOf(name))];
+  if (request.budgetMs === undefined) return all;
+  const ranked = all.map((state) => ({ state, danger: space.dangerOf(state) }));
   return ranked.sort((a, b) => a.danger - b.danger).map(({ state }) => state);
+}
+
+/** The states that were booted, and what of the sampled epochs they settle. */
+function enumerationOf(space: CrashSpace, { states, trials }: Explored): Enumeration {
+  const names = new Set(space.enumeration.states.map(({ name }) => name));
+  const whole = enlarged(
+    space.enumeration,
+    states.filter(({ name }) => !names.has(name)),
+  );
+  const { sampled } = space.settleSampled(new Set(trials.values()));
+  const settled = new Map(sampled.map((one) => [one.epoch, one.settled]));
+  return {
+    ...whole,
+    sampled: whole.sampled.map((one) => {
+      const all = settled.get(one.epoch);
+      return all === undefined ? one : { ...one, settled: all };
+    }),
+  };
 }
 
 async function shrunk(

@@ -29,8 +29,7 @@ export async function shrinkBricks(
 ): Promise<Counterexample[]> {
   const found = new Map<string, Counterexample>();
   for (const [name, verdict] of bad.slice(0, maxShrunk)) {
-    const state = parts.space.enumeration.states.find((each) => each.name === name);
-    if (!state) continue;
+    const state = parts.space.stateOf(name);
     const oracle = new Oracle(verdict, parts);
     const { log, enumeration } = parts.space;
     const shrunk = await shrink(state, {

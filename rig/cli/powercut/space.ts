@@ -7,7 +7,6 @@ import {
   type CrashState,
   type Enumeration,
   regionKinds,
-  type SampledEpoch,
   type SectorSet,
   type ServedView,
   sectorBytes,
@@ -17,12 +16,11 @@ import type { ReplayPiece } from '../../contracts/powercut-verdict.js';
 import { Contents } from '../../core/powercut/contents.js';
 import { bootRelevantKinds, Danger, type RegionsAt } from '../../core/powercut/danger.js';
 import { enumerate } from '../../core/powercut/enumerate.js';
-import type { Explored } from '../../core/powercut/judge/explore.js';
-import type { Alike } from '../../core/powercut/judge/trial.js';
+import type { Alike, Trial } from '../../core/powercut/judge/trial.js';
 import { Layers } from '../../core/powercut/layers.js';
 import { type LogContents, ReadSetView } from '../../core/powercut/read-set-view.js';
 import { piecesOf } from '../../core/powercut/replay-file.js';
-import { settleSampled } from '../../core/powercut/settle-sampled.js';
+import { type SettledSampled, settleSampled } from '../../core/powercut/settle-sampled.js';
 import { stateByName } from '../../core/powercut/states.js';
 import { RegionMap } from '../../image/regions/region-map.js';
 import { diskRegions } from '../../image/regions/regions.js';
@@ -82,14 +80,15 @@ export class CrashSpace implements AsyncDisposable {
     return states.filter((state) => view.areEqual(held, view.of(state)));
   };
 
-  /** The sampled epochs, each with how many of all its states the boots that were made speak for. */
-  settledOf({ trials }: Pick<Explored, 'trials'>): Promise<SampledEpoch[]> {
-    const { entries } = this.log;
-    const witnesses = [...new Set(trials.values())].map(({ state, read }) => ({
-      state: stateByName(entries, state),
-      read,
-    }));
+  /** How much of the sampled epochs these boots settle, and what none of them speaks for. */
+  settleSampled(trials: Iterable<Pick<Trial<unknown>, 'state' | 'read'>>): SettledSampled {
+    const witnesses = [...trials].map(({ state, read }) => ({ state: this.stateOf(state), read }));
     return settleSampled(this.enumeration.sampled, { log: this.#contents, witnesses });
+  }
+
+  /** @throws RigError `powercut.no-such-state` */
+  stateOf(name: string): CrashState {
+    return stateByName(this.log.entries, name);
   }
 
   /** Entries that write what a boot needs first. */

@@ -6,7 +6,7 @@ import {
   outcomes,
   type Verdict,
 } from '../../../contracts/powercut-verdict.js';
-import type { Explored } from './explore.js';
+import { type Explored, type Tier, tiers } from './explore.js';
 
 export interface CertificateParts
   extends Pick<Certificate, 'operation' | 'board' | 'base' | 'seconds' | 'counterexamples'> {
@@ -37,13 +37,20 @@ export function certify(parts: CertificateParts): Certificate {
     phases: log.phases,
     states: states.length,
     distinct: explored.distinct,
-    booted: explored.booted,
+    booted: explored.made.length,
+    spent: tiers.map((tier) => spentOn(tier, explored)),
     settledStatically: judged.filter(({ verdict }) => verdict?.by === 'settled').length,
     checked: explored.checked,
     verdicts: countOutcomes(explored.verdicts.values()),
     left: judged.filter(({ verdict }) => verdict === undefined).length,
     judged,
   };
+}
+
+function spentOn(tier: Tier, { made }: Explored): Certificate['spent'][number] {
+  const trials = made.filter((one) => one.tier === tier);
+  const cpuSeconds = trials.reduce((sum, { trial }) => sum + (trial.cpuSeconds ?? 0), 0);
+  return { tier, boots: trials.length, cpuSeconds: Math.round(cpuSeconds * 10) / 10 };
 }
 
 export function countOutcomes(verdicts: Iterable<Verdict>): Record<Outcome, number> {

@@ -7,7 +7,8 @@ import { type Settled, settle } from './settle.js';
 import { type Alike, type Boots, type Trial, union } from './trial.js';
 
 /** The tiers of judging, cheapest first. `check`: a state that was settled without a boot is judged fully all the same. */
-export type Tier = 'boot' | 'full' | 'check';
+export const tiers = ['boot', 'full', 'check'] as const;
+export type Tier = (typeof tiers)[number];
 
 /** One boot that was made, for who keeps them. */
 export type MadeTrial =
@@ -24,12 +25,16 @@ export interface ExploreOptions extends Cancellable {
   readonly random: Random;
   /** Boots of an earlier exploration of the same states. */
   readonly known: readonly MadeTrial[];
+  /** Asked when all states are judged: more of them, of which none of these boots speaks. Absent: there are none. */
+  readonly unspoken?: (trials: Iterable<Trial<unknown>>) => readonly CrashState[];
   readonly over: () => boolean;
   readonly onTrial: (made: MadeTrial) => void | Promise<void>;
   readonly onProgress: (progress: { tier: Tier; settled: number; of: number }) => void;
 }
 
 export interface Explored {
+  /** Those that were given, and behind them those that `unspoken` named. */
+  readonly states: readonly CrashState[];
   /** By the state's name; states without one are left. */
   readonly verdicts: ReadonlyMap<string, Verdict>;
   /** The boot that each verdict stands on, by the state's name. */
@@ -37,7 +42,7 @@ export interface Explored {
   /** States that some boot tells apart from all others. */
   readonly distinct: number;
   /** Boots made, those of earlier explorations included. */
-  readonly booted: number;
+  readonly made: readonly MadeTrial[];
   readonly checked: { readonly states: number; readonly disagreed: readonly string[] };
 }
 
@@ -46,24 +51,65 @@ const checkedShare = 0.01;
 
 /**
  * Judges every state: the bootloader's word first, for all, since it is cheap; then, for those that the bootloader boots, the
- * full judgement; each boot settles all states that it could not have told from its own. Last, a sample of what was settled
- * without a boot is booted.
+ * full judgement; each boot settles all states that it could not have told from its own. Then the states that were sampled out and of
+ * which no boot speaks. Last, a sample of what was settled without a boot is booted.
  */
 export async function explore(options: ExploreOptions): Promise<Explored> {
-  const { states, alike, jobs, known, over, signal, onProgress } = options;
-  let boots = known.length;
-  const onTrial: ExploreOptions['onTrial'] = (made) => {
-    boots += 1;
-    return options.onTrial(made);
-  };
+  const { over, unspoken = () => [] } = options;
+  const made = [...options.known];
   const contradicted = new Set<string>();
-  const onContradiction = ({ state }: Trial<unknown>): void => void contradicted.add(state);
+  const round: Round = {
+    made,
+    onTrial: (trial) => {
+      made.push(trial);
+      return options.onTrial(trial);
+    },
+    onContradiction: ({ state }) => void contradicted.add(state),
+  };
+  let { states } = options;
+  let { verdicts, trials } = await judgeAll({ ...options, states }, round);
+  while (!over()) {
+    const names = new Set(states.map(({ name }) => name));
+    const more = unspoken(new Set(trials.values())).filter(({ name }) => !names.has(name));
+    if (more.length === 0) break;
+    states = [...states, ...more];
+    ({ verdicts, trials } = await judgeAll({ ...options, states }, round));
+  }
+  const { checked, otherwise } = await check({ ...options, states, onTrial: round.onTrial }, { verdicts });
+  // What was seen counts more than what was concluded: a brick is one, whatever the boot of another state made of it.
+  for (const trial of otherwise) {
+    verdicts.set(trial.state, trial.sight);
+    trials.set(trial.state, trial);
+    contradicted.add(trial.state);
+  }
+  const distinct = new Set([...trials.values()].map(({ state }) => state)).size;
+  return {
+    states,
+    verdicts,
+    trials,
+    distinct,
+    made,
+    checked: { states: checked, disagreed: [...contradicted] },
+  };
+}
+
+/** What the rounds of one exploration share. */
+interface Round {
+  /** All boots so far. */
+  readonly made: readonly MadeTrial[];
+  readonly onTrial: ExploreOptions['onTrial'];
+  readonly onContradiction: (trial: Trial<unknown>) => void;
+}
+
+async function judgeAll(
+  { states, alike, jobs, over, signal, toBootloader, fully, onProgress }: ExploreOptions,
+  { made, onTrial, onContradiction }: Round,
+): Promise<{ verdicts: Map<string, Verdict>; trials: Map<string, Trial<unknown>> }> {
   const booted = await settle({
-    ...{ states, alike, jobs, over, signal },
-    boots: options.toBootloader,
+    ...{ states, alike, jobs, over, signal, onContradiction },
+    boots: toBootloader,
     agree: (one, other) => one.brick === other.brick && one.choice?.slot === other.choice?.slot,
-    onContradiction,
-    known: known.flatMap((made) => (made.tier === 'boot' ? [made.trial] : [])),
+    known: made.flatMap((one) => (one.tier === 'boot' ? [one.trial] : [])),
     onTrial: (trial) => onTrial({ tier: 'boot', trial }),
     onProgress: (progress) => onProgress({ tier: 'boot', ...progress }),
   });
@@ -73,11 +119,10 @@ export async function explore(options: ExploreOptions): Promise<Explored> {
   const full = await settle({
     states: bootable,
     likely: [...booted.values()].map(({ read }) => read).reduce(union, new Float64Array()),
-    ...{ alike, jobs, over, signal },
-    boots: options.fully,
-    known: known.flatMap((made) => (made.tier === 'full' ? [made.trial] : [])),
+    ...{ alike, jobs, over, signal, agree, onContradiction },
+    boots: fully,
+    known: made.flatMap((one) => (one.tier === 'full' ? [one.trial] : [])),
     onTrial: (trial) => onTrial({ tier: 'full', trial }),
-    ...{ agree, onContradiction },
     onProgress: (progress) => onProgress({ tier: 'full', ...progress }),
   });
   const verdicts = new Map<string, Verdict>();
@@ -89,21 +134,7 @@ export async function explore(options: ExploreOptions): Promise<Explored> {
     verdicts.set(name, verdict);
     trials.set(name, trial);
   }
-  const { checked, otherwise } = await check({ ...options, onTrial }, { verdicts });
-  // What was seen counts more than what was concluded: a brick is one, whatever the boot of another state made of it.
-  for (const trial of otherwise) {
-    verdicts.set(trial.state, trial.sight);
-    trials.set(trial.state, trial);
-    contradicted.add(trial.state);
-  }
-  const made = new Set([...trials.values()].map(({ state }) => state));
-  return {
-    verdicts,
-    trials,
-    distinct: made.size,
-    booted: boots,
-    checked: { states: checked, disagreed: [...contradicted] },
-  };
+  return { verdicts, trials };
 }
 
 function verdictOf(

@@ -27,6 +27,7 @@ export function certifyCuts(
     distinct: media.size,
     booted: cuts.length,
     settledStatically: 0,
+    spent: [],
     checked: { states: 0, disagreed: [] },
     verdicts: countOutcomes(cuts.map(({ verdict }) => verdict)),
     left: 0,
