@@ -24,6 +24,9 @@ const texts = tracked
   .filter((path) => !/\.(png|ico|gz|bin|raw)$/.test(path) && path !== 'package-lock.json')
   .map(read);
 
+// tap's own 30 s are little where `npm run check` has half a core.
+t.setTimeout(300_000);
+
 t.test('the sources keep the rules', async (t) => {
   t.ok(sources.length > 50, `${sources.length} sources were read`);
   t.same(judgeSources(sources), []);

@@ -1,7 +1,7 @@
 // Long because a board that can be rebooted, cut off and looked into from outside is one thing.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
@@ -102,6 +102,16 @@ export function makeImage(path: string): Image {
   rootOf({ version: '1.0.0' }).copy(bytes, (firstBlocks.A ?? 0) * blockBytes);
   writeFileSync(path, bytes);
   return { path, sha256: 'a'.repeat(64), sizeBytes: bytes.length, version: '1.0.0', variant: 'dev' };
+}
+
+/** Some may have ended by themselves, and nobody has heard of it yet. */
+function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 type Env = { order: string; left: Record<string, number> };
@@ -313,7 +323,7 @@ export class AbSession implements BoardSession {
     this.#answers = false;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
-    for (const child of this.#commands) if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    for (const child of this.#commands) killGroup(child);
     this.#commands.clear();
     for (const socket of this.#sockets) socket.destroy();
   }
@@ -402,7 +412,10 @@ export class AbSession implements BoardSession {
   }
 
   #saveEnv({ order, left }: Env): void {
-    writeFileSync(join(this.#home, 'env'), `ORDER="${order}"\nLEFT_A=${left.A}\nLEFT_B=${left.B}\n`);
+    // A command of the board may be reading it.
+    const env = join(this.#home, 'env');
+    writeFileSync(`${env}.boot`, `ORDER="${order}"\nLEFT_A=${left.A}\nLEFT_B=${left.B}\n`);
+    renameSync(`${env}.boot`, env);
   }
 
   #say(text: string): void {
