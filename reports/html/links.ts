@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { html, type Markup } from './markup.js';
+import { html, type Markup, type Part } from './markup.js';
 
-/** A link to a file of the run folder, in which the page lies. */
-export function fileLink(file: string, label = file): Markup {
-  const address = `./${file.split('/').map(encodeSegment).join('/')}`;
+/** A link to a file of the run folder, in which the page lies; `anchor`: a place in it. */
+export function fileLink(file: string, label: Part = file, anchor?: string): Markup {
+  const address = `./${file.split('/').map(encodeSegment).join('/')}${anchor === undefined ? '' : `#${anchor}`}`;
   return html`<a href="${address}">${label}</a>`;
 }
 

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { NightReport } from '../../rig/contracts/night.js';
 import { writeReport } from '../write.js';
 import { nightJunit } from './junit.js';
+import { nightPage } from './page.js';
 
 /**
  * Writes the reports of a night into its folder.
@@ -13,10 +14,11 @@ export async function writeNightReports(
   dir: string,
   report: NightReport,
   options: { readonly junit?: string } = {},
-): Promise<{ readonly junit: string }> {
-  const paths = { junit: join(dir, 'junit.xml') };
+): Promise<{ readonly html: string; readonly junit: string }> {
+  const paths = { html: join(dir, 'report.html'), junit: join(dir, 'junit.xml') };
   const junit = nightJunit(report);
   await writeReport(paths.junit, junit);
+  await writeReport(paths.html, nightPage(report));
   if (options.junit !== undefined) await writeReport(options.junit, junit);
   return paths;
 }
