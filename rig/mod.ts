@@ -46,4 +46,5 @@ export type {
   UpdateStatus,
   WantedBundle,
 } from './contracts/update.js';
+export { type LinePattern, patternOf } from './core/board/line-pattern.js';
 export { type AddTest, suite } from './core/runner/define.js';

@@ -13,8 +13,8 @@ import { cacheDir } from '../rig/config/folders.js';
 import { packageRoot } from '../rig/config/package.js';
 import type { Image, MachineSpec } from '../rig/contracts/board.js';
 import type { RigEvent } from '../rig/contracts/events.js';
+import { patternOf } from '../rig/core/board/line-pattern.js';
 import { pollUntil } from '../rig/lifetime/poll.js';
-import { groupsOf, pulsesOf } from '../suites/flashing/blinks.js';
 import { readEvents, World } from './e2e/world.js';
 import { openFlasherBoard } from './flasher/board.js';
 
@@ -95,7 +95,7 @@ function folderOf(t: Test): string {
 async function failure(
   t: Test,
   { image, machine }: { image: Image; machine: (before: MachineSpec) => MachineSpec },
-): Promise<{ said: string; groups: number[]; log: string }> {
+): Promise<{ said: string; groups: readonly number[]; log: string }> {
   await using opened = await openFlasherBoard(folderOf(t), machine);
   const { board } = opened;
   const failed = await board.provision(image).then(
@@ -108,7 +108,7 @@ async function failure(
     await using watch = await board.gpio.watch('status');
     return await pollUntil(
       () => {
-        const found = groupsOf(pulsesOf(watch.edges), { times: 3 });
+        const found = patternOf(watch.edges).groups;
         return found.length >= 4 && found;
       },
       { what: 'four groups of flashes', timeoutMs: 60_000 },

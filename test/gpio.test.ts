@@ -14,7 +14,9 @@ import type { LineSource } from '../drivers/lines/line.js';
 import { SysfsLines } from '../drivers/lines/sysfs.js';
 import { encodeLineInfoRequest, encodeLineRequest, requests, sizes } from '../drivers/lines/uapi.js';
 import { gpioPowerDriver } from '../drivers/power/gpio.js';
+import type { GpioEdge } from '../rig/contracts/capabilities.js';
 import type { DeviceEvent } from '../rig/contracts/driver.js';
+import { patternOf } from '../rig/core/board/line-pattern.js';
 import { readLeftBehind } from '../rig/lifetime/left-behind.js';
 import type { DeviceMaker } from './conformance/device.js';
 import { gpioConformance } from './conformance/gpio.js';
@@ -228,6 +230,40 @@ t.test('edges have the time of the kernel, and lost ones are counted', async (t)
   ]);
   await device[Symbol.asyncDispose]();
   t.equal(kernel.openFiles, 0);
+});
+
+/** Edges of a line that is high and low in turn for these times, in milliseconds, from darkness. */
+function edgesOf(...times: number[]): GpioEdge[] {
+  let atNs = 1e9;
+  return [...times, 0].map((ms, index) => {
+    const edge = { level: index % 2 === 0 ? 1 : 0, atNs } as const;
+    atNs += ms * 1e6;
+    return edge;
+  });
+}
+
+t.test('patterns of a line, by counts and ratios', async (t) => {
+  const blinks = Array.from({ length: 11 }, (_, index) => (index % 3 === 0 ? 260 : 240));
+  t.match(patternOf(edgesOf(...blinks)), { pulses: 6, even: true, held: false, groups: [] });
+  t.equal(Math.round(patternOf(edgesOf(...blinks)).perSecond), 2);
+  t.match(
+    patternOf(edgesOf(...blinks.map((ms) => ms * 7))),
+    { pulses: 6, even: true, held: false },
+    'a host seven times as slow sees the same pattern',
+  );
+  t.match(patternOf(edgesOf(...blinks, 250, 900)), { pulses: 6, even: true, held: true }, 'held at the end');
+  t.match(patternOf(edgesOf(100, 900, 100, 900, 100)), { even: false, pulses: 3 }, 'flashes');
+  const three = [100, 100, 100, 100, 100, 1000];
+  t.match(patternOf(edgesOf(...three, ...three, 100)), { groups: [3, 3], held: false }, 'threes');
+  t.match(
+    patternOf(edgesOf(100, 100, 400, 100, 100, 100, 100)),
+    { groups: [], held: false },
+    'one long blink',
+  );
+  const solid = edgesOf(5000).slice(0, 1);
+  t.match(patternOf(solid), { pulses: 0, held: false }, 'nobody knows how long it has been on');
+  t.match(patternOf(solid, { untilNs: 6e9 }), { pulses: 0, held: true }, 'on until now');
+  t.match(patternOf([]), { pulses: 0, held: false, even: false, perSecond: 0, groups: [] }, 'dark');
 });
 
 t.test('the interface is chosen by what the kernel answers, and said', async (t) => {

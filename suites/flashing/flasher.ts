@@ -1,12 +1,7 @@
-import type { AddTest, GpioEdge, Image, TestContext } from '../../rig/mod.js';
-import { groupsOf, median, pulsesOf } from './blinks.js';
+import { type AddTest, type GpioEdge, type Image, patternOf, type TestContext } from '../../rig/mod.js';
 import { imageOf } from './image.js';
 import { assertConfigured, configuration } from './versions.js';
 
-/** Evenly: neither light nor darkness is more than this many times the other. */
-const evenRatio = 2;
-/** Held: on for more than this many times as long as a blink. */
-const heldRatio = 3;
 const fewestBlinks = 4;
 
 export function flasherTests(test: AddTest): void {
@@ -54,22 +49,11 @@ async function edgesOf(
 }
 
 function assertWorkedAndDone(t: TestContext, edges: readonly GpioEdge[]): void {
-  const pulses = pulsesOf(edges);
-  const held = pulses.at(-1);
-  const blinks = pulses.slice(0, -1);
-  t.require(held && blinks.length >= fewestBlinks, `${blinks.length} blinks are at least ${fewestBlinks}`);
-  t.measure('flasher.blinks', blinks.length, 'blinks');
-  const on = median(blinks.map(({ onNs }) => onNs));
-  const dark = median(blinks.slice(1).map(({ darkNs }) => darkNs));
-  t.ok(
-    on < evenRatio * dark && dark < evenRatio * on,
-    `on for ${Math.round(on / 1e6)} ms and dark for ${Math.round(dark / 1e6)} ms is even`,
-  );
+  const { pulses, onNs, darkNs, even, groups, held } = patternOf(edges);
+  t.require(held, 'at the end it was on for longer than three blinks');
+  t.require(pulses >= fewestBlinks, `${pulses} blinks are at least ${fewestBlinks}`);
+  t.measure('flasher.blinks', pulses, 'blinks');
+  t.ok(even, `on for ${Math.round(onNs / 1e6)} ms and dark for ${Math.round(darkNs / 1e6)} ms is even`);
   // A host that is busy may miss a blink; an error has a pause after every third.
-  const pauses = groupsOf(blinks, { times: heldRatio }).length;
-  t.ok(pauses <= blinks.length / 5, `${pauses} pauses in ${blinks.length} blinks are no pattern`);
-  t.ok(
-    held.onNs > heldRatio * on,
-    `at the end it was on for ${Math.round(held.onNs / 1e6)} ms, more than ${heldRatio} blinks`,
-  );
+  t.ok(groups.length <= pulses / 5, `${groups.length} pauses in ${pulses} blinks are no pattern`);
 }
