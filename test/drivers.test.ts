@@ -14,12 +14,16 @@ import { openDevices } from '../rig/cli/registry.js';
 import type { BoardConfig } from '../rig/contracts/board.js';
 import type { DeviceEvent, Driver } from '../rig/contracts/driver.js';
 import { RigError } from '../rig/contracts/errors.js';
+import { readProcessStat } from '../rig/lifetime/process-stat.js';
 import { consoleConformance } from './conformance/console.js';
 import { powerConformance } from './conformance/power.js';
-import { deskLab, deskMaker, fileSwitch, rig } from './wired/desk-board.js';
+import { deskLab, deskMaker, fileSwitch, ordersIn, rig, switchFileOf } from './wired/desk-board.js';
 import { ptyFarEnd, socketFarEnd } from './wired/far-ends.js';
 import { lineConformance } from './wired/line.js';
 import { board, codeOf, context, folder, open, openLine, Sink, until } from './wired/support.js';
+
+// Processes of the rig, on a host that has other work too.
+t.setTimeout(240_000);
 
 t.test('a wired board keeps what every driver keeps', async (t) => {
   await t.test('power', (t) => powerConformance(t, deskMaker(t)));
@@ -241,6 +245,36 @@ t.test('a board that cannot be opened whole is closed again, in reverse order', 
   );
   t.ok(error instanceof AggregateError && error.errors.length === 2, 'both errors are kept');
 });
+
+t.test(
+  'a session that is killed with the power on: the next command finds it, and switches off first',
+  async (t) => {
+    const cwd = deskLab(t, { offWorks: true });
+    const relay = switchFileOf(cwd);
+    const stateOf = async (): Promise<string> => {
+      const listed = JSON.parse((await rig(cwd, 'boards', '--json')).out) as {
+        name: string;
+        state: string;
+      }[];
+      return listed.find(({ name }) => name === 'desk')?.state ?? '';
+    };
+    t.equal((await rig(cwd, 'power', 'desk', 'on')).exitCode, 0);
+    t.equal(readFileSync(relay, 'utf8').trim(), 'on');
+    const pid = Number(/^up by .*\(pid (\d+)/.exec(await stateOf())?.[1]);
+    t.ok(pid > 1, 'a process of its own has the board');
+    process.kill(pid, 'SIGKILL');
+    await until(() => readProcessStat(pid)?.state === undefined, 'the session to be gone');
+    t.equal(readFileSync(relay, 'utf8').trim(), 'on', 'nobody could switch it off');
+    t.match(await stateOf(), /^left on by a process that died/);
+    const orders = ordersIn(`${relay}.log`);
+    const before = orders().length;
+    t.equal((await rig(cwd, 'up', 'desk')).exitCode, 0);
+    t.equal(orders()[before], 'off', 'the first order of the next session is off');
+    t.equal((await rig(cwd, 'down', 'desk')).exitCode, 0);
+    t.equal(readFileSync(relay, 'utf8').trim(), 'off');
+    t.equal(await stateOf(), 'free');
+  },
+);
 
 t.test('rig check and rig boards on a board that commands and a socket make', async (t) => {
   const well = deskLab(t, { offWorks: true });

@@ -98,6 +98,13 @@ export function deskLab(t: Test, options: { readonly offWorks: boolean }): strin
   return cwd;
 }
 
+/** The file that plays the relay of `deskLab`. */
+export function switchFileOf(lab: string): string {
+  const found = /"state":\["\/bin\/cat","([^"]+)"/.exec(readFileSync(join(lab, 'lab.yaml'), 'utf8'))?.[1];
+  if (found === undefined) throw new Error('the lab file has no switch');
+  return found;
+}
+
 /** Both drivers of a desk board as one device, as a session merges them. */
 export function deskMaker(t: Test): DeviceMaker {
   return {
