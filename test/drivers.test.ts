@@ -1,4 +1,5 @@
 // test: light
+// Long because a process for each file costs more than a long file of independent tests.
 // Drivers against the real thing as far as this machine has it: sockets, pseudo-terminals, processes.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
