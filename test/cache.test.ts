@@ -197,7 +197,7 @@ t.test('the list', async (t) => {
   t.match(head, /^BOARD TYPE +IMAGE +STATE +SIZE +SAVED +LAST USED$/);
   t.match(rows[0], /^virt-arm64 +[0-9a-f]{12} +bootloader +\S+ KiB +just now +just now$/);
   t.match(rows[1], /^\? \(damaged\) +\? +shell of board 2 .*1 h ago$/);
-  t.match(rows[2], /^virt-arm64 +\?\]0;title \(\w+\) +shell +10\d\S* KiB +2 days ago +2 days ago$/);
+  t.match(rows[2], /^virt-arm64 +␛\]0;title \(\w+\) +shell +10\d\S* KiB +2 days ago +2 days ago$/);
   t.match(out, /^3 saved boards, \S+ KiB of at most 4 GiB, in /m);
   t.match(out, /^images: 3 MiB in /m);
   t.match(json, { entries: [{ state: 'bootloader' }, { damaged: true, twin: 2 }, { state: 'shell' }] });

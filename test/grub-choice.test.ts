@@ -14,8 +14,8 @@ import {
   grubEnvironmentCopies,
 } from '../qemu/image/grub-environment.js';
 import type { MachineSpec } from '../rig/contracts/board.js';
+import { stubSays, writeChoiceDisk } from './choice/disk.js';
 import { OpenDevice } from './conformance/device.js';
-import { stubSays, writeChoiceDisk } from './grub/choice-disk.js';
 import { openBoard } from './qemu/boards.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'grub-choice-'));
@@ -50,7 +50,7 @@ const mixed = Buffer.concat([
 ]);
 
 const both = join(folder, 'both.img');
-await writeChoiceDisk(both, { kernels: ['A', 'B'], workDir: join(folder, 'both') });
+await writeChoiceDisk(both, { arch: 'amd64', kernels: ['A', 'B'], workDir: join(folder, 'both') });
 
 /** A disk with these copies. */
 function diskWith(disk: string, copies: Readonly<Record<Copy, Buffer>>): string {
@@ -160,7 +160,7 @@ tap.test(
 
 tap.test('a slot whose kernel is missing yields in the same boot', async (t: Test) => {
   const onlyB = join(folder, 'only-b.img');
-  await writeChoiceDisk(onlyB, { kernels: ['B'], workDir: join(folder, 'only-b') });
+  await writeChoiceDisk(onlyB, { arch: 'amd64', kernels: ['B'], workDir: join(folder, 'only-b') });
   const { said, copies } = await boot(
     diskWith(onlyB, { first: asBuilt, second: asBuilt, spare: spareAsBuilt }),
     { last: stubSays('B'), count: 2 },
@@ -176,7 +176,7 @@ tap.test('a slot whose kernel is missing yields in the same boot', async (t: Tes
 
 tap.test('no slot with a kernel: the board resets and looks again', async (t: Test) => {
   const empty = join(folder, 'empty.img');
-  await writeChoiceDisk(empty, { kernels: [], workDir: join(folder, 'empty') });
+  await writeChoiceDisk(empty, { arch: 'amd64', kernels: [], workDir: join(folder, 'empty') });
   const copies = { first: asBuilt, second: asBuilt, spare: spareAsBuilt };
   const { said } = await boot(diskWith(empty, copies), {
     last: 'boardrig: bootloader cannot boot slot=A',

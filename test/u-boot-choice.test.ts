@@ -14,9 +14,9 @@ import {
   environmentCopies,
 } from '../qemu/image/uboot-environment.js';
 import type { MachineSpec } from '../rig/contracts/board.js';
+import { stubSays, writeChoiceDisk } from './choice/disk.js';
 import { OpenDevice } from './conformance/device.js';
 import { openBoard } from './qemu/boards.js';
-import { stubSays, writeChoiceDisk } from './u-boot/choice-disk.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'u-boot-choice-'));
 tap.setTimeout(300_000);
@@ -65,6 +65,7 @@ async function disk(slots: Slots, copies: readonly [Buffer, Buffer], plant?: 'no
   const base = join(folder, `${slots.join('') || 'empty'}${plant ?? ''}.img`);
   if (!made.has(base)) {
     await writeChoiceDisk(base, {
+      arch: 'arm64',
       kernels: slots,
       ...(plant ? { plant } : {}),
       workDir: join(folder, `work-${made.size}`),

@@ -7,9 +7,11 @@ import { RigError } from '../contracts/errors.js';
 import type { AttachedSession } from '../core/session/attached.js';
 import { boardPlaces, isBoardName, sessionRoots } from '../core/session/directory.js';
 import { attachSession, noSession, openBackground, waitingLine } from '../core/session/open.js';
-import { parseDurationMs } from '../schema/units.js';
 import type { CommandInput, CommandIo } from './command.js';
 import { openLab } from './open-lab.js';
+import { OptionReader } from './read-options.js';
+
+const read = new OptionReader('rig up');
 
 /** A command about a board's session. */
 export interface SessionRequest {
@@ -96,14 +98,7 @@ export function backgroundSession(
 }
 
 export function idleMs(input: CommandInput): number {
-  const text = String(input.options.idle ?? defaultIdle);
-  const ms = parseDurationMs(text);
-  if (ms !== undefined && ms > 0) return ms;
-  throw new RigError(`--idle takes a time such as 90s, 10m or 1h30m, not "${text}"`, {
-    code: 'cli.bad-option',
-    blame: 'config',
-    hint: 'rig up --help tells the options.',
-  });
+  return read.time(String(input.options.idle ?? defaultIdle), { name: '--idle' });
 }
 
 /** The image that `ref` means for the board, or the one that its type has by itself. */

@@ -1,3 +1,4 @@
+import { visibleLine } from '../../reports/visible.js';
 import { boardTypeOf } from '../core/warm/explain-miss.js';
 import type { CacheEntry, Slot } from '../core/warm/snapshot-cache.js';
 
@@ -24,11 +25,7 @@ export function entryWords({ saved }: CacheEntry): { boardType: string; image: s
   if (!saved) return { boardType: '? (damaged)', image: '?' };
   const hash = saved.key.image?.slice(0, 12) ?? '';
   return {
-    boardType: printable(boardTypeOf(saved.key) ?? '?'),
-    image: printable(saved.imageName === undefined ? hash : `${saved.imageName} (${hash})`),
+    boardType: visibleLine(boardTypeOf(saved.key) ?? '?'),
+    image: visibleLine(saved.imageName === undefined ? hash : `${saved.imageName} (${hash})`),
   };
-}
-
-export function printable(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '?');
 }

@@ -1,20 +1,23 @@
 import { basename, join } from 'node:path';
+import { visibleLine } from '../../../reports/visible.js';
 import { findBoard } from '../../config/find-boards.js';
 import { cacheDir } from '../../config/folders.js';
 import type { BoardConfig, Image } from '../../contracts/board.js';
-import { RigError } from '../../contracts/errors.js';
 import type { SnapshotKey } from '../../contracts/snapshot.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import { mediumBytesFor } from '../../core/board/medium-size.js';
 import type { CacheEntry, Explanation, SnapshotCache, WarmState } from '../../core/warm/snapshot-cache.js';
 import { diskBytes } from '../../record/disk-bytes.js';
 import { parseDurationMs, parseSizeBytes, sizeWords } from '../../schema/units.js';
-import { ago, entryWords, printable, stateWords } from '../cache-words.js';
+import { ago, entryWords, stateWords } from '../cache-words.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { resolveImage } from '../image-ref.js';
 import { openLab } from '../open-lab.js';
+import { OptionReader } from '../read-options.js';
 import { snapshotCache } from '../snapshot-cache.js';
 import { table } from '../table.js';
+
+const read = new OptionReader('rig cache prune');
 
 /** Near misses that are told; what lies further off explains nothing. */
 const maxMisses = 2;
@@ -83,7 +86,7 @@ export async function explain(input: CommandInput, io: CommandIo): Promise<numbe
     io.out(`${JSON.stringify({ ...facts, ...reason, states: starts.map(startFacts) }, null, 2)}\n`);
   } else {
     io.out(
-      `${board.name}${image ? ` with image ${printable(nameOf(image))} (${image.sha256.slice(0, 12)})` : ''}\n`,
+      `${board.name}${image ? ` with image ${visibleLine(nameOf(image))} (${image.sha256.slice(0, 12)})` : ''}\n`,
     );
     if (never !== undefined) io.out(`  always cold: ${never}\n`);
     for (const start of starts) io.out(startLines(start));
@@ -103,7 +106,7 @@ function startLines({ state, hit, misses }: Start): string {
   else if (misses.length === 0) lines.push('    no board of this type was saved in this state');
   for (const { entry, reasons } of misses.slice(0, maxMisses)) {
     lines.push(`    not from the board saved ${ago(new Date(entry.saved?.at ?? 0))}:`);
-    for (const reason of reasons) lines.push(`      ${printable(reason)}`);
+    for (const reason of reasons) lines.push(`      ${visibleLine(reason)}`);
   }
   return lines.map((line) => `${line}\n`).join('');
 }
@@ -190,18 +193,10 @@ function pruneOptions(
   const unusedForMs =
     olderThan === undefined ? undefined : parseDurationMs(String(olderThan), { belowMs: Infinity });
   if (olderThan !== undefined && unusedForMs === undefined)
-    throw badOption(`--older-than takes a time such as 7d, 12h or 30m, not ${JSON.stringify(olderThan)}`);
+    throw read.bad(`--older-than takes a time such as 7d, 12h or 30m, not ${JSON.stringify(olderThan)}`);
   const asked = maxSize === undefined ? undefined : maxSize === '0' ? 0 : parseSizeBytes(String(maxSize));
   if (maxSize !== undefined && asked === undefined)
-    throw badOption(`--max-size takes a size such as 2GiB or 500M, not ${JSON.stringify(maxSize)}`);
+    throw read.bad(`--max-size takes a size such as 2GiB or 500M, not ${JSON.stringify(maxSize)}`);
   const maxBytes = all === true ? 0 : Math.min(asked ?? cache.maxBytes, cache.maxBytes);
   return { maxBytes, ...(unusedForMs === undefined ? {} : { unusedForMs }) };
-}
-
-function badOption(message: string): RigError {
-  return new RigError(message, {
-    code: 'cli.bad-option',
-    blame: 'config',
-    hint: 'rig cache prune --help tells the options.',
-  });
 }

@@ -1,9 +1,9 @@
+import { visibleLine } from '../../../reports/visible.js';
 import { duration } from '../../../reports/words.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import { type Comparison, compareRuns, type NewFailure } from '../../core/history/compare.js';
 import type { KnownResult, Subject } from '../../core/history/results.js';
 import { readRun } from '../../record/reader.js';
-import { printable } from '../cache-words.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { findRun } from '../find-run.js';
 import { historyFile } from '../history-file.js';
@@ -23,7 +23,7 @@ export async function run({ args, options }: CommandInput, io: CommandIo): Promi
   }
   io.out(`${before.run} to ${after.run}\n`);
   for (const [heading, lines] of sections(comparison))
-    if (lines.length > 0) io.out(`\n${heading}\n${lines.map((line) => `  ${printable(line)}\n`).join('')}`);
+    if (lines.length > 0) io.out(`\n${heading}\n${lines.map((line) => `  ${visibleLine(line)}\n`).join('')}`);
   if (sections(comparison).every(([, lines]) => lines.length === 0)) io.out('\nNothing has changed.\n');
   return exitCodes.passed;
 }

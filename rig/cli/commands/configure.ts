@@ -7,7 +7,10 @@ import { type ConfigChange, parseAssignment, parsePath } from '../../image/confi
 import { configureImage } from '../../image/configure.js';
 import { isEmpty, type Settings, secretsOf } from '../../image/settings.js';
 import type { CommandInput, CommandIo } from '../command.js';
+import { OptionReader } from '../read-options.js';
 import { askSettings } from './configure/ask.js';
+
+const read = new OptionReader('rig configure');
 
 /** `rig configure IMAGE`: what changed goes to standard output; nothing that is secret does. */
 export async function run({ args, options }: CommandInput, io: CommandIo): Promise<number> {
@@ -47,7 +50,7 @@ async function settingsOf(options: CommandInput['options'], io: CommandIo): Prom
   const ssid = text('ssid');
   const key = await networkKey(text('networkKey'), text('networkKeyFile'), io);
   if (key !== undefined && ssid === undefined)
-    throw badOption('--network-key and --network-key-file need --ssid: the network that the key opens');
+    throw read.bad('--network-key and --network-key-file need --ssid: the network that the key opens');
   const changes: ConfigChange[] = [
     ...texts('set').map(parseAssignment),
     ...texts('unset').map((path) => ({ path: parsePath(path), value: undefined })),
@@ -69,9 +72,9 @@ async function settingsOf(options: CommandInput['options'], io: CommandIo): Prom
 
 async function asked(io: CommandIo): Promise<Settings> {
   if (!io.terminal)
-    throw badOption('Nothing to configure: no setting was given, and there is no terminal to ask on');
+    throw read.bad('Nothing to configure: no setting was given, and there is no terminal to ask on');
   const settings = await askSettings({ signal: io.signal, readSshKey: (one) => sshKeys(one, io) });
-  if (isEmpty(settings)) throw badOption('Nothing to configure: every question was left empty');
+  if (isEmpty(settings)) throw read.bad('Nothing to configure: every question was left empty');
   return settings;
 }
 
@@ -82,7 +85,7 @@ async function networkKey(
   io: CommandIo,
 ): Promise<string | undefined> {
   if (given !== undefined && file !== undefined)
-    throw badOption('--network-key and --network-key-file exclude each other');
+    throw read.bad('--network-key and --network-key-file exclude each other');
   if (file === undefined) return given;
   const text =
     file === '-'
@@ -111,12 +114,4 @@ async function fileText(path: string, option: string): Promise<string> {
       cause,
     });
   }
-}
-
-function badOption(message: string): RigError {
-  return new RigError(message, {
-    code: 'cli.bad-option',
-    blame: 'config',
-    hint: 'rig configure --help tells the settings.',
-  });
 }

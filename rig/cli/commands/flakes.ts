@@ -1,3 +1,4 @@
+import { visibleLine } from '../../../reports/visible.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import {
   type Reliability,
@@ -5,7 +6,6 @@ import {
   type SubjectHistory,
   subjectHistories,
 } from '../../core/history/results.js';
-import { printable } from '../cache-words.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { historyFile } from '../history-file.js';
 import { rateWords, signsMeaning, strip, when } from '../history-words.js';
@@ -44,8 +44,8 @@ function flakeTable(
   const rows = flaky.map(({ test: { board, suite, name, results }, reliability }) => {
     const last = results.find(({ verdict }) => verdict === 'failed' || verdict === 'flaky');
     return [
-      printable(board),
-      printable(`${suite}/${name}`),
+      visibleLine(board),
+      visibleLine(`${suite}/${name}`),
       strip(results),
       rateWords(reliability.passRate),
       last ? `${when(last.startedMs)} ${last.run}` : '-',

@@ -1,4 +1,3 @@
-import { RigError } from '../../contracts/errors.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import { findBmap, readBmap } from '../../flash/bmap/find.js';
 import { type FlashOptions, type FlashReport, flash } from '../../flash/flash.js';
@@ -6,8 +5,11 @@ import type { Medium } from '../../flash/medium/medium.js';
 import { openSource } from '../../flash/source/open-source.js';
 import type { PackedSource } from '../../flash/source/packed-source.js';
 import type { CommandInput, CommandIo } from '../command.js';
+import { OptionReader } from '../read-options.js';
 import { chooseDrive } from './flash/choose-drive.js';
 import { FlashDisplay } from './flash/display.js';
+
+const read = new OptionReader('rig flash');
 
 /** Flashes one medium; whoever opened it decides what becomes of it after an error. */
 export type FlashMedium = (
@@ -25,7 +27,7 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
   using display = new FlashDisplay(io, { json: options.json === true });
   try {
     if (options.board !== undefined && options.drive !== undefined)
-      throw badOption('--board and --drive name two places: give one of them');
+      throw read.bad('--board and --drive name two places: give one of them');
     const flashMedium: FlashMedium = async (medium, source, extra = {}) => {
       const map = await mapFor(source, ref, { input, io });
       return await flash(source, medium, {
@@ -78,12 +80,4 @@ async function mapFor(
   if (typeof options.bmap === 'string') return await readBmap(options.bmap, where);
   if (options.bmap === false) return undefined;
   return await findBmap(source.path ?? ref, where);
-}
-
-export function badOption(message: string): RigError {
-  return new RigError(message, {
-    code: 'cli.bad-option',
-    blame: 'config',
-    hint: 'rig flash --help tells the options.',
-  });
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { visibleLine } from '../../../reports/visible.js';
 import { countWords, duration } from '../../../reports/words.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import type { Reader } from '../../core/history/database.js';
@@ -7,7 +8,6 @@ import { forgetBefore } from '../../core/history/record.js';
 import { reliabilityOf, type SubjectHistory, subjectHistories } from '../../core/history/results.js';
 import { type KnownRun, recentRuns } from '../../core/history/runs.js';
 import { median } from '../../core/statistics/median.js';
-import { printable } from '../cache-words.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { historyFile } from '../history-file.js';
 import { rateWords, signsMeaning, strip, when } from '../history-words.js';
@@ -45,7 +45,7 @@ function runTable(runs: readonly KnownRun[]): string {
   const rows = runs.map((run) => [
     when(run.startedMs),
     run.name,
-    run.boards.map(({ name }) => printable(name)).join(','),
+    run.boards.map(({ name }) => visibleLine(name)).join(','),
     `${countWords(run.counts)}${run.truncated ? ', cut short' : ''}`,
     duration(run.durationMs),
     run.revision ?? '-',
@@ -57,8 +57,8 @@ function testTable(tests: readonly SubjectHistory[]): string {
   if (tests.length === 0) return 'No such test is known.\n';
   const head = ['BOARD', 'TEST', 'OLDEST TO NEWEST', 'PASSED (95 % INTERVAL)', 'TAKES'];
   const rows = tests.map(({ board, suite, name, results }) => [
-    printable(board),
-    printable(`${suite}/${name}`),
+    visibleLine(board),
+    visibleLine(`${suite}/${name}`),
     strip(results),
     rateWords(reliabilityOf(results).passRate),
     takes(results),
@@ -80,7 +80,8 @@ export async function rebuild({ options }: CommandInput, io: CommandIo): Promise
   else {
     if (rebuilt.found === 'unreadable')
       io.err('The history could not be read: it begins anew from the run folders.\n');
-    for (const { dir, why } of rebuilt.unreadable) io.err(`Left out ${printable(dir)}: ${printable(why)}\n`);
+    for (const { dir, why } of rebuilt.unreadable)
+      io.err(`Left out ${visibleLine(dir)}: ${visibleLine(why)}\n`);
     io.out(`${rebuilt.runs} runs entered, ${rebuilt.kept} kept whose folders are gone: ${history.path}\n`);
   }
   return exitCodes.passed;

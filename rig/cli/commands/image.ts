@@ -3,12 +3,13 @@ import { resolve } from 'node:path';
 import { inspectBundle } from '../../../qemu/image/bundle/inspect-bundle.js';
 import { copyImage } from '../../../qemu/image/copy.js';
 import { type ImageFacts, inspectImage } from '../../../qemu/image/inspect.js';
+import { visibleLine } from '../../../reports/visible.js';
 import { cacheDir } from '../../config/folders.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import { buildReferenceImage } from '../build-image.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { describeBundle } from './image/bundle.js';
-import { listed, printable } from './image/listed.js';
+import { listed } from './image/listed.js';
 import { oneOf, requestOf } from './image/request.js';
 
 /** `rig image build FLAVOUR`: where the image is, its hash and size; what is done meanwhile goes to standard error. */
@@ -64,14 +65,14 @@ function describe(facts: ImageFacts): string {
   ];
   const table = facts.partitions.map(
     ({ number, name, startBytes, sizeBytes, filesystem, label, type }) =>
-      `  ${number} ${printable(name).padEnd(14)} ${String(startBytes / 2 ** 20).padStart(7)} MiB + ${String(sizeBytes / 2 ** 20).padStart(7)} MiB  ${(filesystem ?? '-').padEnd(5)} ${printable(label ?? '-').padEnd(14)} ${type}\n`,
+      `  ${number} ${visibleLine(name).padEnd(14)} ${String(startBytes / 2 ** 20).padStart(7)} MiB + ${String(sizeBytes / 2 ** 20).padStart(7)} MiB  ${(filesystem ?? '-').padEnd(5)} ${visibleLine(label ?? '-').padEnd(14)} ${type}\n`,
   );
   const connections = Object.entries(facts.connections ?? {}).flatMap(([name, text]) => [
-    `connection ${printable(name)}\n`,
+    `connection ${visibleLine(name)}\n`,
     ...text
       .split('\n')
       .filter((line) => line !== '')
-      .map((line) => `  ${printable(line)}\n`),
+      .map((line) => `  ${visibleLine(line)}\n`),
   ]);
   return [
     listed(lines),

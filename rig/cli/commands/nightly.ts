@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { writeNightReports } from '../../../reports/night/write.js';
+import { visibleLine } from '../../../reports/visible.js';
 import { countWords, duration, marks } from '../../../reports/words.js';
 import { findBoards } from '../../config/find-boards.js';
 import { RigError } from '../../contracts/errors.js';
@@ -19,7 +20,6 @@ import {
   writePlan,
 } from '../../record/night-folder.js';
 import { pruneNights } from '../../record/retention.js';
-import { printable } from '../cache-words.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { historyFile } from '../history-file.js';
 import { nightFolder, planNight } from '../night/plan-night.js';
@@ -56,7 +56,7 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
     timeoutMs: lastRunsMs,
     signal: io.signal,
   });
-  const say = (line: string): void => (options.json === true ? io.err : io.out)(`${printable(line)}\n`);
+  const say = (line: string): void => (options.json === true ? io.err : io.out)(`${visibleLine(line)}\n`);
   const ran = await runNight({
     ...night,
     io,
@@ -162,7 +162,7 @@ function jobTable({ jobs }: NightPlan): string {
   ]);
   return table([
     ['JOB', 'BOARD', 'IMAGE', 'SUITES', 'TIER', 'PRIORITY', 'TESTS', 'TAKES', 'NEEDS'],
-    ...rows.map((row) => row.map(printable)),
+    ...rows.map((row) => row.map(visibleLine)),
   ]);
 }
 
@@ -187,7 +187,7 @@ function summary(
     ...report.notes,
     `${countWords(counts)}${flaky}${excused > 0 ? ` (${excused} in quarantine)` : ''} in ${duration(durationMs)}`,
   ]
-    .map((line) => `${printable(line)}\n`)
+    .map((line) => `${visibleLine(line)}\n`)
     .join('')
     .concat(...Object.values(written).map((path) => `  ${path.replace(`${cwd}/`, '')}\n`));
 }

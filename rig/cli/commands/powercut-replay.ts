@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { serveView } from '../../../qemu/write-log/block-server.js';
 import { ViewFiles } from '../../../qemu/write-log/view.js';
+import { visibleLine } from '../../../reports/visible.js';
 import { findBoard } from '../../config/find-boards.js';
 import type { BoardConfig } from '../../contracts/board.js';
 import type { Cancellable } from '../../contracts/capabilities.js';
@@ -17,7 +18,6 @@ import { boardPlaces, sessionRoots } from '../../core/session/directory.js';
 import { fileFacts } from '../../core/update/file-facts.js';
 import { DisposalStack } from '../../lifetime/disposal-stack.js';
 import { measureSpeedFactor } from '../../lifetime/host-speed.js';
-import { printable } from '../cache-words.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { openLab } from '../open-lab.js';
 import { openTwin } from '../powercut/boards.js';
@@ -44,9 +44,9 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
   const { work } = boardPlaces(twin.session.board.name, sessionRoots(io.env));
   const view = stack.use(await serve(file, { base, folder, stack, socketPath: join(work, 'medium.sock') }));
   if (!json) {
-    io.err(`${printable(`${file.state.name}: ${file.verdict.why}`)}\n`);
+    io.err(`${visibleLine(`${file.state.name}: ${file.verdict.why}`)}\n`);
     for (const { entry, phase, what } of file.explained)
-      io.err(`${printable(`  write ${entry} in "${phase}": ${what}`)}\n`);
+      io.err(`${visibleLine(`  write ${entry} in "${phase}": ${what}`)}\n`);
     const text = new PrintableText();
     const shown = twin.session.console?.subscribe({
       data: (chunk) => io.out(text.push(chunk)),
@@ -56,7 +56,7 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
   }
   const { verdict, why } = await happens(file, { ...twin, view }, { board, scale, signal: io.signal });
   if (json) io.out(`${JSON.stringify({ state: file.state.name, verdict, why })}\n`);
-  else io.err(`\n${printable(why)}\n`);
+  else io.err(`\n${visibleLine(why)}\n`);
   return replayExits[verdict];
 }
 

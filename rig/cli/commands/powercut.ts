@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { visibleLine } from '../../../reports/visible.js';
 import { findBoard } from '../../config/find-boards.js';
 import type { BoardConfig } from '../../contracts/board.js';
 import { RigError } from '../../contracts/errors.js';
@@ -6,7 +7,6 @@ import type { Certificate } from '../../contracts/powercut-verdict.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import { summaryOf } from '../../core/powercut/judge/certificate.js';
 import { measureSpeedFactor } from '../../lifetime/host-speed.js';
-import { printable } from '../cache-words.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { openLab } from '../open-lab.js';
 import type { BoardsContext } from '../powercut/boards.js';
@@ -74,7 +74,7 @@ export function describe({
       (name) => `! ${name} was settled without a boot and booted otherwise: a defect of boardrig`,
     ),
   ];
-  return lines.map(printable).join('\n');
+  return lines.map(visibleLine).join('\n');
 }
 
 function otherBoard(folder: string, type: string): RigError {

@@ -11,8 +11,11 @@ import { SecretMask } from '../../record/secrets.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { findRun } from '../find-run.js';
 import { openLab } from '../open-lab.js';
+import { OptionReader } from '../read-options.js';
 import { describeReplayed, summarizeReplay } from '../replay-text.js';
 import { builtInSuites, loadSuites } from '../suite-loader.js';
+
+const read = new OptionReader('rig replay');
 
 /** `rig replay RUN [TEST…]`: the suites of today on the boards of a recorded run. Exit 0: all the same; 1: something differs. */
 export async function run(input: CommandInput, io: CommandIo): Promise<number> {
@@ -20,7 +23,8 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
   const { replayRun } = await import('../../core/replay/replay-run.js');
   const [name = '', wanted = []] = input.args as [string | undefined, string[] | undefined];
   const speed = input.options.speed ?? 'fast';
-  if (speed !== 'real' && speed !== 'fast') throw badSpeed(speed);
+  if (speed !== 'real' && speed !== 'fast')
+    throw read.bad(`--speed must be real or fast, not "${String(speed)}"`);
   const record = await readRun(await findRun(name, io.cwd));
   const only = wanted.length === 0 ? undefined : chosen(record, wanted);
   const lab = await openLab(input, io);
@@ -109,13 +113,5 @@ function boardOf(lab: Lab, { board, type }: { board: string; type: string }): Bo
     code: 'replay.unknown-type',
     blame: 'config',
     hint: 'Its signatures are needed: give the lab file that has such a board with --lab.',
-  });
-}
-
-function badSpeed(speed: unknown): RigError {
-  return new RigError(`--speed must be real or fast, not "${String(speed)}"`, {
-    code: 'cli.bad-option',
-    blame: 'config',
-    hint: 'rig replay --help tells the options.',
   });
 }

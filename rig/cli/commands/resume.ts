@@ -1,7 +1,6 @@
 import { join, resolve } from 'node:path';
 import { visible, visibleLine } from '../../../reports/visible.js';
 import { blameWords, duration } from '../../../reports/words.js';
-import { RigError } from '../../contracts/errors.js';
 import type { EpochReason } from '../../contracts/events.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import { DisposalStack } from '../../lifetime/disposal-stack.js';
@@ -13,11 +12,14 @@ import type { CommandInput, CommandIo } from '../command.js';
 import { interactiveConsole } from '../console-terminal.js';
 import { findRun, isFile, shortest } from '../find-run.js';
 import { openLab } from '../open-lab.js';
+import { OptionReader } from '../read-options.js';
 import { chooseMoment, type Moment } from '../resume/choose.js';
 import { definitionOf } from '../resume/definition.js';
 import { findImage } from '../resume/find-image.js';
 import { type Awake, manifestOf, wake } from '../resume/wake.js';
 import { idleWords, nextCommands } from '../session-words.js';
+
+const read = new OptionReader('rig resume');
 
 /** Where a run lies, and what came with it. */
 interface Source {
@@ -33,7 +35,10 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
   const { options } = input;
   const source = await findSource(name, io);
   const run = await readRun(source.dir);
-  const moment = chooseMoment(frozenTests(run), { wanted, step: stepNumber(options.step) });
+  const moment = chooseMoment(frozenTests(run), {
+    wanted,
+    step: read.wholeNumber(options.step, { name: '--step', least: 1 }),
+  });
   await using ends = new DisposalStack();
   const awake: { board: FrozenBoard; life: Awake }[] = [];
   try {
@@ -124,16 +129,6 @@ async function bringBack(
 /** The end of the run's name, which is what tells runs apart. */
 function shortRun({ run }: RunRecord): string {
   return run.replaceAll(/[^A-Za-z0-9._-]/g, '').slice(-6) || 'run';
-}
-
-function stepNumber(given: unknown): number | undefined {
-  if (given === undefined) return undefined;
-  if (/^[1-9]\d{0,8}$/.test(String(given))) return Number(given);
-  throw new RigError(`--step takes the number of a step, not "${String(given)}"`, {
-    code: 'cli.bad-option',
-    blame: 'config',
-    hint: 'Steps count from 1, in the order they began; the report shows them.',
-  });
 }
 
 function momentWords(run: RunRecord, moment: Moment, cwd: string): string {

@@ -101,12 +101,19 @@ function firstBad(
 /** By a rank test against the times it passed before: one run needs 19 earlier ones before it can be told slower. */
 function slowerTests(history: Reader, after: RunRecord): Pick<Comparison, 'slower' | 'slowerByChance'> {
   const untilMs = Date.parse(after.startedAt) - 1;
-  const tests = timesOf(after).map(({ board, suite, name, times }): SlowerTest => {
-    const matches = (other: string): boolean => other === `${suite}/${name}`;
-    const [known] = subjectHistories(history, { board, matches, untilMs, limit: resultsBefore });
-    const before = (known?.results ?? []).filter(({ verdict }) => verdict === 'passed').map(({ ms }) => ms);
+  const passed = timesOf(after);
+  const names = new Set(passed.map(({ suite, name }) => `${suite}/${name}`));
+  const known = subjectHistories(history, {
+    matches: (test) => names.has(test),
+    untilMs,
+    limit: resultsBefore,
+  });
+  const earlier = new Map(known.map((subject) => [keyOf(subject), subject.results]));
+  const tests = passed.map(({ times, ...subject }): SlowerTest => {
+    const results = earlier.get(keyOf(subject)) ?? [];
+    const before = results.filter(({ verdict }) => verdict === 'passed').map(({ ms }) => ms);
     const { p } = tendsToBeGreater(times, before);
-    return { board, suite, name, ms: median(times), medianBeforeMs: median(before), p };
+    return { ...subject, ms: median(times), medianBeforeMs: median(before), p };
   });
   const slower = tests.filter(({ p }) => p < alpha).sort((a, b) => a.p - b.p);
   return { slower, slowerByChance: tests.filter(({ p }) => p < 1).length * alpha };
@@ -116,9 +123,9 @@ function timesOf(run: RunRecord): readonly (Subject & { readonly times: readonly
   const found = new Map<string, Subject & { readonly times: number[] }>();
   for (const test of run.tests) {
     if (test.verdict !== 'passed') continue;
-    const known = found.get(keyOf(test));
+    const known = found.get(keyOf(subjectOf(test)));
     if (known) known.times.push(test.ms);
-    else found.set(keyOf(test), { ...subjectOf(test), times: [test.ms] });
+    else found.set(keyOf(subjectOf(test)), { ...subjectOf(test), times: [test.ms] });
   }
   return [...found.values()];
 }
@@ -131,15 +138,15 @@ function bySubject(tests: readonly TestRecord[]): Map<string, TestRecord> {
   const worstFirst: readonly Verdict[] = ['failed', 'errored', 'blocked', 'flaky', 'passed', 'skipped'];
   const found = new Map<string, TestRecord>();
   for (const test of tests) {
-    const known = found.get(keyOf(test));
+    const known = found.get(keyOf(subjectOf(test)));
     if (!known || worstFirst.indexOf(test.verdict) < worstFirst.indexOf(known.verdict))
-      found.set(keyOf(test), test);
+      found.set(keyOf(subjectOf(test)), test);
   }
   return found;
 }
 
-function keyOf(test: TestRecord): string {
-  return `${boardAskedFor(test)}/${test.suite}/${test.name}`;
+function keyOf({ board, suite, name }: Subject): string {
+  return `${board}/${suite}/${name}`;
 }
 
 function subjectOf(test: TestRecord): Subject {

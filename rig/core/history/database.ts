@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { constants, copyFile, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Database } from 'node-sqlite3-wasm';
 import type { Cancellable } from '../../contracts/capabilities.js';
@@ -81,6 +81,8 @@ export class HistoryFile {
         // The copy needs no protection of its own: it is thrown away unless all went well.
         database.run('pragma journal_mode = off');
         database.run('pragma synchronous = off');
+        // What belongs to a run goes with it.
+        database.run('pragma foreign_keys = on');
         database.run('begin');
         const value = await change(database, found);
         database.run('commit');
@@ -104,7 +106,6 @@ export class HistoryFile {
   }
 
   async #copyIfGood(copy: string, thorough: boolean): Promise<Found> {
-    const { copyFile, constants } = await import('node:fs/promises');
     try {
       await copyFile(this.path, copy, constants.COPYFILE_FICLONE);
     } catch (error) {

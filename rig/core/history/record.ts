@@ -3,10 +3,6 @@ import type { Writer } from './database.js';
 
 /** Enters a run, in place of what was known of it. */
 export function recordRun(history: Writer, run: RunRecord): void {
-  history.run('delete from result where run = (select id from run where name = ?)', [run.run]);
-  history.run('delete from stage where run = (select id from run where name = ?)', [run.run]);
-  history.run('delete from measure where run = (select id from run where name = ?)', [run.run]);
-  history.run('delete from run_board where run = (select id from run where name = ?)', [run.run]);
   history.run('delete from run where name = ?', [run.run]);
   const began = Date.parse(run.startedAt);
   const id = history.insert(
@@ -79,12 +75,8 @@ function subjectOf(
 
 /** Forgets runs that began before a time, and subjects that are left without a result. @returns how many runs */
 export function forgetBefore(history: Writer, startedMs: number): number {
-  const old = history.all('select id from run where started < ?', [startedMs]);
-  for (const { id } of old) {
-    for (const table of ['result', 'stage', 'measure', 'run_board'])
-      history.run(`delete from ${table} where run = ?`, [id ?? null]);
-    history.run('delete from run where id = ?', [id ?? null]);
-  }
-  if (old.length > 0) history.run('delete from subject where id not in (select subject from result)');
-  return old.length;
+  const [old] = history.all('select count(*) as runs from run where started < ?', [startedMs]);
+  history.run('delete from run where started < ?', [startedMs]);
+  history.run('delete from subject where id not in (select subject from result)');
+  return Number(old?.runs ?? 0);
 }

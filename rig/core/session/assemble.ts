@@ -10,7 +10,7 @@ import { ConsoleLog } from './console-log.js';
 import type { BoardPlaces } from './directory.js';
 import { sessionEnded } from './ended.js';
 import { interlocked } from './interlock.js';
-import { assertPromisesKept, capabilityNames, mergeCapabilities } from './merge.js';
+import { assertPromisesKept, capabilitiesOf, mergeCapabilities } from './merge.js';
 
 /** Opens the drivers of a board: all, or none and an error. The command line composes it from its registry. */
 export type OpenDevices = (
@@ -64,7 +64,7 @@ export async function openParts(
   const devices = await openDevices(board, context, { signal });
   for (const device of devices) stack.use(device);
   const capabilities = interlocked(board, mergeCapabilities(board, devices));
-  assertPromisesKept(board, capabilityNames(board, capabilities));
+  assertPromisesKept(board, capabilitiesOf(board, capabilities));
   const line = capabilities.console
     ? await openConsole(capabilities.console, { board: board.name, places, stack, emit, secrets, signal })
     : undefined;

@@ -10,7 +10,7 @@ import type { ConsoleHub } from './console-hub.js';
 import { type BoardPlaces, boardPlaces, type SessionRoots, sessionRoots } from './directory.js';
 import { busyError } from './holder.js';
 import { acquireBoard } from './lock.js';
-import { capabilityNames } from './merge.js';
+import { capabilitiesOf } from './merge.js';
 import type { SessionInfo } from './protocol.js';
 import { type ServedSession, SessionServer, sessionAnswers } from './server.js';
 
@@ -54,7 +54,7 @@ export class LocalSession implements ServedSession {
     this.board = board;
     this.#devices = parts.devices;
     this.drivers = parts.devices.map(({ driver }) => driver);
-    this.has = capabilityNames(board, parts.capabilities);
+    this.has = capabilitiesOf(board, parts.capabilities);
     this.capabilities = capabilities;
     this.#listeners = parts.listeners;
     this.recovered = recovered;

@@ -28,7 +28,7 @@ export function mergeCapabilities(board: BoardConfig, devices: readonly Device[]
 }
 
 /** What a suite may need: what the devices give, and a shell where something can carry one. */
-export function capabilityNames(board: BoardConfig, capabilities: Capabilities): ReadonlySet<CapabilityName> {
+export function capabilitiesOf(board: BoardConfig, capabilities: Capabilities): ReadonlySet<CapabilityName> {
   const names = new Set<CapabilityName>(
     drivenCapabilities.filter((name) => capabilities[name] !== undefined),
   );

@@ -17,7 +17,9 @@ import { openDrive } from '../../../flash/medium/own-drive.js';
 import type { PackedSource } from '../../../flash/source/packed-source.js';
 import { parseSizeBytes, sizeWords } from '../../../schema/units.js';
 import type { CommandInput, CommandIo } from '../../command.js';
-import { badOption } from '../flash.js';
+import { OptionReader } from '../../read-options.js';
+
+const read = new OptionReader('rig flash');
 
 /** Where to write, after every question: opening it is the last look before the first byte. */
 export interface ChosenDrive {
@@ -53,7 +55,7 @@ export async function chooseDrive(source: PackedSource, asking: Asking): Promise
   if (kind === 'absent') return { name: path, open: () => Medium.open(path, { create: true }) };
   const real = realpathSync(path);
   if (source.path !== undefined && real === realpathSync(source.path))
-    throw badOption(`${path} is the image itself`);
+    throw read.bad(`${path} is the image itself`);
   if (kind === 'file') {
     assertFileIsFree(real);
     await confirm(`Overwrite the file ${path} (${sizeWords(statSync(real).size)})?`, asking);
@@ -157,7 +159,7 @@ function notConfirmed(why: string): RigError {
 function safetyOf({ options }: CommandInput): SafetyOptions {
   const text = options.maxSize as string | undefined;
   const maxBytes = text === undefined ? defaultMaxBytes : parseSizeBytes(text);
-  if (maxBytes === undefined) throw badOption(`--max-size takes a size such as 64G, not "${text}"`);
+  if (maxBytes === undefined) throw read.bad(`--max-size takes a size such as 64G, not "${text}"`);
   return { maxBytes, serial: options.serial as string | undefined };
 }
 

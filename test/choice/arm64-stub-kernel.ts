@@ -2,7 +2,7 @@
  * What U-Boot's `booti` takes for a kernel (Linux: Documentation/arm64/booting.rst): it says its name on the PL011 of
  * QEMU's `virt` and resets the machine at once, as one that panics does, without three CPU seconds of booting.
  */
-export function stubKernel(says: string): Buffer {
+export function arm64StubKernel(says: string): Buffer {
   const header = Buffer.alloc(64);
   const branchOverHeader = 0x14000010;
   header.writeUInt32LE(branchOverHeader, 0);

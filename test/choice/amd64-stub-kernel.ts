@@ -2,7 +2,7 @@
  * What GRUB takes for a kernel of Linux's 32-bit boot protocol (Linux: Documentation/arch/x86/boot.rst): it says its
  * name on the serial line and resets the machine at once, as one that panics does, without four CPU seconds of booting.
  */
-export function stubKernel(says: string): Buffer {
+export function amd64StubKernel(says: string): Buffer {
   const setupSectors = 4;
   const bytes = Buffer.alloc((1 + setupSectors + 1) * 512);
   bytes[0x1f1] = setupSectors;
