@@ -14,6 +14,7 @@ import { parseReplayFile, piecesOf, unpackReplay } from '../rig/core/powercut/re
 import { shrink } from '../rig/core/powercut/shrink.js';
 import { stateByName } from '../rig/core/powercut/states.js';
 import type { ReadAt } from '../rig/image/partition-table.js';
+import { changedFiles } from '../rig/image/regions/changed-files.js';
 import { mergeRegions } from '../rig/image/regions/merge.js';
 import { RegionMap } from '../rig/image/regions/region-map.js';
 import { diskRegions } from '../rig/image/regions/regions.js';
@@ -192,6 +193,36 @@ t.test('regions: what a table and file systems say, found again by what is in th
   );
   const sectors = regions.reduce((most, { sector, sectors }) => Math.max(most, sector + sectors), 0);
   t.equal(sectors, disk.length / 512, 'nothing lies past the end');
+});
+
+t.test('a write to a folder or a table of FAT names the file that it changes', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'cut-regions-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const disk = readFileSync(partitionedImage(folder));
+  const entry = disk.indexOf('FILE       ', parts.fat.start, 'latin1');
+  t.ok(entry > parts.fat.start, 'the folder has it');
+  const size = disk.readUInt32LE(entry + 28);
+  const cluster = disk.readUInt16LE(entry + 26);
+  const table = parts.fat.start + 512 * disk.readUInt16LE(parts.fat.start + 14);
+  const changed = (at: number, change: (copy: Buffer) => void): Promise<string[]> => {
+    const copy = Buffer.from(disk);
+    change(copy);
+    const reader =
+      (bytes: Buffer): ReadAt =>
+      async (position, length) =>
+        bytes.subarray(position, position + length);
+    const disks = { before: reader(disk), after: reader(copy), sizeBytes: disk.length };
+    return changedFiles(disks, { sector: Math.floor(at / 512) });
+  };
+  t.same(await changed(entry, (copy) => copy.writeUInt32LE(0, entry + 28)), [
+    `file /file: ${size} to 0 bytes`,
+  ]);
+  t.same(await changed(entry, (copy) => copy.writeUInt8(0xe5, entry)), ['file /file: gone']);
+  // FAT32 has four bytes for each cluster: its chain ends before it begins.
+  const free = (copy: Buffer): unknown => copy.fill(0, table + cluster * 4, table + cluster * 4 + 4);
+  t.match((await changed(table, free)).join(), /file \/file: clusters, \d{3,} from (\d+), now 1 from \1$/);
+  t.same(await changed(entry, () => {}), []);
+  t.same(await changed(parts.other.start, (copy) => copy.fill(1, parts.other.start)), [], 'what is no FAT');
 });
 
 t.test('regions of a damaged disk: whatever it says, an answer', async (t) => {

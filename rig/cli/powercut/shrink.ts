@@ -99,6 +99,7 @@ async function explained(
   const writes = explainWrites(shrunk.writes, {
     ...{ entries: log.entries, phases: log.phases, regionsAt },
     ...(torn ? { torn } : {}),
+    filesOf: await filesOf(shrunk, space),
   });
   const read = oracle.readOf(shrunk.state);
   const whole = Float64Array.of(0, recorded.base.sizeBytes / 512);
@@ -118,6 +119,12 @@ async function explained(
   await writeFile(join(context.folder, replay), `${JSON.stringify(file)}\n`);
   const { because, tried } = shrunk;
   return { state: name, shrunk: plain(shrunk.state), verdict, because, writes, tried, replay };
+}
+
+async function filesOf({ writes, state }: Shrunk, space: CrashSpace): Promise<Map<number, string[]>> {
+  const found = new Map<number, string[]>();
+  for (const entry of writes) found.set(entry, await space.filesChangedBy(entry, plain(state)));
+  return found;
 }
 
 /** States of an enumeration make themselves when they are asked; a file holds what they are. */

@@ -10,6 +10,7 @@ import {
   type SectorSet,
   type ServedView,
   sectorBytes,
+  type ViewExtents,
   type WriteLog,
 } from '../../contracts/powercut.js';
 import type { ReplayPiece } from '../../contracts/powercut-verdict.js';
@@ -22,6 +23,8 @@ import { type LogContents, ReadSetView } from '../../core/powercut/read-set-view
 import { piecesOf } from '../../core/powercut/replay-file.js';
 import { type SettledSampled, settleSampled } from '../../core/powercut/settle-sampled.js';
 import { stateByName } from '../../core/powercut/states.js';
+import type { ReadAt } from '../../image/partition-table.js';
+import { changedFiles } from '../../image/regions/changed-files.js';
 import { RegionMap } from '../../image/regions/region-map.js';
 import { diskRegions } from '../../image/regions/regions.js';
 import type { RecordedOperation } from './folder.js';
@@ -62,7 +65,12 @@ export class CrashSpace implements AsyncDisposable {
     const files = await ViewFiles.open({ base: base.path, logs: log.files, sizeBytes });
     try {
       const { entries } = log;
-      const regions = new RegionMap(await diskRegions(bytesOf(files), { sizeBytes, slots: profile.roots }));
+      const regions = new RegionMap(
+        await diskRegions(
+          bytesOf((...at) => files.readBase(...at)),
+          { sizeBytes, slots: profile.roots },
+        ),
+      );
       const layers = new Layers(entries);
       const contents = await Contents.read(entries, { layers, source: files, signal });
       const isRelevant = regions.isAnyOf(bootRelevantKinds);
@@ -108,6 +116,37 @@ export class CrashSpace implements AsyncDisposable {
     return serveView(this.#files, { extents: this.#contents.layers.extentsOf(state), socketPath });
   }
 
+  /** Files that are other with an entry of the state's epoch than without it. */
+  async filesChangedBy(entry: number, state: CrashState): Promise<string[]> {
+    const { sector = 0 } = this.log.entries[entry] ?? {};
+    const others = state.kept.filter((kept) => kept !== entry);
+    const { torn, ...whole } = state;
+    const how = torn !== undefined && torn.entry === entry ? state : whole;
+    const kept = [...others, entry].sort((a, b) => a - b);
+    return changedFiles(
+      {
+        before: this.#reader({ ...whole, kept: others }),
+        after: this.#reader({ ...how, kept }),
+        sizeBytes: this.#files.sizeBytes,
+      },
+      { sector },
+    );
+  }
+
+  #reader(state: CrashState): ReadAt {
+    const extents = this.#contents.layers.extentsOf(state);
+    return bytesOf((sector, sectors) => this.#read(extents, { sector, sectors }));
+  }
+
+  async #read(
+    extents: ViewExtents,
+    { sector, sectors }: { readonly sector: number; readonly sectors: number },
+  ): Promise<Buffer> {
+    const target = Buffer.alloc(sectors * sectorBytes);
+    await this.#files.read(extents, { sector, target });
+    return target;
+  }
+
   /** What a replay of `state` needs besides the base. */
   piecesOf(state: CrashState, read: SectorSet): Promise<ReplayPiece[]> {
     const extents = this.#contents.layers.extentsOf(state);
@@ -115,11 +154,7 @@ export class CrashSpace implements AsyncDisposable {
       {
         read,
         image: (sector, sectors) => this.#files.readBase(sector, sectors),
-        view: async (sector, sectors) => {
-          const target = Buffer.alloc(sectors * sectorBytes);
-          await this.#files.read(extents, { sector, target });
-          return target;
-        },
+        view: (sector, sectors) => this.#read(extents, { sector, sectors }),
       },
       { mediumBytes: this.#files.sizeBytes },
     );
@@ -131,11 +166,11 @@ export class CrashSpace implements AsyncDisposable {
 }
 
 /** Reads of any bytes, from one who reads sectors. */
-function bytesOf(files: ViewFiles): (position: number, length: number) => Promise<Buffer> {
+function bytesOf(read: (sector: number, sectors: number) => Promise<Buffer>): ReadAt {
   return async (position, length) => {
     const first = Math.floor(position / sectorBytes);
     const end = Math.ceil((position + length) / sectorBytes);
     const from = position - first * sectorBytes;
-    return (await files.readBase(first, end - first)).subarray(from, from + length);
+    return (await read(first, end - first)).subarray(from, from + length);
   };
 }

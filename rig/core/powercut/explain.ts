@@ -8,19 +8,21 @@ export interface ExplainOptions {
   readonly phases: readonly Phase[];
   readonly regionsAt: RegionsAt;
   readonly torn?: CrashState['torn'];
+  /** Files that an entry changed, where the file system tells. */
+  readonly filesOf?: ReadonlyMap<number, readonly string[]>;
 }
 
 /** What writes are, for people: where they went, in which phase of the operation, which file or structure they changed. */
 export function explainWrites(
   writes: readonly number[],
-  { entries, phases, regionsAt, torn }: ExplainOptions,
+  { entries, phases, regionsAt, torn, filesOf }: ExplainOptions,
 ): ExplainedWrite[] {
   const epochs = epochsOf(entries);
   return writes.flatMap((number) => {
     const entry = entries[number];
     if (!entry) return [];
     const regions = regionsAt(entry.sector, entry.sectors);
-    const names = [...new Set(regions.map(({ what }) => what))];
+    const names = [...new Set([...(filesOf?.get(number) ?? []), ...regions.map(({ what }) => what)])];
     return [
       {
         entry: number,
