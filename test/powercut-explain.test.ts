@@ -1,4 +1,5 @@
 // test: light
+// Long because the same letters and disks serve all of it.
 // Why a crash state is bad: the fewest writes that make it so, what they changed, and the file that makes it again.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
