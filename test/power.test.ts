@@ -9,6 +9,7 @@ import t, { type Test } from 'tap';
 import { tcpConsoleDriver } from '../drivers/console/tcp.js';
 import { CharacterDeviceLines } from '../drivers/lines/character-device.js';
 import { buttonPowerDriver } from '../drivers/power/button.js';
+import { commandPowerDriver } from '../drivers/power/command.js';
 import { httpPowerDriver } from '../drivers/power/http.js';
 import { snmpPowerDriver } from '../drivers/power/snmp.js';
 import { portStates, usbHubPowerDriver } from '../drivers/power/usb-hub.js';
@@ -16,6 +17,7 @@ import { packageRoot } from '../rig/config/package.js';
 import type { DeviceEvent, Driver } from '../rig/contracts/driver.js';
 import type { DeviceMaker } from './conformance/device.js';
 import { powerConformance } from './conformance/power.js';
+import { powerFaultConformance, type SwitchFault } from './conformance/power-faults.js';
 import { ordersIn, playBoard } from './wired/desk-board.js';
 import { FakeGpio } from './wired/fake-gpio.js';
 import { codeOf, context, folder, joined, open, until } from './wired/support.js';
@@ -60,6 +62,19 @@ const relayOptions: Readonly<Record<RelayKind, (host: string) => Record<string, 
     state: { url: `http://${host}/outlet`, on: 'enabled', off: 'disabled' },
   }),
 };
+
+/** A switch in a folder ($0): its state and its fault are files. What is late goes on after the command has ended. */
+const faultySwitch = `
+read -r fault <"$0/fault"
+case $fault:$1 in
+  silent:*) exec sleep 60 ;;
+  garbage:state) echo "no such outlet" ;;
+  garbage:*) echo "no such outlet" >&2; exit 4 ;;
+  *:state) cat "$0/state" ;;
+  deaf:*) ;;
+  late:*) (sleep 0.3; echo "$1" >"$0/state") >/dev/null 2>&1 & ;;
+  *) echo "$1" >"$0/state" ;;
+esac`;
 
 for (const kind of Object.keys(relayOptions) as RelayKind[])
   t.test(`power-http, ${kind}, keeps what every power switch keeps`, (t) =>
@@ -167,6 +182,51 @@ t.test(
     abort.abort(new Error('enough'));
     await t.rejects(Promise.all([asked]), { message: 'enough' });
   },
+);
+
+t.test('power-http, a relay that answers late, garbage or never', (t) =>
+  powerFaultConformance(t, async (t) => {
+    const relay = await startRelay(t, 'tasmota');
+    const stateDir = folder(t);
+    const options = { ...relayOptions.tasmota(relay.host), timeout: '1s' };
+    return {
+      open: () => open(httpPowerDriver, options, [], stateDir),
+      get isOn() {
+        return relay.isOn;
+      },
+      set fault(fault: SwitchFault | undefined) {
+        relay.silent = fault === 'silent';
+        relay.deaf = fault === 'deaf';
+        relay.lateMs = fault === 'late' ? 300 : 0;
+        relay.answer = fault === 'garbage' ? { status: 200, body: '<html>Router login</html>' } : undefined;
+      },
+    };
+  }),
+);
+
+t.test('power-command, a command that answers late, garbage or never', (t) =>
+  powerFaultConformance(t, async (t) => {
+    const cwd = folder(t);
+    const [state, fault] = [join(cwd, 'state'), join(cwd, 'fault')];
+    writeFileSync(state, 'off');
+    writeFileSync(fault, '');
+    const set = (wanted: 'on' | 'off') => ['/bin/sh', '-c', faultySwitch, cwd, wanted];
+    const options = {
+      on: set('on'),
+      off: set('off'),
+      state: ['/bin/sh', '-c', faultySwitch, cwd, 'state'],
+      timeout: '1s',
+    };
+    return {
+      open: () => open(commandPowerDriver, options, [], cwd),
+      get isOn() {
+        return readFileSync(state, 'utf8').trim() === 'on';
+      },
+      set fault(wanted: SwitchFault | undefined) {
+        writeFileSync(fault, wanted ?? '');
+      },
+    };
+  }),
 );
 
 t.test('power-http: logins, and relays that answer nonsense or nothing', async (t) => {

@@ -16,6 +16,11 @@ export interface FakeRelay {
   readonly lies: string[];
   /** Never answers. */
   silent: boolean;
+  /** Answers well and does nothing. */
+  deaf: boolean;
+  /** Does what it was told so much after it answered. */
+  lateMs: number;
+  readonly isOn: boolean;
 }
 
 export async function startRelay(
@@ -24,10 +29,27 @@ export async function startRelay(
   { password }: { password?: string } = {},
 ): Promise<FakeRelay> {
   let on = false;
-  const relay: FakeRelay = { host: '', orders: [], requests: [], answer: undefined, lies: [], silent: false };
+  const relay: FakeRelay = {
+    host: '',
+    orders: [],
+    requests: [],
+    answer: undefined,
+    lies: [],
+    silent: false,
+    deaf: false,
+    lateMs: 0,
+    get isOn() {
+      return on;
+    },
+  };
   const turn = (wanted: boolean): void => {
-    on = wanted;
-    relay.orders.push(on ? 'on' : 'off');
+    relay.orders.push(wanted ? 'on' : 'off');
+    if (relay.deaf) return;
+    if (relay.lateMs === 0) on = wanted;
+    else
+      setTimeout(() => {
+        on = wanted;
+      }, relay.lateMs);
   };
   const server = createServer((request, response) => {
     relay.requests.push(`${request.method} ${request.url}`);
