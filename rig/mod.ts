@@ -14,6 +14,7 @@ export type { Random } from './contracts/random.js';
 export type {
   Assertions,
   Board,
+  BoardBootMode,
   BoardGpio,
   BoardMedium,
   BootRecord,

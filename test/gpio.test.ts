@@ -5,6 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { bootModeLinesDriver } from '../drivers/boot-mode/lines.js';
 import { tcpConsoleDriver } from '../drivers/console/tcp.js';
 import { gpioLinesDriver } from '../drivers/gpio/lines.js';
 import { CharacterDeviceLines } from '../drivers/lines/character-device.js';
@@ -18,10 +19,11 @@ import type { GpioEdge } from '../rig/contracts/capabilities.js';
 import type { DeviceEvent } from '../rig/contracts/driver.js';
 import { patternOf } from '../rig/core/board/line-pattern.js';
 import { readLeftBehind } from '../rig/lifetime/left-behind.js';
+import { bootModeConformance } from './conformance/boot-mode.js';
 import type { DeviceMaker } from './conformance/device.js';
 import { gpioConformance } from './conformance/gpio.js';
 import { powerConformance } from './conformance/power.js';
-import { playBoard } from './wired/desk-board.js';
+import { banner, playBoard } from './wired/desk-board.js';
 import { type FakeChip, FakeGpio } from './wired/fake-gpio.js';
 import { codeOf, context, folder, joined, open, until } from './wired/support.js';
 
@@ -30,13 +32,19 @@ const relays: FakeChip = { path: '/dev/gpiochip0', label: 'relays', names: ['REL
 const sourceOf = (kernel: FakeGpio) => async (): Promise<LineSource> =>
   new CharacterDeviceLines(kernel, { reason: 'the test says so' });
 
+const straps = {
+  jumpers: { recovery: { line: 'RELAY2' } },
+  modes: { disk: [], recovery: ['recovery'] },
+  normal: 'disk',
+  contact: '1ms',
+};
+
 /** A board whose relay is active low and which drives an LED line when it is told to. */
-function relayMaker(t: Test): DeviceMaker {
+function relayMaker(t: Test, kernel = new FakeGpio([relays])): DeviceMaker {
   return {
     started: 'started\r\n',
     question: { line: 'marco\n', answer: 'polo\r\n' },
     open: async (emit) => {
-      const kernel = new FakeGpio([relays]);
       const source = sourceOf(kernel);
       const orders: string[] = [];
       kernel.onOutput((name, voltage) => {
@@ -48,6 +56,8 @@ function relayMaker(t: Test): DeviceMaker {
       playBoard(t, {
         socket,
         orders: () => orders,
+        // Its processor waits for a recovery tool where it finds the strap pulled.
+        says: () => (kernel.voltage('RELAY2') === 1 ? 'waits in recovery\r\n' : banner),
         typed: (text) => {
           const wanted = /led (\d)/.exec(text)?.[1];
           if (wanted !== undefined) kernel.drive('LED', wanted === '1' ? 1 : 0);
@@ -61,6 +71,7 @@ function relayMaker(t: Test): DeviceMaker {
           config('power-gpio', { line: 'RELAY1', active: 'low', contact: '1ms' }),
           at,
         ),
+        await bootModeLinesDriver(source).open(config('boot-mode-lines', straps), at),
         await gpioLinesDriver(source).open(config('gpio-lines', { lines: { led: { line: 'LED' } } }), at),
       ]);
     },
@@ -69,6 +80,16 @@ function relayMaker(t: Test): DeviceMaker {
 
 t.test('a board on a relay and an LED line keeps what every driver keeps', async (t) => {
   await t.test('power', (t) => powerConformance(t, relayMaker(t)));
+  await t.test('boot mode', async (t) => {
+    const kernel = new FakeGpio([relays]);
+    await bootModeConformance(t, {
+      ...relayMaker(t, kernel),
+      normal: { mode: 'disk', started: 'started\r\n' },
+      other: { mode: 'recovery', started: 'waits in recovery\r\n' },
+    });
+    t.equal(kernel.voltage('RELAY2'), 0, 'closing leaves the normal mode behind');
+    t.equal(kernel.openFiles, 0);
+  });
   await t.test('gpio', (t) =>
     gpioConformance(t, { ...relayMaker(t), line: { name: 'led', high: 'led 1\n', low: 'led 0\n' } }),
   );
@@ -264,6 +285,19 @@ t.test('patterns of a line, by counts and ratios', async (t) => {
   t.match(patternOf(solid), { pulses: 0, held: false }, 'nobody knows how long it has been on');
   t.match(patternOf(solid, { untilNs: 6e9 }), { pulses: 0, held: true }, 'on until now');
   t.match(patternOf([]), { pulses: 0, held: false, even: false, perSecond: 0, groups: [] }, 'dark');
+});
+
+t.test('boot modes that name no jumper, and no normal mode, are told', (t) => {
+  const options = { jumpers: { strap: { line: 'RELAY2' } }, modes: { recovery: ['stap'] }, normal: 'disk' };
+  const problems = bootModeLinesDriver().validate({ driver: 'boot-mode-lines', options });
+  t.same(
+    problems.map(({ path, message }) => `${path.join('.')}: ${message}`),
+    [
+      'modes.recovery.0: found "stap", expected one of the jumpers: strap',
+      'normal: found "disk", expected one of the modes: recovery',
+    ],
+  );
+  t.end();
 });
 
 t.test('the interface is chosen by what the kernel answers, and said', async (t) => {

@@ -10,6 +10,7 @@ import { DisposalStack } from '../lifetime/disposal-stack.js';
  */
 export const drivers: Readonly<Record<string, () => Promise<Driver>>> = {
   qemu: async () => (await import('../../qemu/driver.js')).qemuDriver,
+  'boot-mode-lines': async () => (await import('../../drivers/boot-mode/lines.js')).bootModeLinesDriver(),
   'console-program': async () => (await import('../../drivers/console/program.js')).programConsoleDriver,
   'console-rfc2217': async () => (await import('../../drivers/console/rfc2217.js')).rfc2217ConsoleDriver,
   'console-tcp': async () => (await import('../../drivers/console/tcp.js')).tcpConsoleDriver,

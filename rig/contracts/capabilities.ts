@@ -6,7 +6,7 @@ import type { Snapshots } from './snapshot.js';
  * is written once above the drivers, in `rig/core`.
  *
  * `reset` pulls a reset line; `powerButton` asks the running system to shut down; `mux` takes the medium out of the board
- * and puts it back. The names without an interface here yet (`bootMode`, `update`, `capture`, `measure`) may already be
+ * and puts it back. The names without an interface here yet (`update`, `capture`, `measure`) may already be
  * declared as needs: no board has them, so such tests are skipped with that reason.
  */
 export const capabilityNames = [
@@ -50,6 +50,23 @@ export interface Reset {
 export interface PowerButton {
   /** Presses once; the system decides what follows. Rejects when the board is off. */
   press(options?: Cancellable): Promise<void>;
+}
+
+/**
+ * Where the board boots from, or whether it waits for a recovery tool: jumpers and straps, which a processor reads when it is
+ * powered on. Closing the session puts the board back into its normal mode.
+ */
+export interface BootMode {
+  modes(): Promise<readonly string[]>;
+  /** Undefined while it is between two, or a change was given up half-way. */
+  mode(): Promise<string | undefined>;
+  /**
+   * Idempotent. Counts from the next power-on. Who sets it sees to it that the board is off: a strap may be an output of the board
+   * while it runs.
+   *
+   * @throws RigError `boot-mode.unknown`
+   */
+  set(mode: string, options?: Cancellable): Promise<void>;
 }
 
 /** The byte stream of a serial line. Opened once, before the first power-on, and read until disposed. */
@@ -169,6 +186,7 @@ export interface Capabilities {
   readonly power?: Power;
   readonly reset?: Reset;
   readonly powerButton?: PowerButton;
+  readonly bootMode?: BootMode;
   readonly console?: ConsolePort;
   readonly storage?: Storage;
   readonly mux?: Mux;
@@ -183,6 +201,7 @@ export const deviceCapabilities = [
   'power',
   'reset',
   'powerButton',
+  'bootMode',
   'console',
   'storage',
   'mux',

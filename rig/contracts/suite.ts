@@ -158,6 +158,17 @@ export interface LineWatch extends AsyncDisposable {
   readonly edges: readonly GpioEdge[];
 }
 
+/** Jumpers that choose what the board boots from. Needs `bootMode`. */
+export interface BoardBootMode {
+  modes(): Promise<readonly string[]>;
+  /**
+   * Powers the board off first. Counts from the next power-on; the end of the session puts the normal mode back.
+   *
+   * @throws RigError `boot-mode.unknown`
+   */
+  set(mode: string, options?: Cancellable): Promise<void>;
+}
+
 /** The medium of the board, as the rig can take it out. Whoever changes it says so (`dirties: 'disk'`). */
 export interface BoardMedium {
   /** Powers the board off, takes the medium to the rig for `body`, and puts it back whatever `body` comes to. Needs `mux`. */
@@ -182,6 +193,7 @@ export interface Board {
   readonly link: Link;
   readonly gpio: BoardGpio;
   readonly medium: BoardMedium;
+  readonly bootMode: BoardBootMode;
   /** What its profile says of updates. */
   readonly update: BoardUpdate;
   readonly console: Console;

@@ -128,6 +128,10 @@ export class ScriptedBoard implements ManagedBoard {
     this.diary.push(`provision ${image?.variant ?? 'nothing'}`);
     this.image = image;
   }
+  get bootMode(): ManagedBoard['bootMode'] {
+    throw new Error('a scripted board has no jumpers');
+  }
+
   get gpio(): ManagedBoard['gpio'] {
     throw new Error('a scripted board has no lines');
   }

@@ -40,10 +40,15 @@ export interface PlayedBoard {
   readonly orders: () => readonly string[];
   /** What else it does with what is typed while it runs. */
   readonly typed?: (text: string) => void;
+  /** What it says with power, if not `banner`. */
+  readonly says?: () => string;
 }
 
 /** Plays the board behind the switch on a unix socket: every order of the switch counts, in its order. */
-export function playBoard(t: Test, { socket, orders: given, typed: hear }: PlayedBoard): void {
+export function playBoard(
+  t: Test,
+  { socket, orders: given, typed: hear, says = () => banner }: PlayedBoard,
+): void {
   const clients = new Set<Socket>();
   const say = (text: string) => {
     for (const client of clients) client.write(text);
@@ -66,7 +71,7 @@ export function playBoard(t: Test, { socket, orders: given, typed: hear }: Playe
     }
     orders = all.length;
     if (onSinceMs === undefined || performance.now() - onSinceMs < bootMs) return;
-    say(started ? 'tick\r\n' : banner);
+    say(started ? 'tick\r\n' : says());
     started = true;
   }, 25);
   t.teardown(() => {

@@ -4,7 +4,15 @@ import { messageOf } from '../../contracts/errors.js';
 import type { EventBody } from '../../contracts/events.js';
 import type { MediumWriter } from '../../contracts/medium-writer.js';
 import type { BoardSession } from '../../contracts/session.js';
-import type { Board, BoardGpio, BootRecord, Shell, SshLogin, WaitOptions } from '../../contracts/suite.js';
+import type {
+  Board,
+  BoardBootMode,
+  BoardGpio,
+  BootRecord,
+  Shell,
+  SshLogin,
+  WaitOptions,
+} from '../../contracts/suite.js';
 import type { BoardUpdate } from '../../contracts/update.js';
 import { DisposalStack } from '../../lifetime/disposal-stack.js';
 import type { SecretMask } from '../../record/secrets.js';
@@ -13,6 +21,7 @@ import { provisionMethodOf } from '../provision/method.js';
 import type { BoardSnapshots, ManagedBoard } from '../runner/managed-board.js';
 import { UpdateControl } from '../update/update-control.js';
 import { need } from './absent.js';
+import { boardBootMode } from './board-boot-mode.js';
 import { type ConsoleCount, openBoardConsole } from './board-console.js';
 import { boardGpio } from './board-gpio.js';
 import { MediumControl } from './board-medium.js';
@@ -56,6 +65,7 @@ export class BoardControl implements ManagedBoard {
   readonly consoleShell: Shell;
   readonly shell: Shell;
   readonly gpio: BoardGpio;
+  readonly bootMode: BoardBootMode;
   readonly medium: MediumControl;
   readonly snapshots: BoardSnapshots | undefined;
   image: Image | undefined;
@@ -85,6 +95,7 @@ export class BoardControl implements ManagedBoard {
     };
     this.link = boardLink(circuit);
     this.gpio = boardGpio(circuit);
+    this.bootMode = boardBootMode(circuit, { power: this.#power });
     this.#writer = options.writer;
     this.medium = new MediumControl(circuit, { power: this.#power, writer: options.writer });
     const { privateKey } = options;

@@ -19,6 +19,8 @@ export const looks = {
   drive: 'drive at the rig',
   written: (image: string): string => `what was written of ${image}`,
   verified: (image: string): string => `whether the medium holds ${image}`,
+  bootModes: 'boot modes',
+  bootMode: (mode: string): string => `boot mode ${mode}`,
   lines: 'lines',
   level: (line: string): string => `level of line ${line}`,
   endpoint: (port: number): string => `endpoint of port ${port}`,

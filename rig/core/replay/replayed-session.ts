@@ -146,6 +146,12 @@ export class ReplayedSession implements BoardSession {
       },
       reset: { reset: async () => void (await this.ask(askKey.reset)) },
       powerButton: { press: () => nothing('press the power button') },
+      // What a suite asked of them is among the looks that were recorded.
+      bootMode: {
+        modes: async () => [],
+        mode: async () => undefined,
+        set: async () => {},
+      },
       link: {
         up: () => this.#setLink('up'),
         down: () => this.#setLink('down'),

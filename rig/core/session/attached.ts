@@ -125,12 +125,23 @@ function remoteCapabilities(
     ...(gives.has('power') ? { power } : {}),
     ...(gives.has('reset') ? { reset: { reset: does('reset') } } : {}),
     ...(gives.has('powerButton') ? { powerButton: { press: does('powerButton.press') } } : {}),
+    ...(gives.has('bootMode') ? { bootMode: remoteBootMode(client) } : {}),
     ...(gives.has('link') ? { link } : {}),
     ...(gives.has('address') ? { address } : {}),
     ...(gives.has('mux') ? { mux } : {}),
     ...(gives.has('gpio') ? { gpio: remoteGpio(client) } : {}),
     ...(gives.has('storage') ? { storage: remoteStorage(client) } : {}),
     ...(gives.has('snapshots') ? { snapshots: remoteSnapshots(client) } : {}),
+  };
+}
+
+function remoteBootMode(client: SessionClient): NonNullable<Capabilities['bootMode']> {
+  return {
+    modes: async () => (await client.request('bootMode.modes')) as readonly string[],
+    mode: async () => ((await client.request('bootMode.mode')) as string | null) ?? undefined,
+    async set(mode, options) {
+      await client.request('bootMode.set', { mode }, options);
+    },
   };
 }
 

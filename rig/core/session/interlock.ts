@@ -1,5 +1,5 @@
 import type { BoardConfig } from '../../contracts/board.js';
-import type { Cancellable, Capabilities, Mux, Power } from '../../contracts/capabilities.js';
+import type { BootMode, Cancellable, Capabilities, Mux, Power } from '../../contracts/capabilities.js';
 import { RigError } from '../../contracts/errors.js';
 import { SerialQueue } from '../../lifetime/serial-queue.js';
 
@@ -9,6 +9,35 @@ import { SerialQueue } from '../../lifetime/serial-queue.js';
  * A board type whose boards bear it says `muxUnderPower`.
  */
 export function interlocked(board: BoardConfig, capabilities: Capabilities): Capabilities {
+  return muxInterlocked(board, bootModeInterlocked(board, capabilities));
+}
+
+/** A strap that the processor has read may be an output of it since: it is never driven against a board that is on. */
+function bootModeInterlocked(board: BoardConfig, capabilities: Capabilities): Capabilities {
+  const { power, bootMode } = capabilities;
+  if (!power || !bootMode) return capabilities;
+  const guarded: BootMode = {
+    modes: () => bootMode.modes(),
+    mode: () => bootMode.mode(),
+    set: async (mode, cancel) => {
+      const state = await power.state(cancel);
+      if (state !== 'off' && (await bootMode.mode()) !== mode)
+        throw new RigError(
+          `The boot mode of board "${board.name}" may not change: its power is ${state}, not off`,
+          {
+            code: 'boot-mode.board-on',
+            blame: 'suite',
+            hint: 'Power the board off first; jumpers are read at power-on anyway.',
+            evidence: { state },
+          },
+        );
+      await bootMode.set(mode, cancel);
+    },
+  };
+  return { ...capabilities, bootMode: guarded };
+}
+
+function muxInterlocked(board: BoardConfig, capabilities: Capabilities): Capabilities {
   const { power, mux } = capabilities;
   if (!power || !mux || board.type.muxUnderPower) return capabilities;
   const queue = new SerialQueue();

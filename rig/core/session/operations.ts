@@ -19,6 +19,15 @@ export const operations: Readonly<Record<string, Operation>> = {
   'power.state': look((session, _, signal) => need(session, 'power').state({ signal })),
   reset: change((session, signal) => need(session, 'reset').reset({ signal })),
   'powerButton.press': change((session, signal) => need(session, 'powerButton').press({ signal })),
+  'bootMode.modes': look(async (session) => need(session, 'bootMode').modes()),
+  'bootMode.mode': look(async (session) => (await need(session, 'bootMode').mode()) ?? null),
+  'bootMode.set': {
+    exclusive: true,
+    run: async (session, params, signal) => {
+      await need(session, 'bootMode').set(text(params, 'mode'), { signal });
+      return undefined;
+    },
+  },
   'link.up': change((session, signal) => need(session, 'link').up({ signal })),
   'link.down': change((session, signal) => need(session, 'link').down({ signal })),
   'link.state': look((session, _, signal) => need(session, 'link').state({ signal })),
