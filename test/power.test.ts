@@ -3,7 +3,7 @@
 // Power drivers against what they drive: Debian's SNMP agent, HTTP servers, programs, lines, a person at a terminal.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { tcpConsoleDriver } from '../drivers/console/tcp.js';
