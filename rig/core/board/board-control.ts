@@ -4,15 +4,7 @@ import { messageOf } from '../../contracts/errors.js';
 import type { EventBody } from '../../contracts/events.js';
 import type { MediumWriter } from '../../contracts/medium-writer.js';
 import type { BoardSession } from '../../contracts/session.js';
-import type {
-  Board,
-  BoardBootMode,
-  BoardGpio,
-  BootRecord,
-  Shell,
-  SshLogin,
-  WaitOptions,
-} from '../../contracts/suite.js';
+import type { Board, BoardGpio, BootRecord, Shell, SshLogin, WaitOptions } from '../../contracts/suite.js';
 import type { BoardUpdate } from '../../contracts/update.js';
 import { DisposalStack } from '../../lifetime/disposal-stack.js';
 import type { SecretMask } from '../../record/secrets.js';
@@ -65,7 +57,7 @@ export class BoardControl implements ManagedBoard {
   readonly consoleShell: Shell;
   readonly shell: Shell;
   readonly gpio: BoardGpio;
-  readonly bootMode: BoardBootMode;
+  readonly bootMode: Board['bootMode'];
   readonly medium: MediumControl;
   readonly snapshots: BoardSnapshots | undefined;
   image: Image | undefined;
