@@ -1,12 +1,15 @@
 // test: light
 // `rig new`: what it writes is read, listed and run by the rig as it stands.
-import { existsSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { build } from 'esbuild';
 import t from 'tap';
+import { packageRoot } from '../rig/config/package.js';
 import { rig } from './wired/desk-board.js';
 import { folder } from './wired/support.js';
 
-t.setTimeout(120_000);
+t.setTimeout(240_000);
 
 t.test('a new board is in the lab, and what must still be set is told', async (t) => {
   const cwd = folder(t);
@@ -44,4 +47,54 @@ t.test('a new suite is loaded and its test is listed', async (t) => {
   t.equal(bad.exitCode, 2);
   t.match(bad.err, '"../shop" is no name of small letters');
   t.notOk(existsSync(join(cwd, '../shop.ts')));
+});
+
+t.test('a new driver passes its test, which judges it as every power driver', async (t) => {
+  const cwd = folder(t);
+  const nowhere = await rig(cwd, 'new', 'driver', 'shelf-relay');
+  t.match(nowhere, { exitCode: 2, err: /this is no checkout of boardrig/ });
+
+  for (const path of [
+    'package.json',
+    'rig',
+    'drivers',
+    'qemu',
+    'test/conformance',
+    'test/wired',
+    'test/fakes',
+  ])
+    cpSync(join(packageRoot, path), join(cwd, path), { recursive: true });
+  symlinkSync(join(packageRoot, 'node_modules'), join(cwd, 'node_modules'));
+  const made = await rig(cwd, 'new', 'driver', 'shelf-relay');
+  t.match(made, {
+    exitCode: 0,
+    err: '',
+    out: /^wrote drivers\/power\/shelf-relay\.ts\n.*entered power-shelf-relay/s,
+  });
+  // In one file, as the whole of it takes too long to compile for one test.
+  const outfile = join(cwd, 'dist/power-shelf-relay.test.js');
+  await build({
+    entryPoints: [join(cwd, 'test/power-shelf-relay.test.ts')],
+    outfile,
+    bundle: true,
+    packages: 'external',
+    format: 'esm',
+    platform: 'node',
+    target: 'node20.19',
+    logLevel: 'silent',
+  });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [outfile], {
+    cwd,
+    encoding: 'utf8',
+    timeout: 100_000,
+  });
+  t.equal(status, 0, `it passes ${stderr.slice(-500)}`);
+  t.match(stdout, /calls made at once are carried out in their order/, 'the conformance of power');
+  const again = await rig(cwd, 'new', 'driver', 'shelf-relay');
+  t.match(again, { exitCode: 2, err: /is there already, and nothing was written/ });
+  t.equal(
+    readFileSync(join(cwd, 'rig/cli/registry.ts'), 'utf8').split('shelf-relay').length - 1,
+    2,
+    'entered once',
+  );
 });

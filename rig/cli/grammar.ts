@@ -391,6 +391,12 @@ export const grammar: readonly CommandEntry[] = [
     load: () => import('./commands/new.js').then(({ board }) => ({ run: board })),
   },
   {
+    usage: 'new driver <name>',
+    summary:
+      'writes a power driver to start from into a checkout, with its test, and enters it in the registry',
+    load: () => import('./commands/new.js').then(({ driver }) => ({ run: driver })),
+  },
+  {
     usage: 'new suite <name>',
     summary: 'writes a suite to start from',
     load: () => import('./commands/new.js').then(({ suite }) => ({ run: suite })),

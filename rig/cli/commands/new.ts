@@ -1,10 +1,11 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { architectures, plainName } from '../../config/names.js';
 import type { Architecture } from '../../contracts/board.js';
 import { RigError } from '../../contracts/errors.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import type { CommandInput, CommandIo } from '../command.js';
+import { driverTemplate, driverTestTemplate, registered } from './new/driver-templates.js';
 import { boardTemplate, labTemplate, suiteTemplate } from './new/templates.js';
 
 /** `rig new board NAME`: a board type here, and a lab file where there is none. */
@@ -30,6 +31,29 @@ export async function suite(input: CommandInput, io: CommandIo): Promise<number>
   return exitCodes.passed;
 }
 
+/** `rig new driver NAME`: a power switch in this checkout, with its test and its entry in the registry. */
+export async function driver(input: CommandInput, io: CommandIo): Promise<number> {
+  const name = nameOf(input);
+  const registryPath = join(io.cwd, 'rig/cli/registry.ts');
+  if (!existsSync(registryPath) || !existsSync(join(io.cwd, 'drivers')))
+    throw badInput('Drivers are part of the project: this is no checkout of boardrig, where drivers/ is');
+  const registry = registered(readFileSync(registryPath, 'utf8'), name);
+  if (registry === undefined) throw badInput('rig/cli/registry.ts has no list of drivers');
+  write(
+    new Map([
+      [`drivers/power/${name}.ts`, driverTemplate(name)],
+      [`test/power-${name}.test.ts`, driverTestTemplate(name)],
+    ]),
+    io,
+  );
+  writeFileSync(registryPath, registry);
+  io.out(`entered power-${name} in rig/cli/registry.ts\n`);
+  io.out(
+    `Next: npm run build && npm test -- power-${name}; then its rows in drivers/README.md and docs/lab-file.md\n`,
+  );
+  return exitCodes.passed;
+}
+
 function nameOf(input: CommandInput): string {
   const checked = plainName.safeParse(input.args[0]);
   if (checked.success) return checked.data;
@@ -52,6 +76,6 @@ function badInput(message: string): RigError {
   return new RigError(message, {
     code: 'config.bad-option',
     blame: 'config',
-    hint: 'rig new board --help and rig new suite --help tell more.',
+    hint: 'rig new board --help, rig new driver --help and rig new suite --help tell more.',
   });
 }
