@@ -216,9 +216,8 @@ class Input implements InputLine {
       return;
     }
     for (const { rising, timestampNs, sequence } of decodeLineEvents(bytes.subarray(0, length))) {
-      // The count goes on over watches; events of before this one were nobody's.
-      if (this.#sequence !== 0 && sequence > this.#sequence + 1)
-        listener.missed(sequence - this.#sequence - 1);
+      // The kernel counts from the request of the line on, and drops the oldest first: the first that is read may be late.
+      if (sequence > this.#sequence + 1) listener.missed(sequence - this.#sequence - 1);
       this.#sequence = sequence;
       listener.edge({ level: rising ? 1 : 0, atNs: Number(timestampNs) });
     }
