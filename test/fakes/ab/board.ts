@@ -114,6 +114,9 @@ function killGroup({ pid }: ChildProcess): void {
   }
 }
 
+/** Milliseconds after the step before it, and what is done then. */
+type Step = readonly [number, () => void];
+
 type Env = { order: string; left: Record<string, number> };
 
 /** The board: its bootloader and kernel are lines on a console, its commands a real shell's behind a real ssh server. */
@@ -127,10 +130,10 @@ export class AbSession implements BoardSession {
   readonly #quirks: Quirks;
   readonly #readers = new Set<ConsoleReader>();
   readonly #listeners = new Set<(event: DeviceEvent) => void>();
-  readonly #timers = new Set<NodeJS.Timeout>();
   readonly #commands = new Set<ChildProcess>();
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;
+  #timer: NodeJS.Timeout | undefined;
   #power: PowerState = 'off';
   #link: LinkState = 'up';
   #answers = false;
@@ -321,8 +324,7 @@ export class AbSession implements BoardSession {
   /** Nothing of the system goes on. */
   #stop(): void {
     this.#answers = false;
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
+    clearTimeout(this.#timer);
     for (const child of this.#commands) killGroup(child);
     this.#commands.clear();
     for (const socket of this.#sockets) socket.destroy();
@@ -338,16 +340,18 @@ export class AbSession implements BoardSession {
       hang: '',
       'reboot-loop': `system ${version}\r\n`,
     };
-    this.#later(5, () => this.#say(`boot slot=${slot} left=${left} why=${why}\r\n`));
-    this.#later(10, () => this.#say('[    0.000000] Linux version 6.1\r\n'));
+    const begin: Step[] = [
+      [5, () => this.#say(`boot slot=${slot} left=${left} why=${why}\r\n`)],
+      [5, () => this.#say('[    0.000000] Linux version 6.1\r\n')],
+    ];
     const end = ends[fault];
-    if (end !== undefined) {
-      this.#later(15, () => this.#say(end));
-      this.#later(40, () => this.#reset());
-      return;
-    }
-    this.#later(20, () => this.#comeUp({ slot, version, reachable: fault !== 'network' }));
-    this.#later(50, () => this.#judge({ slot, fault }));
+    if (end !== undefined) this.#later([...begin, [5, () => this.#say(end)], [25, () => this.#reset()]]);
+    else
+      this.#later([
+        ...begin,
+        [10, () => this.#comeUp({ slot, version, reachable: fault !== 'network' })],
+        [30, () => this.#judge({ slot, fault })],
+      ]);
   }
 
   #choose(): { slot: string; left: number; why: string } {
@@ -384,7 +388,7 @@ export class AbSession implements BoardSession {
     if (fault === 'never-good') return;
     if ((fault === 'network' || fault === 'engine') && !this.#quirks.blindHealth) {
       this.#say(`health bad: ${fault}\r\n`);
-      this.#later(20, () => this.#reset());
+      this.#later([[20, () => this.#reset()]]);
       return;
     }
     const env = this.#env();
@@ -426,12 +430,14 @@ export class AbSession implements BoardSession {
     for (const listener of [...this.#listeners]) listener(event);
   }
 
-  #later(ms: number, act: () => void): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
+  /** One after the other: timers of different lengths that are late do not keep their order. */
+  #later([step, ...more]: readonly Step[]): void {
+    if (!step) return;
+    const [ms, act] = step;
+    this.#timer = setTimeout(() => {
       act();
+      if (more.length > 0) this.#later(more);
     }, ms);
-    this.#timers.add(timer);
   }
 }
 
