@@ -14,6 +14,7 @@ import { junitSchema } from './report/junit-schema.js';
 
 /** A folder that keeps the pictures of this test, to look at. */
 const pictures = process.env.RIG_REPORT_PICTURES;
+t.setTimeout(200_000);
 const dir = mkdtempSync(join(tmpdir(), 'night-page-test-'));
 t.teardown(() => rmSync(dir, { recursive: true, force: true }));
 const browser = await chromium.launch({

@@ -12,6 +12,7 @@ import type { ErrorRecord } from '../rig/contracts/errors.js';
 import type { Quarantine } from '../rig/contracts/matrix.js';
 import type { NightResult } from '../rig/contracts/night.js';
 import type { Verdict } from '../rig/contracts/verdict.js';
+import { bisect } from '../rig/core/bisect/bisect.js';
 import { lastWord, nightsPassed, suiteTrend, type TestNights } from '../rig/core/history/nights.js';
 import { type Attempted, leftOf, outcomeOf } from '../rig/core/night/outcome.js';
 import { byValue, planJobs, shardOf } from '../rig/core/night/plan.js';
@@ -419,4 +420,34 @@ t.test('earlier nights: trend, last word, nights passed on end', async (t) => {
   t.equal(nightsPassed(one.results), 1, 'a night that needed a second try breaks the row');
   t.equal(nightsPassed(two.results), 1, 'a night without a word does not');
   t.equal(lastWord(two.results)?.night, 'night-1');
+});
+
+t.test('bisecting finds the first bad one in few tries', async (t) => {
+  const random = seeded(9);
+  for (let round = 0; round < 200; round += 1) {
+    const count = 2 + Math.floor(random() * 40);
+    const firstBad = 1 + Math.floor(random() * (count - 1));
+    const dark = new Set(
+      Array.from({ length: Math.floor(random() * 5) }, () => 1 + Math.floor(random() * (count - 1))),
+    );
+    dark.delete(count - 1);
+    const tried: number[] = [];
+    const found = await bisect(count, async (index) => {
+      tried.push(index);
+      if (dark.has(index)) return 'unknown';
+      return index < firstBad ? 'good' : 'bad';
+    });
+    if (found.found !== 'first bad') return t.fail(found.found);
+    t.ok([...found.suspects, found.firstBad].includes(firstBad), 'it is among what is named');
+    if (!dark.has(firstBad) && !dark.has(firstBad - 1))
+      t.same(found, { found: 'first bad', firstBad, suspects: [] });
+    t.equal(new Set(tried).size, tried.length, 'none is tried twice');
+    t.ok(tried.length <= 3 + Math.ceil(Math.log2(count)) + 2 * dark.size, `${tried.length} of ${count}`);
+  }
+  t.same(await bisect(3, async () => 'good'), { found: 'last is good' });
+  t.same(await bisect(3, async () => 'bad'), { found: 'first is bad' });
+  t.same(await bisect(3, async (index) => (index === 0 ? 'unknown' : 'bad')), {
+    found: 'nothing',
+    why: 'first',
+  });
 });

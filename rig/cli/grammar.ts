@@ -385,6 +385,19 @@ export const grammar: readonly CommandEntry[] = [
     load: () => import('./commands/compare.js'),
   },
   {
+    usage: 'bisect <images...>',
+    summary: 'finds the first of several images, the oldest first, in which a test fails',
+    options: [
+      ['--board <name>', 'board to try them on'],
+      ['--test <test>', 'the test, by its suite/name'],
+      ['--suite <path>', 'the suite, where it does not come with boardrig'],
+      ['--repeat <n>', 'run the test n times on each image: one failure is enough to call it bad', 1],
+      lab,
+      json,
+    ],
+    load: () => import('./commands/bisect.js'),
+  },
+  {
     usage: 'new board <name>',
     summary: 'writes a board type to start from, and a lab file where there is none',
     options: [['--arch <arch>', 'arm64, amd64, armhf, armel or i386', 'arm64']],
