@@ -98,7 +98,7 @@ t.test('only what was asked for is done, and bad words are refused', async (t) =
   t.same(lab.runs, [], 'a list leaves nothing');
   const over = await lab.rig([...night, '--deadline', '1ms']);
   t.equal(over.code, 3);
-  t.match(nightOf(lab), { counts: { blocked: 4, passed: 0 } }, 'a night without time is blocked');
+  t.match(nightOf(lab), { counts: { passed: 0, failed: 0, flaky: 0 } }, 'a night without time is not green');
   const later = await lab.rig(['nightly', '--resume', '--deadline', '2m', '--json']);
   t.match(JSON.parse(later.stdout), { exitCode: 0, counts: { passed: 4, blocked: 0 } }, 'and can have more');
   const refused: readonly (readonly [readonly string[], RegExp])[] = [
@@ -191,4 +191,35 @@ t.test('a night killed ten times is done once: nothing twice, nothing lost', asy
     'the history has each pass once',
   );
   t.same(lab.processes(), [], 'nothing is left running');
+});
+
+const imageSuite = `import { suite } from 'boardrig';
+import { readFileSync } from 'node:fs';
+export default suite('s', { summary: 'images' }, (test) => {
+  test('is good', { from: 'any' }, (t) => {
+    const image = readFileSync(process.argv[process.argv.indexOf('--image') + 1]).toString('latin1', 0, 4);
+    if (image === 'dark') throw new Error('the suite itself is wrong');
+    t.equal(image, 'good');
+  });
+});
+`;
+
+t.test('rig bisect tries images until the first bad one is found', async (t) => {
+  const lab = world(t);
+  desk(lab, { 'desk-1': {} });
+  const kinds = ['good', 'good', 'good', 'dark', 'bad_', 'bad_', 'bad_'];
+  lab.write(Object.fromEntries(kinds.map((kind, index) => [`${index}.img`, Buffer.alloc(512, kind)])));
+  lab.write({ 's.ts': imageSuite });
+  const on = ['--board', 'desk-1', '--test', 's/is good', '--suite', './s.ts'];
+  const images = kinds.map((_, index) => `${index}.img`);
+  const { code, stdout, stderr } = await lab.rig(['bisect', ...images, ...on, '--json']);
+  t.equal(code, 0, stderr);
+  const found = JSON.parse(stdout) as { firstBad: string; suspects: string[]; tries: { judged: string }[] };
+  t.match(found.firstBad, /\/4\.img$/);
+  t.match(found.suspects, [/\/3\.img$/], 'what cannot be judged may be the first');
+  t.same(found.tries.map(({ judged }) => judged).sort(), ['bad', 'bad', 'good', 'good', 'unknown']);
+  const good = await lab.rig(['bisect', '0.img', '1.img', ...on]);
+  t.match([good.code, good.stdout], [3, /1\.img is good: there is nothing to look for/]);
+  const bad = await lab.rig(['bisect', '0.img', ...on]);
+  t.match([bad.code, bad.stderr], [2, /at least two images/]);
 });

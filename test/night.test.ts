@@ -196,6 +196,16 @@ t.test('what follows a task goes to another board, and boards that went offline 
     },
   );
   t.same(begun, ['a on x', 'a again on y', 'b on z', 'd on y']);
+  const resort = (offline: readonly string[]): Promise<void> =>
+    schedule([{ ...task('e', ['x', 'y']), lastResort: 'z' }, task('busy', ['x'])], {
+      host: { cpus: 9, memoryMiB: 9 },
+      mayBegin: () => true,
+      isUsable: (board) => !offline.includes(board),
+    });
+  begun.length = 0;
+  await resort(['x', 'y']);
+  await resort(['x']);
+  t.same(begun, ['e on z', 'e on y'], 'the last resort is for when no other board is usable');
 });
 
 const rigFault: ErrorRecord = {
@@ -232,7 +242,7 @@ async function attempt(
 t.test('what is left of a job after its attempts', async (t) => {
   const job = jobOf();
   const left = (attempts: readonly Attempted[]): string[] =>
-    leftOf(job, attempts, { retries: 1 }).map(({ name }) => name);
+    leftOf(job, attempts, { retries: 1, late: false }).map(({ name }) => name);
   const verdict = (attempts: readonly Attempted[], name = 'one'): Verdict | undefined =>
     outcomeOf(attempts, { suite: 'boot', name })?.verdict;
   const passed = await attempt({ one: 'passed', two: 'passed' });
@@ -253,6 +263,12 @@ t.test('what is left of a job after its attempts', async (t) => {
   t.same(left([failed]), [], 'the board failed: its own run has tried it again');
   t.equal(verdict([failed, passed]), 'failed', 'nothing takes it back');
   t.same(left([late]), ['two'], 'time that ran out is not tried again');
+  t.same(
+    leftOf(job, [late], { retries: 1, late: true }).map(({ name }) => name),
+    ['one', 'two'],
+    'unless there is more of it',
+  );
+  t.equal(verdict([late, passed]), 'passed', 'and it is no flake');
   t.same(left([nearly]), ['one'], 'a second try that was cut short is made again');
   t.equal(verdict([nearly, passed]), 'flaky', 'the first one is not forgotten');
 });

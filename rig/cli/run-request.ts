@@ -20,6 +20,7 @@ import { RunRecorder } from '../record/recorder.js';
 import { prune } from '../record/retention.js';
 import { SecretMask } from '../record/secrets.js';
 import type { CommandIo } from './command.js';
+import type { CiSummary } from './github.js';
 import { historyFile } from './history-file.js';
 import { resolveImage } from './image-ref.js';
 import { mediumWriter } from './medium-writer.js';
@@ -40,6 +41,8 @@ export interface RunRequest {
   readonly update: string | undefined;
   readonly reportDir: string | undefined;
   readonly junit: string | undefined;
+  /** Gets a summary in Markdown. */
+  readonly summary: string | undefined;
   readonly retries: number;
   readonly retryErrors: boolean;
   /** What the image is called from run to run. */
@@ -77,6 +80,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
     ...(reportDir === undefined ? {} : { dir: reportDir }),
     mask: secrets,
   });
+  const ci = await ciSummary(request, io);
   using _reporter = terminalReporter(recorder, { io, total: countTests(request) });
   const { imageName, seed } = request;
   recorder.emit(runStart({ run: recorder.run, seed, speedFactor, imageName, night: io.env.BOARDRIG_NIGHT }));
@@ -165,6 +169,10 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
       request.junit === undefined ? {} : { junit: request.junit },
     );
     await enterHistory(record, io);
+    if (ci) {
+      const { digestOfRun } = await import('../../reports/github/digest.js');
+      await ci.tell(digestOfRun(record), request.summary);
+    }
   } catch (error) {
     // That a board failed a test outranks what is wrong with the rig, and is said all the same.
     if (result.exitCode !== exitCodes.failed) throw error;
@@ -182,6 +190,15 @@ async function enterHistory(run: RunRecord, io: CommandIo): Promise<void> {
   } catch (error) {
     io.err(`rig: Cannot enter the run into the history: ${messageOf(error)}\n`);
   }
+}
+
+/** Most runs are in nobody's CI and load nothing of it. */
+async function ciSummary({ summary }: RunRequest, io: CommandIo): Promise<CiSummary | undefined> {
+  // The runs of a night are told by the night.
+  const isAsked = summary !== undefined || io.env.GITHUB_ACTIONS === 'true';
+  if (!isAsked || io.env.BOARDRIG_NIGHT) return undefined;
+  const { CiSummary } = await import('./github.js');
+  return new CiSummary(io);
 }
 
 /** Old runs that cannot be deleted are no reason to doubt this one. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
+import { digestOfNight } from '../../../reports/github/digest.js';
 import { writeNightReports } from '../../../reports/night/write.js';
 import { visibleLine } from '../../../reports/visible.js';
 import { countWords, duration, marks } from '../../../reports/words.js';
@@ -21,6 +22,7 @@ import {
 } from '../../record/night-folder.js';
 import { pruneNights } from '../../record/retention.js';
 import type { CommandInput, CommandIo } from '../command.js';
+import { CiSummary } from '../github.js';
 import { historyFile } from '../history-file.js';
 import { nightFolder, planNight } from '../night/plan-night.js';
 import { reportNight } from '../night/report-night.js';
@@ -48,6 +50,7 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
     io.out(options.json === true ? `${JSON.stringify(plan, null, 2)}\n` : jobTable(plan));
     return exitCodes.passed;
   }
+  const ci = new CiSummary(io);
   await using _lock = await onlyOne(dir);
   if (options.resume === undefined) await writePlan(dir, plan);
   await ownNight(dir);
@@ -81,6 +84,8 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
   );
   if (options.json === true) io.out(`${JSON.stringify({ dir, ...report }, null, 2)}\n`);
   else io.out(summary(report, { written, cwd: io.cwd }));
+  const summaryFile = options.summary as string | undefined;
+  await ci.tell(digestOfNight(report), summaryFile === undefined ? undefined : resolve(io.cwd, summaryFile));
   if (options.report === undefined) await pruneNights(join(io.cwd, 'runs'));
   return report.exitCode;
 }

@@ -58,6 +58,7 @@ async function readRequest(input: CommandInput, io: CommandIo): Promise<RunReque
     update: update === undefined ? undefined : resolve(io.cwd, update),
     reportDir: report === undefined ? undefined : resolve(io.cwd, report),
     junit: junit === undefined ? undefined : resolve(io.cwd, junit),
+    summary: options.summary === undefined ? undefined : resolve(io.cwd, String(options.summary)),
     retries,
     retryErrors: options.retryErrors !== false,
     imageName: options.imageName as string | undefined,

@@ -62,7 +62,7 @@ class RunningNight implements NightRan {
     const { dir, plan, io } = this.#night;
     const tasks: JobTask[] = [];
     for (const job of plan.jobs) {
-      const left = leftOf(job, await readAttempts(dir, job.id), { retries: plan.retries });
+      const left = leftOf(job, await readAttempts(dir, job.id), { retries: plan.retries, late: true });
       if (left.length > 0) tasks.push(this.#task(job, { boards: [job.board], usualMs: job.usualMs ?? 0 }));
     }
     await schedule(tasks, {
@@ -81,7 +81,7 @@ class RunningNight implements NightRan {
     return this.#trouble.get(job.id) ?? 'the time of the night was over';
   };
 
-  #task(job: NightJob, how: { readonly boards: readonly string[]; readonly usualMs: number }): JobTask {
+  #task(job: NightJob, how: Pick<JobTask, 'boards' | 'lastResort' | 'usualMs'>): JobTask {
     return {
       cost: job.cost,
       ...how,
@@ -101,7 +101,7 @@ class RunningNight implements NightRan {
     const attempt = (before.at(-1)?.attempt ?? 0) + 1;
     const tries = (this.#tries.get(job.id) ?? 0) + 1;
     this.#tries.set(job.id, tries);
-    const left = leftOf(job, before, { retries: plan.retries });
+    const left = leftOf(job, before, { retries: plan.retries, late: tries === 1 });
     const deadlineMs = Math.min(job.deadlineMs ?? defaultJobMs, this.#endsAt - performance.now());
     const runDir = join(dir, attemptDir(job.id, attempt));
     await mkdir(dirname(runDir), { recursive: true });
@@ -112,12 +112,16 @@ class RunningNight implements NightRan {
     const own = after.find((one) => one.attempt === attempt);
     if (own?.run) this.#night.told(job, own);
     else this.#trouble.set(job.id, `rig run ended with ${wordsOf(end)}: ${lastLine(said)}`);
-    const still = leftOf(job, after, { retries: plan.retries });
+    const still = leftOf(job, after, { retries: plan.retries, late: false });
     if (still.length === 0 || tries > plan.retries || io.signal.aborted) return [];
     // The rig was at fault: perhaps it is this board's, so that it has to show that it is well before it goes on.
     this.#healthy.delete(board);
     return [
-      this.#task(job, { boards: [...job.others.filter((other) => other !== board), board], usualMs: 0 }),
+      this.#task(job, {
+        boards: job.others.filter((other) => other !== board),
+        lastResort: board,
+        usualMs: 0,
+      }),
     ];
   }
 

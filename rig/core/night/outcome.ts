@@ -23,6 +23,7 @@ export interface TestOutcome {
 
 /** What a run says when it was cut short from outside: no word about the test. */
 const cutShort: readonly string[] = ['run.truncated', 'run.interrupted'];
+const lateCode = 'run.deadline';
 
 /**
  * What a job's attempts come to for one test. A word about the board stands whatever came of later attempts; a pass after an error of the rig
@@ -54,19 +55,25 @@ export function outcomeOf(attempts: readonly Attempted[], test: NightTest): Test
 /** What went wrong with a test before it was cut short, or before another board tried it. */
 function spoiltBy({ attempts }: TestRecord): ErrorRecord[] {
   return attempts.flatMap(({ verdict, error }) =>
-    (verdict === 'failed' || verdict === 'errored') && error && !cutShort.includes(error.code) ? [error] : [],
+    (verdict === 'failed' || verdict === 'errored') && error && ![...cutShort, lateCode].includes(error.code)
+      ? [error]
+      : [],
   );
 }
 
-/** The tests of a job that another board, or the same after a crash, should still try. */
+/**
+ * The tests of a job that another board, or the same after a crash, should still try.
+ *
+ * @param options.late also those for which the time was over: a night that is taken up again has more of it
+ */
 export function leftOf(
   job: NightJob,
   attempts: readonly Attempted[],
-  { retries }: { readonly retries: number },
+  { retries, late }: { readonly retries: number; readonly late: boolean },
 ): NightTest[] {
   return job.tests.filter((test) => {
     const outcome = outcomeOf(attempts, test);
-    if (outcome === undefined) return true;
+    if (outcome === undefined || (late && wasLate(outcome))) return true;
     const tried = attempts.filter(({ run }) =>
       run?.tests.some((one) => isOf(one, test) && !wasCutShort(one)),
     ).length;
@@ -85,7 +92,12 @@ function isWord(verdict: Verdict): boolean {
 
 /** Time that ran out says nothing against the rig: another try would take as long. */
 function isRigsFault({ verdict, error }: TestOutcome): boolean {
-  return !isWord(verdict) && error?.blame === 'rig' && error.code !== 'run.deadline';
+  return !isWord(verdict) && error?.blame === 'rig' && error.code !== lateCode;
+}
+
+function wasLate({ verdict, error, reason }: TestOutcome): boolean {
+  if (isWord(verdict)) return false;
+  return error?.code === lateCode || (reason ?? '').startsWith('The run was not done within its deadline');
 }
 
 /** Also a test that had failed, and was cut short while the board tried it again. */

@@ -5,6 +5,8 @@ export type Task<More = unknown> = More & {
   readonly cost: JobCost;
   /** In the order preferred. */
   readonly boards: readonly string[];
+  /** Taken when none of `boards` is usable, not when they are busy. */
+  readonly lastResort?: string;
   /** Never rejects. @returns what has to follow, before everything that still waits */
   readonly begin: (board: string) => Promise<readonly Task<More>[]>;
 };
@@ -54,7 +56,7 @@ function take<More>(
 ): Running<More> | undefined {
   for (let index = 0; index < waiting.length; ) {
     const task = waiting[index] as Task<More>;
-    const usable = task.boards.filter(isUsable);
+    const usable = usableBoards(task, isUsable);
     if (usable.length === 0 || !mayBegin(task)) {
       waiting.splice(index, 1);
       continue;
@@ -67,6 +69,11 @@ function take<More>(
     index += 1;
   }
   return undefined;
+}
+
+function usableBoards({ boards, lastResort }: Task, isUsable: (board: string) => boolean): readonly string[] {
+  const usable = boards.filter(isUsable);
+  return usable.length === 0 && lastResort !== undefined && isUsable(lastResort) ? [lastResort] : usable;
 }
 
 function hasRoom(
