@@ -8,9 +8,9 @@ import { startChild } from '../../lifetime/child-process.js';
 import type { RunRecord } from '../../record/model.js';
 import { nightName } from '../../record/night-folder.js';
 import { readRun } from '../../record/reader.js';
-import { printable } from '../cache-words.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { signalExitCode } from '../print-error.js';
+import { printable } from '../printable.js';
 import { OptionReader } from '../read-options.js';
 
 const read = new OptionReader('rig bisect');
