@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { visibleLine } from '../../../reports/visible.js';
 import { duration } from '../../../reports/words.js';
 import { firstLine } from '../../contracts/errors.js';
 import { exitCodes } from '../../contracts/verdict.js';
@@ -10,7 +11,6 @@ import { nightName } from '../../record/night-folder.js';
 import { readRun } from '../../record/reader.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { signalExitCode } from '../print-error.js';
-import { printable } from '../printable.js';
 import { OptionReader } from '../read-options.js';
 
 const read = new OptionReader('rig bisect');
@@ -41,7 +41,7 @@ export async function run({ args, options }: CommandInput, io: CommandIo): Promi
     io.signal.throwIfAborted();
     const one = await tryImage(index, search);
     tries.push(one);
-    io.err(`${one.judged.padEnd(7)}  ${printable(one.image)}  ${printable(one.why)}\n`);
+    io.err(`${one.judged.padEnd(7)}  ${visibleLine(one.image)}  ${visibleLine(one.why)}\n`);
     return one.judged;
   }).catch((error: unknown) => {
     if (!io.signal.aborted) throw error;
@@ -118,7 +118,7 @@ function named(found: Bisected, images: readonly string[]): object {
 }
 
 function words(found: Bisected, images: readonly string[]): string {
-  const name = (index: number): string => printable(images[index] ?? '');
+  const name = (index: number): string => visibleLine(images[index] ?? '');
   switch (found.found) {
     case 'first is bad':
       return `${name(0)} is bad already: begin with an older image`;
