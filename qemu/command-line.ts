@@ -19,10 +19,20 @@ export interface MachineParts {
   readonly card?: string | undefined;
   /** Flash image with U-Boot's start-up environment. */
   readonly environmentFlash?: string | undefined;
+  /** What the board's firmware found on the medium. */
+  readonly firmwareFiles?: LoadedFiles | undefined;
   /** This board's own copy of the UEFI variables. */
   readonly uefiVariables?: string | undefined;
   /** The machine waits for a saved state instead of the processor's reset. */
   readonly loadsState?: boolean | undefined;
+}
+
+/** Files of this host, and words for the kernel. */
+export interface LoadedFiles {
+  readonly kernel: string;
+  readonly initrd?: string;
+  readonly deviceTree?: string;
+  readonly append?: string;
 }
 
 /** File descriptor of the connected socket that QEMU is born with: no path, no port, nobody else can connect. */
@@ -60,7 +70,7 @@ export function commandLine(arch: Architecture, spec: MachineSpec, parts: Machin
     ...processor(arch, spec, parts.accelerator),
     ...['-m', `${spec.memoryMiB}M`],
     ...['-chardev', `socket,id=qmp,fd=${qmpDescriptor}`, '-mon', 'chardev=qmp,mode=control'],
-    ...['-chardev', `pipe,id=serial0,path=${escapeOption(parts.serialPath)}`, '-serial', 'chardev:serial0'],
+    ...serial(spec, parts.serialPath),
     ...boot(spec, parts),
     ...panicDevice(arch, spec),
     ...network(spec, parts.identity),
@@ -87,6 +97,7 @@ function processor(arch: Architecture, spec: MachineSpec, accelerator: Accelerat
     ...['-machine', native ? `${spec.model},gic-version=host` : spec.model],
     ...['-accel', accelerator.name],
     ...['-cpu', native ? 'host' : spec.cpu],
+    ...(spec.timerHz === undefined ? [] : ['-global', `${spec.cpu}-arm-cpu.cntfrq=${spec.timerHz}`]),
     ...['-smp', String(spec.cpus)],
   ];
 }
@@ -102,6 +113,7 @@ function boot({ boot }: MachineSpec, parts: MachineParts): string[] {
       ];
     case 'uefi':
       return [
+        ...(boot.guarded ? ['-global', 'driver=cfi.pflash01,property=secure,value=on'] : []),
         ...flash({ unit: 0, file: boot.code, options: ',readonly=on' }),
         ...flash({ unit: 1, file: parts.uefiVariables ?? boot.variables, options: '' }),
       ];
@@ -111,7 +123,31 @@ function boot({ boot }: MachineSpec, parts: MachineParts): string[] {
         ...(boot.initrd === undefined ? [] : ['-initrd', boot.initrd]),
         ...(boot.append === undefined ? [] : ['-append', boot.append]),
       ];
+    case 'firmware-files':
+      return firmwareFiles(parts.firmwareFiles);
+    case 'boot-rom':
+      return [];
   }
+}
+
+function firmwareFiles(files: LoadedFiles | undefined): string[] {
+  if (files === undefined) return [];
+  const { kernel, initrd, deviceTree, append } = files;
+  return [
+    ...['-kernel', kernel],
+    ...(initrd === undefined ? [] : ['-initrd', initrd]),
+    ...(deviceTree === undefined ? [] : ['-dtb', deviceTree]),
+    ...(append === undefined ? [] : ['-append', append]),
+  ];
+}
+
+/** Lines before the console's are there, and nobody listens. */
+function serial({ serialLine = 0 }: MachineSpec, path: string): string[] {
+  return [
+    ...['-chardev', `pipe,id=serial0,path=${escapeOption(path)}`],
+    ...Array.from({ length: serialLine }, () => ['-serial', 'null']).flat(),
+    ...['-serial', 'chardev:serial0'],
+  ];
 }
 
 function flash({ unit, file, options }: { unit: number; file: string; options: string }): string[] {
@@ -126,16 +162,18 @@ function panicDevice(arch: Architecture, spec: MachineSpec): string[] {
 
 function network(spec: MachineSpec, identity: Identity): string[] {
   if (spec.nic === undefined) return [];
+  const netdev = ['-netdev', `user,id=${netdevId},ipv6=off`];
+  // It is on the board already, and takes what is not claimed by a device.
+  if (spec.nic === 'on-board') return [...netdev, '-net', `nic,netdev=${netdevId},macaddr=${identity.mac}`];
   const device = {
     'virtio-mmio': 'virtio-net-device',
     // Without an option ROM the firmware has nothing to boot from the network.
     'virtio-pci': 'virtio-net-pci,romfile=',
+    e1000: 'e1000,romfile=',
     e1000e: 'e1000e,romfile=',
+    usb: 'usb-net',
   }[spec.nic];
-  return [
-    ...['-netdev', `user,id=${netdevId},ipv6=off`],
-    ...['-device', `${device},netdev=${netdevId},id=${nicId},mac=${identity.mac}`],
-  ];
+  return [...netdev, '-device', `${device},netdev=${netdevId},id=${nicId},mac=${identity.mac}`];
 }
 
 function random(spec: MachineSpec): string[] {
@@ -146,11 +184,12 @@ function random(spec: MachineSpec): string[] {
 
 /**
  * A host that cannot read or write the overlay stops the machine (`werror`, `rerror`): the guest must not see, and be
- * blamed for, a full disk of ours. QEMU's nvme has no such option.
+ * blamed for, a full disk of ours. QEMU's nvme and SD cards have no such option.
  */
 function disk(spec: MachineSpec, parts: MachineParts): string[] {
   const medium = mediumNode(parts);
   if (spec.disk === undefined || medium === undefined) return [];
+  if (spec.disk === 'sd') return sdCard(spec.sdSlot, medium);
   const explored = parts.writeLog !== undefined || parts.served !== undefined;
   // The log is in the order of completion, which several queues would mix more than a real medium does. blklogwrites takes the
   // place of a write of zeros in its log in two steps, between which another write can come.
@@ -163,9 +202,23 @@ function disk(spec: MachineSpec, parts: MachineParts): string[] {
       '-device',
       `nvme,id=disk,drive=medium,serial=boardrig,bootindex=0${explored ? ',max_ioqpairs=1' : ''}`,
     ],
+    'sdhci-pci': ['-device', 'sdhci-pci', '-device', 'sd-card,id=disk,drive=medium'],
     ahci: ['-device', 'ich9-ahci,id=ahci0', '-device', `ide-hd,id=disk,bus=ahci0.0,drive=medium,${policy}`],
   }[spec.disk];
   return ['-blockdev', medium, ...devices];
+}
+
+/**
+ * A machine that makes its card reader itself also makes the card in it, and takes that one's medium from `-drive if=sd`. Where it
+ * makes readers alone, a card goes into the first that is free, so that empty cards fill those before it.
+ */
+function sdCard(slot: number | undefined, medium: string): string[] {
+  if (slot === undefined) return ['-drive', `if=sd,${medium}`];
+  const fillers = Array.from({ length: slot }, (_, index) => [
+    ...['-blockdev', `driver=null-co,node-name=no-card${index},size=1048576,read-zeroes=on`],
+    ...['-device', `sd-card,drive=no-card${index}`],
+  ]);
+  return ['-blockdev', medium, ...fillers.flat(), '-device', 'sd-card,id=disk,drive=medium'];
 }
 
 /** Which flushes are the guest's: QEMU flushes too when a machine stops, as it does at each reset (`write-log/own-flushes.ts`). */

@@ -11,6 +11,12 @@ const environmentBytes = 0x40000;
 /** One bank of the flash of QEMU's arm `virt` machine (hw/arm/virt.c: VIRT_FLASH is two banks in 128 MiB). */
 const flashBankBytes = 64 * 1024 * 1024;
 
+/** Debian's packages of UEFI, by a part of their files' names. */
+const firmwarePackages = [
+  ['AAVMF', 'qemu-efi-aarch64'],
+  ['OVMF32', 'ovmf-ia32'],
+] as const;
+
 const variablesName = 'uefi-variables.fd';
 
 /**
@@ -43,7 +49,7 @@ export function bootFiles(
     case 'u-boot':
       return [{ what: 'U-Boot', path: boot.image, debianPackage: 'u-boot-qemu' }];
     case 'uefi': {
-      const debianPackage = boot.code.includes('AAVMF') ? 'qemu-efi-aarch64' : 'ovmf';
+      const debianPackage = firmwarePackages.find(([part]) => boot.code.includes(part))?.[1] ?? 'ovmf';
       return [
         { what: 'UEFI firmware', path: boot.code, debianPackage },
         { what: 'UEFI variables', path: boot.variables, debianPackage },
@@ -54,6 +60,9 @@ export function bootFiles(
         { what: 'kernel', path: boot.kernel },
         ...(boot.initrd === undefined ? [] : [{ what: 'initrd', path: boot.initrd }]),
       ];
+    case 'firmware-files':
+    case 'boot-rom':
+      return [];
   }
 }
 

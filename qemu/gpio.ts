@@ -2,20 +2,15 @@ import type { Cancellable, Gpio, LineLevel } from '../rig/contracts/capabilities
 import type { DeviceEvent } from '../rig/contracts/driver.js';
 import { messageOf, RigError } from '../rig/contracts/errors.js';
 import { pause } from '../rig/lifetime/abortable.js';
+import { type LineRegister, lineRegister } from './gpio-registers.js';
 import type { Machine } from './machine.js';
-
-/**
- * The PL061 of the "virt" machine (qemu: hw/arm/virt.c, VIRT_GPIO). Its data register is there at 256 addresses: bits 9 to 2
- * of the address are a mask of the lines that are read (Arm PrimeCell GPIO PL061 manual, DDI 0190B, 3.3.1).
- */
-const dataRegister = 0x0903_0000;
 
 /** QEMU tells no changes of these lines, so they are looked at this often. */
 const lookEveryMs = 8;
 
 /** Lines of a virtual board as the rig sees them from outside, through QEMU's monitor. */
 export class VirtualGpio implements Gpio, Disposable {
-  readonly #numbers: Readonly<Record<string, number>>;
+  readonly #registers: Readonly<Record<string, LineRegister>>;
   readonly #machine: () => Machine | undefined;
   readonly #emit: (event: DeviceEvent) => void;
   readonly #watched = new Map<string, LineLevel>();
@@ -23,22 +18,27 @@ export class VirtualGpio implements Gpio, Disposable {
   #disposed = false;
 
   constructor(
-    lines: Readonly<Record<string, number>>,
+    { lines, model }: { lines: Readonly<Record<string, number>>; model: string },
     { machine, emit }: { machine: () => Machine | undefined; emit: (event: DeviceEvent) => void },
   ) {
-    this.#numbers = lines;
+    this.#registers = Object.fromEntries(
+      Object.entries(lines).map(([name, line]) => [
+        name,
+        lineRegister(model, line) ?? noLine(name, { line, model }),
+      ]),
+    );
     this.#machine = machine;
     this.#emit = emit;
   }
 
   async lines(): Promise<readonly string[]> {
-    return Object.keys(this.#numbers);
+    return Object.keys(this.#registers);
   }
 
   async read(line: string, { signal }: Cancellable = {}): Promise<LineLevel> {
-    const mask = 1 << this.#number(line);
+    const register = this.#register(line);
     const machine = this.#machine();
-    return machine && ((await registerOf(machine, mask, { signal })) & mask) !== 0 ? 1 : 0;
+    return machine ? levelIn(await readValue(machine, register.address, { signal }), register) : 0;
   }
 
   async watch(line: string, options: Cancellable = {}): Promise<void> {
@@ -48,7 +48,7 @@ export class VirtualGpio implements Gpio, Disposable {
   }
 
   async unwatch(line: string): Promise<void> {
-    this.#number(line);
+    this.#register(line);
     this.#watched.delete(line);
   }
 
@@ -56,16 +56,19 @@ export class VirtualGpio implements Gpio, Disposable {
     this.#disposed = true;
   }
 
-  /** All watched lines with one question each time. */
+  /** Each register is asked for once each time, whatever number of its lines is watched. */
   async #look(): Promise<void> {
     this.#looking = true;
     while (this.#watched.size > 0 && !this.#disposed) {
       const machine = this.#machine();
-      const mask = [...this.#watched.keys()].reduce((all, line) => all | (1 << this.#number(line)), 0);
-      const value = machine ? await registerOf(machine, mask) : 0;
+      const registers = [...this.#watched.keys()].map((line) => this.#register(line));
+      const values = new Map<number, number>();
+      for (const { address } of registers)
+        if (!values.has(address)) values.set(address, machine ? await readValue(machine, address) : 0);
       const atNs = Number(process.hrtime.bigint());
       for (const [line, before] of this.#watched) {
-        const level = (value & (1 << this.#number(line))) === 0 ? 0 : 1;
+        const register = this.#register(line);
+        const level = levelIn(values.get(register.address) ?? 0, register);
         if (level === before) continue;
         this.#watched.set(line, level);
         this.#emit({ kind: 'edge', line, level, atNs });
@@ -83,19 +86,34 @@ export class VirtualGpio implements Gpio, Disposable {
     this.#emit({ kind: 'note', name: 'gpio-lost', data: why });
   }
 
-  #number(line: string): number {
-    if (Object.hasOwn(this.#numbers, line)) return this.#numbers[line] as number;
+  #register(line: string): LineRegister {
+    const found = Object.hasOwn(this.#registers, line) ? this.#registers[line] : undefined;
+    if (found) return found;
     throw new RigError(`The board has no line ${JSON.stringify(line)} that the rig can see`, {
       code: 'gpio.unknown-line',
       blame: 'config',
-      hint: `Lines: ${Object.keys(this.#numbers).join(', ') || 'none'}; name them in the board type.`,
+      hint: `Lines: ${Object.keys(this.#registers).join(', ') || 'none'}; name them in the board type.`,
     });
   }
 }
 
+function levelIn(value: number, { mask }: LineRegister): LineLevel {
+  return (value & mask) === 0 ? 0 : 1;
+}
+
+function noLine(name: string, { line, model }: { line: number; model: string }): never {
+  throw new RigError(
+    `The machine ${model} has no GPIO line ${line}, which ${JSON.stringify(name)} shall be`,
+    {
+      code: 'gpio.unknown-line',
+      blame: 'config',
+      hint: 'Correct machine.lines of the board type.',
+    },
+  );
+}
+
 /** `0000000009030008: 0x00000002`; a machine that ended meanwhile drives its lines no more, and whoever owns it tells why. */
-async function registerOf(machine: Machine, mask: number, options: Cancellable = {}): Promise<number> {
-  const address = dataRegister + (mask << 2);
+async function readValue(machine: Machine, address: number, options: Cancellable = {}): Promise<number> {
   const command = { 'command-line': `xp /1wx 0x${address.toString(16)}` };
   try {
     const answer = String(await machine.execute('human-monitor-command', command, options));

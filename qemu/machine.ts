@@ -9,6 +9,7 @@ import { readProcessStat } from '../rig/lifetime/process-stat.js';
 import { cannotStart, hostDiskError, unexpectedEnd } from './host-errors.js';
 import { Qmp } from './qmp.js';
 import type { SerialPipe } from './serial-pipe.js';
+import { TextWatch } from './text-watch.js';
 
 /** For QEMU to greet, on a host of any speed. */
 const greetingMs = 60_000;
@@ -42,6 +43,8 @@ export interface MachineOptions extends Cancellable {
   /** Where its overlays lie, for the evidence when the host's disk is full. */
   readonly folder: string;
   readonly listener: MachineListener;
+  /** Its kernel says this when it restarts, and QEMU has not what would do it: then it counts as a reset by the guest. */
+  readonly restartText?: string | undefined;
   /** Done to the stopped machine before `start` resolves; an end of QEMU meanwhile is thrown by it, not told as `lost`. */
   readonly prepare?: ((machine: Machine) => Promise<void>) | undefined;
 }
@@ -59,6 +62,7 @@ export class Machine {
   #shutdownReason = '';
   /** Nobody is told of an end before `start` is over: it throws, or of one that was asked for. */
   #tellsEnd = false;
+  readonly #restartWatch: TextWatch | undefined;
   #failure: RigError | undefined;
   #cpuSeconds = 0;
 
@@ -67,6 +71,7 @@ export class Machine {
     if (!qmp) throw new Error('QEMU was started without its control socket');
     this.#options = options;
     this.#child = child;
+    this.#restartWatch = options.restartText === undefined ? undefined : new TextWatch(options.restartText);
     qmp.once('end', () => this.#sampleCpu());
     this.#qmp = new Qmp(qmp, {
       event: (name, data) => this.#onEvent(name, data),
@@ -91,7 +96,7 @@ export class Machine {
         signal,
         what: `${program} to greet`,
       });
-      machine.#serialRead = (await options.serial.open((chunk) => options.listener.console(chunk))).ended;
+      machine.#serialRead = (await options.serial.open((chunk) => machine.#received(chunk))).ended;
       await options.prepare?.(machine);
       machine.#tellsEnd = true;
       return machine;
@@ -101,6 +106,16 @@ export class Machine {
       if (!endedByItself) throw error;
       throw cannotStart({ ...options, child });
     }
+  }
+
+  #received(chunk: Uint8Array): void {
+    this.#options.listener.console(chunk);
+    if (!this.#restartWatch?.sees(chunk)) return;
+    this.#shutdownReason = 'guest-reset';
+    // A QEMU that is lost meanwhile is told of by its end.
+    this.execute('stop').catch((error: unknown) => {
+      if (!this.#child.end) void this.#fail(Promise.resolve(error as RigError));
+    });
   }
 
   get pid(): number {

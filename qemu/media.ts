@@ -3,8 +3,9 @@ import type { Cancellable, Capabilities, Drive, MuxSide } from '../rig/contracts
 import type { DriverContext } from '../rig/contracts/driver.js';
 import type { ExplorableMedium, MediumLog, ServedView } from '../rig/contracts/powercut.js';
 import { Card } from './card.js';
-import type { MachineParts } from './command-line.js';
+import type { LoadedFiles, MachineParts } from './command-line.js';
 import { Disk } from './disk.js';
+import { readFirmwareFiles } from './firmware-files.js';
 import { MediumLogFiles } from './write-log/medium-log.js';
 
 const mebibyte = 1024 * 1024;
@@ -64,9 +65,21 @@ export class Media {
     };
   }
 
+  /** What the board's firmware loads from the medium at this power-on; undefined where it loads nothing by itself. */
+  async firmwareFiles(options: Cancellable): Promise<LoadedFiles | undefined> {
+    const { boot } = this.#spec;
+    if (boot.kind !== 'firmware-files' || this.disk.file === undefined) return undefined;
+    return readFirmwareFiles(boot, {
+      ...options,
+      folder: this.#context.workDir,
+      read: (offset, length, call) => this.disk.read(offset, length, call),
+    });
+  }
+
   /** The disk as the power-cut explorer needs it; undefined for a board without one. */
   explorable(whileOff: WhileOff): ExplorableMedium | undefined {
-    if (this.#spec.disk === undefined) return undefined;
+    // A crash state is served over a socket, where the firmware that we play cannot read files.
+    if (this.#spec.disk === undefined || this.#spec.boot.kind === 'firmware-files') return undefined;
     return {
       logWrites: (folder, options) =>
         whileOff(async () => {

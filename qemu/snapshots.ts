@@ -1,5 +1,6 @@
 import { constants, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { MachineSpec } from '../rig/contracts/board.js';
 import type { Cancellable, ImageFile, LinkState } from '../rig/contracts/capabilities.js';
 import { messageOf, RigError } from '../rig/contracts/errors.js';
 import {
@@ -200,4 +201,12 @@ function otherKey(dir: string, reasons: readonly string[]): RigError {
     hint: 'Boot cold, and save another.',
     evidence: { dir, reasons },
   });
+}
+
+/**
+ * QEMU cannot save its nvme (hw/nvme/ctrl.c: unmigratable) and usb-net (hw/usb/dev-network.c: unmigratable); a card in a slot has no
+ * image to lie on.
+ */
+export function canBeSaved({ disk, nic, slot }: MachineSpec): boolean {
+  return disk !== 'nvme' && nic !== 'usb' && slot === undefined;
 }

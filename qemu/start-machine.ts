@@ -4,7 +4,7 @@ import type { Cancellable } from '../rig/contracts/capabilities.js';
 import type { DriverContext } from '../rig/contracts/driver.js';
 import { findExecutable } from '../rig/lifetime/find-executable.js';
 import type { Accelerator } from './accelerator.js';
-import { commandLine, qemuProgram } from './command-line.js';
+import { commandLine, type LoadedFiles, qemuProgram } from './command-line.js';
 import { checkBootFiles, uefiVariables, writeEnvironmentFlash } from './firmware.js';
 import { missingQemu } from './host-errors.js';
 import { identityOf } from './identity.js';
@@ -17,6 +17,7 @@ export interface StartMachineOptions extends Cancellable {
   readonly accelerator: Accelerator;
   readonly context: DriverContext;
   readonly media: MediumParts;
+  readonly firmwareFiles?: LoadedFiles | undefined;
   /** Fills the machine with a saved state instead of letting it boot. */
   readonly load?: ((machine: Machine) => Promise<void>) | undefined;
   readonly listener: MachineListener;
@@ -40,6 +41,7 @@ export async function startMachine(options: StartMachineOptions): Promise<Machin
     accelerator,
     identity: identityOf(name),
     ...media,
+    firmwareFiles: options.firmwareFiles,
     environmentFlash: await environmentFlash(spec, context),
     uefiVariables:
       spec.boot.kind === 'uefi' ? await uefiVariables(context.stateDir, spec.boot.variables) : undefined,
@@ -51,6 +53,7 @@ export async function startMachine(options: StartMachineOptions): Promise<Machin
     args,
     serial,
     folder: context.workDir,
+    restartText: spec.restartText,
     signal,
     prepare: load,
     listener,

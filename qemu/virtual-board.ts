@@ -5,14 +5,14 @@ import type { Device, DriverContext } from '../rig/contracts/driver.js';
 import type { RigError } from '../rig/contracts/errors.js';
 import { SerialQueue } from '../rig/lifetime/serial-queue.js';
 import type { Accelerator } from './accelerator.js';
-import { nicId } from './command-line.js';
 import { VirtualGpio } from './gpio.js';
 import { identityOf } from './identity.js';
+import { setLink } from './link.js';
 import type { Machine } from './machine.js';
 import { Media } from './media.js';
 import { endpointOf, forwardPorts, hostAddressInGuest } from './ports.js';
 import { boardClosed, boardOff, boardOn } from './refusals.js';
-import { VirtualSnapshots } from './snapshots.js';
+import { canBeSaved, VirtualSnapshots } from './snapshots.js';
 import { environmentFlashIn, startMachine } from './start-machine.js';
 import { VirtualConsole } from './virtual-console.js';
 
@@ -55,9 +55,8 @@ export class VirtualBoard implements Device {
     this.driver = { name: 'qemu', version: options.version };
     const { spec, context } = options;
     this.#media = new Media(spec, context);
-    this.#gpio =
-      spec.lines &&
-      new VirtualGpio(spec.lines, { machine: () => this.#machine, emit: (event) => context.emit(event) });
+    const lookAt = { machine: () => this.#machine, emit: context.emit.bind(context) };
+    this.#gpio = spec.lines && new VirtualGpio({ lines: spec.lines, model: spec.model }, lookAt);
     this.#console = new VirtualConsole(this.#name, () => this.#machine);
     this.capabilities = this.#capabilities();
     this.explorable = this.#media.explorable((act, options) => this.#whileOff(act, options));
@@ -90,9 +89,9 @@ export class VirtualBoard implements Device {
       console: this.#console,
       ...this.#media.capabilities((act, options) => this.#whileOff(act, options)),
       ...(this.#gpio ? { gpio: this.#gpio } : {}),
-      ...(spec.nic === undefined ? {} : { link: this.#linkCapability(), address: this.#address(spec) }),
-      // QEMU's nvme cannot be saved (hw/nvme/ctrl.c: unmigratable); a card has no image to lie on.
-      ...(spec.disk === 'nvme' || spec.slot !== undefined ? {} : { snapshots: this.#snapshots() }),
+      ...(spec.nic === undefined || spec.nic === 'usb' ? {} : { link: this.#linkCapability() }),
+      ...(spec.nic === undefined ? {} : { address: this.#address(spec) }),
+      ...(canBeSaved(spec) ? { snapshots: this.#snapshots() } : {}),
     };
   }
 
@@ -126,7 +125,7 @@ export class VirtualBoard implements Device {
     const set = (state: LinkState, options?: Cancellable): Promise<void> =>
       this.#exclusive(async (signal) => {
         if (this.#link === state) return;
-        if (this.#machine) await setLink(this.#machine, state, { signal });
+        if (this.#machine) await setLink(this.#machine, { spec: this.#options.spec, state, signal });
         this.#link = state;
         this.#options.context.emit({ kind: 'link', state });
       }, options);
@@ -172,7 +171,7 @@ export class VirtualBoard implements Device {
         (line, options) => machine.execute('human-monitor-command', { 'command-line': line }, options),
         { guestPorts: spec.nic ? spec.forward : [], preferred: this.#forwards, signal },
       );
-      if (this.#link === 'down') await setLink(machine, 'down', { signal });
+      if (this.#link === 'down') await setLink(machine, { spec, state: 'down', signal });
       signal?.throwIfAborted();
       begins();
       this.#media.disk.markDirty();
@@ -201,7 +200,9 @@ export class VirtualBoard implements Device {
   }
 
   get #restartsAnew(): boolean {
-    const { accelerator, context } = this.#options;
+    const { accelerator, context, spec } = this.#options;
+    // What we play, or QEMU reads once, is looked for on the medium at every start.
+    if (spec.boot.kind === 'firmware-files' || spec.boot.kind === 'boot-rom') return true;
     return accelerator.name === 'tcg' && /^(amd64|i386)$/.test(context.board.type.arch);
   }
 
@@ -210,6 +211,7 @@ export class VirtualBoard implements Device {
     const machine: Machine = await startMachine({
       ...this.#options,
       media: await this.#media.inMachine({ signal }),
+      firmwareFiles: await this.#media.firmwareFiles({ signal }),
       signal,
       load,
       listener: {
@@ -293,8 +295,4 @@ export class VirtualBoard implements Device {
     await this.#media.remove();
     await rm(environmentFlashIn(this.#options.context.workDir), { force: true });
   }
-}
-
-async function setLink(machine: Machine, state: LinkState, options: Cancellable): Promise<void> {
-  await machine.execute('set_link', { name: nicId, up: state === 'up' }, options);
 }

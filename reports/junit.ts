@@ -59,6 +59,7 @@ function properties(run: RunRecord, suite: SuiteRecord): [string, string][] {
   const optional: [string, string | undefined][] = [
     ['board', suite.board],
     ['board.type', open?.boardType],
+    ['board.untested', open?.untested],
     ['board.profile', open?.profile],
     ['image.sha256', open?.image?.sha256],
     ['image.version', open?.image?.version],

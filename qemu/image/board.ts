@@ -1,18 +1,25 @@
+import type { Architecture } from '../../rig/contracts/board.js';
+import { RigError } from '../../rig/contracts/errors.js';
 import type { BuildRequest } from '../../rig/contracts/image-builder.js';
-
-type Arch = BuildRequest['arch'];
+import { grubTargets, type TinyBoot, virtAddresses } from './boot-kinds.js';
 
 /** What differs between the boards that the reference OS is built for. */
 export interface TinyBoard {
-  /** Name of the board type, in os-release as SLUG. */
+  /** Name of the reference image, in os-release as SLUG. */
   readonly slug: string;
+  readonly arch: Architecture;
   readonly kernelPackage: string;
-  /** GNU triplet, as in the library folders. */
-  readonly triplet: string;
+  readonly boot: TinyBoot;
   /** Kernel name of the disk. */
   readonly disk: string;
+  /** Kernel name of its network interface. */
+  readonly link: string;
   /** Serial line that the kernel and the getty talk on. */
   readonly console: string;
+  /** Words for the kernel besides those of every image. */
+  readonly kernelWords?: string;
+  /** What tells of the power key; absent: the board has none. */
+  readonly powerButton?: 'gpio' | 'acpi';
   /** Packages beyond those of every board. */
   readonly packages: readonly string[];
   /** Programs (besides busybox) taken from the packages into the image, by their path. */
@@ -61,51 +68,126 @@ const everyProgram = [
   'sbin/sfdisk',
   'sbin/resize2fs',
   'usr/bin/resizepart',
-  'usr/bin/dbus-daemon',
-  'usr/bin/rauc',
-  'usr/bin/flock',
 ];
 
+const updatePrograms = ['usr/bin/dbus-daemon', 'usr/bin/rauc', 'usr/bin/flock'];
+
 /** The FAT driver asks for its code page and character set by name when it mounts. */
-const everyModule = ['virtio_net', 'virtio-rng', 'vfat', 'nls_cp437', 'nls_ascii'];
+const fatModules = ['vfat', 'nls_cp437', 'nls_ascii'];
+const virtioModules = ['virtio_net', 'virtio-rng', ...fatModules];
+/** Debian's kernels but the cloud ones have ext4 as a module, which asks for its checksum by name. */
+const ext4Modules = ['crc32c_generic', 'ext4'];
 
 /** A bundle is a squashfs behind dm-verity in a loop device. (Debian's RAUC is built without streaming.) */
 const updateModules = ['loop', 'dm-verity', 'squashfs'];
 
-export const tinyBoards: Readonly<Record<Arch, TinyBoard>> = {
-  arm64: {
-    slug: 'virt-arm64',
-    kernelPackage: 'linux-image-cloud-arm64',
-    triplet: 'aarch64-linux-gnu',
-    disk: 'vda',
-    console: 'ttyAMA0',
-    // The cloud kernel has no gpio_keys: gpiomon waits for the power key on the PL061 instead.
-    packages: [
-      ...everyPackage,
-      ...updatePackages,
-      'gpiod',
-      'libgpiod2',
-      'libubootenv-tool',
-      'libubootenv0.1',
-    ],
-    programs: [...everyProgram, 'usr/bin/gpiomon', 'usr/bin/fw_printenv', 'usr/bin/fw_setenv'],
-    initrdModules: ['virtio_mmio', 'virtio_blk'],
-    rootModules: everyModule,
-    updateModules,
-  },
-  amd64: {
-    slug: 'virt-x86-64',
-    kernelPackage: 'linux-image-cloud-amd64',
-    triplet: 'x86_64-linux-gnu',
-    disk: 'vda',
-    console: 'ttyS0',
-    packages: [...everyPackage, ...updatePackages, 'grub-efi-amd64-bin'],
-    programs: everyProgram,
-    initrdModules: ['virtio_pci', 'virtio_blk'],
-    rootModules: [...everyModule, 'evdev', 'button'],
-    updateModules,
-  },
+/** What a board that chooses between two slots has on top. */
+const updates = {
+  packages: [...everyPackage, ...updatePackages],
+  programs: [...everyProgram, ...updatePrograms],
+  updateModules,
 };
+const ubootTools = {
+  packages: ['libubootenv-tool', 'libubootenv0.1'],
+  programs: ['usr/bin/fw_printenv', 'usr/bin/fw_setenv'],
+};
+/** The cloud kernel has no gpio_keys: gpiomon waits for the power key on the PL061 instead. */
+const gpioKey = { packages: ['gpiod', 'libgpiod2'], programs: ['usr/bin/gpiomon'] };
+
+export const tinyBoards = {
+  'virt-arm64': {
+    slug: 'virt-arm64',
+    arch: 'arm64',
+    kernelPackage: 'linux-image-cloud-arm64',
+    boot: { kind: 'u-boot', command: 'booti', medium: 'virtio', at: virtAddresses },
+    disk: 'vda',
+    link: 'eth0',
+    console: 'ttyAMA0',
+    powerButton: 'gpio',
+    packages: [...updates.packages, ...gpioKey.packages, ...ubootTools.packages],
+    programs: [...updates.programs, ...gpioKey.programs, ...ubootTools.programs],
+    initrdModules: ['virtio_mmio', 'virtio_blk'],
+    rootModules: virtioModules,
+    updateModules,
+  },
+  'virt-x86-64': {
+    slug: 'virt-x86-64',
+    arch: 'amd64',
+    kernelPackage: 'linux-image-cloud-amd64',
+    boot: grubTargets.amd64,
+    disk: 'vda',
+    link: 'eth0',
+    console: 'ttyS0',
+    powerButton: 'acpi',
+    packages: [...updates.packages, grubTargets.amd64.package],
+    programs: updates.programs,
+    initrdModules: ['virtio_pci', 'virtio_blk'],
+    rootModules: [...virtioModules, 'evdev', 'button'],
+    updateModules,
+  },
+  'virt-arm64-uefi': {
+    slug: 'virt-arm64-uefi',
+    arch: 'arm64',
+    kernelPackage: 'linux-image-cloud-arm64',
+    boot: grubTargets.arm64,
+    disk: 'vda',
+    link: 'eth0',
+    console: 'ttyAMA0',
+    powerButton: 'gpio',
+    packages: [...updates.packages, ...gpioKey.packages, grubTargets.arm64.package],
+    programs: [...updates.programs, ...gpioKey.programs],
+    initrdModules: ['virtio_pci', 'virtio_blk'],
+    rootModules: virtioModules,
+    updateModules,
+  },
+  'virt-armhf': {
+    slug: 'virt-armhf',
+    arch: 'armhf',
+    kernelPackage: 'linux-image-armmp',
+    boot: {
+      kind: 'u-boot',
+      command: 'bootz',
+      medium: 'virtio',
+      at: { ...virtAddresses, kernel: '0x42000000' },
+    },
+    disk: 'vda',
+    link: 'eth0',
+    console: 'ttyAMA0',
+    powerButton: 'gpio',
+    packages: [...updates.packages, 'libgcc-s1', ...gpioKey.packages, ...ubootTools.packages],
+    programs: [...updates.programs, ...gpioKey.programs, ...ubootTools.programs],
+    initrdModules: ['virtio_mmio', 'virtio_blk', ...ext4Modules],
+    rootModules: virtioModules,
+    updateModules,
+  },
+} as const satisfies Readonly<Record<string, TinyBoard>>;
+
+/** The board that a request without a board means. */
+const firstOf: Readonly<Partial<Record<Architecture, keyof typeof tinyBoards>>> = {
+  arm64: 'virt-arm64',
+  amd64: 'virt-x86-64',
+  armhf: 'virt-armhf',
+};
+
+/**
+ * The board that the tiny image of `request` is made for.
+ *
+ * @throws RigError `image.no-reference` (blame: config)
+ */
+export function tinyBoardOf({ arch, board }: Pick<BuildRequest, 'arch' | 'board'>): TinyBoard {
+  const name = board ?? firstOf[arch];
+  const found: TinyBoard | undefined =
+    name !== undefined && Object.hasOwn(tinyBoards, name)
+      ? tinyBoards[name as keyof typeof tinyBoards]
+      : undefined;
+  if (found?.arch === arch) return found;
+  const known = Object.values(tinyBoards).filter((one) => one.arch === arch);
+  throw new RigError(`There is no tiny reference image ${name ?? ''} for ${arch}`.replace('  ', ' '), {
+    code: 'image.no-reference',
+    blame: 'config',
+    hint: `For ${arch} there are: ${known.map(({ slug }) => slug).join(', ') || 'none'}.`,
+  });
+}
 
 /** Sizes of the partitions, in order. FAT32 needs 65525 clusters of at least a sector: 33 MiB. */
 export const layoutMiB = { boot: 48, rootA: 72, rootB: 72, state: 16, data: 32 } as const;

@@ -10,8 +10,18 @@ import type { ResolvedPackage } from './packages.js';
 import type { ImageKey } from './ssh-key.js';
 import { type Tool, toolIdentity } from './toolbox.js';
 
-export function imageName({ flavour, extras = [], plant, arch, variant, version }: BuildRequest): string {
-  return ['boardrig', flavour, ...extras, ...(plant ? [plant] : []), arch, variant, version].join('-');
+export function imageName({
+  flavour,
+  extras = [],
+  plant,
+  arch,
+  board,
+  variant,
+  version,
+}: BuildRequest): string {
+  return ['boardrig', flavour, ...extras, ...(plant ? [plant] : []), board ?? arch, variant, version].join(
+    '-',
+  );
 }
 
 export function imageFiles(
@@ -37,7 +47,7 @@ export function inputsOf(
     tools: readonly Tool[];
   },
 ): string {
-  const { flavour, extras = [], plant = '', arch, variant, version } = request;
+  const { flavour, extras = [], plant = '', arch, board = '', variant, version } = request;
   return createHash('sha256')
     .update(
       JSON.stringify([
@@ -46,6 +56,7 @@ export function inputsOf(
         extras,
         plant,
         arch,
+        board,
         variant,
         version,
         packages,

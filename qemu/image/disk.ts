@@ -31,11 +31,14 @@ export async function writeDisk(
     parts,
     sectors = [],
     diskGuid,
+    tableEntries,
     signal,
   }: {
     parts: readonly DiskPart[];
     sectors?: readonly RawBytes[] | undefined;
     diskGuid: string;
+    /** Of the partition table; default: 128. */
+    tableEntries?: number | undefined;
   } & Cancellable,
 ): Promise<{ sizeBytes: number; used: BlockRange[] }> {
   let end = firstPartitionBytes;
@@ -46,7 +49,7 @@ export async function writeDisk(
   });
   // The backup table lies in the last aligned stretch alone.
   const sizeBytes = end + alignmentBytes;
-  const gpt = writeGpt(placed, { diskGuid, diskBytes: sizeBytes });
+  const gpt = writeGpt(placed, { diskGuid, diskBytes: sizeBytes, entries: tableEntries });
   await writeFile(file, '');
   await truncate(file, sizeBytes);
   await using disk = await open(file, 'r+');

@@ -1,4 +1,4 @@
-/** What a 64-bit little-endian ELF file asks of others (ELF-64 Object File Format, version 1.5). */
+/** What a little-endian ELF file asks of others (System V ABI, chapters 4 and 5; ELF-64 Object File Format, version 1.5). */
 export interface ElfNeeds {
   /** DT_NEEDED, by soname. */
   readonly libraries: readonly string[];
@@ -9,20 +9,20 @@ export interface ElfNeeds {
 const segment = { load: 1, dynamic: 2, interpreter: 3 } as const;
 const tag = { end: 0, needed: 1, stringTable: 5 } as const;
 
+interface Segment {
+  readonly type: number;
+  readonly offset: number;
+  readonly address: number;
+  readonly fileBytes: number;
+}
+
 /** @returns undefined for what is no ELF file */
 export function readElfNeeds(bytes: Buffer): ElfNeeds | undefined {
   if (bytes.length < 64 || bytes.readUInt32BE(0) !== 0x7f454c46) return undefined;
-  const at = Number(bytes.readBigUInt64LE(32));
-  const size = bytes.readUInt16LE(54);
-  const segments = Array.from({ length: bytes.readUInt16LE(56) }, (_, index) => {
-    const header = bytes.subarray(at + index * size);
-    return {
-      type: header.readUInt32LE(0),
-      offset: Number(header.readBigUInt64LE(8)),
-      address: Number(header.readBigUInt64LE(16)),
-      fileBytes: Number(header.readBigUInt64LE(32)),
-    };
-  });
+  const wordBytes = bytes.readUInt8(4) === 1 ? 4 : 8;
+  const word = (at: number): number =>
+    wordBytes === 4 ? bytes.readUInt32LE(at) : Number(bytes.readBigUInt64LE(at));
+  const segments = readSegments(bytes, { wordBytes, word });
   const loader = segments.find(({ type }) => type === segment.interpreter);
   const dynamic = segments.find(({ type }) => type === segment.dynamic);
   const needed: number[] = [];
@@ -30,10 +30,10 @@ export function readElfNeeds(bytes: Buffer): ElfNeeds | undefined {
   for (
     let offset = dynamic?.offset ?? 0;
     dynamic && offset < dynamic.offset + dynamic.fileBytes;
-    offset += 16
+    offset += 2 * wordBytes
   ) {
-    const kind = Number(bytes.readBigUInt64LE(offset));
-    const value = Number(bytes.readBigUInt64LE(offset + 8));
+    const kind = word(offset);
+    const value = word(offset + wordBytes);
     if (kind === tag.end) break;
     if (kind === tag.needed) needed.push(value);
     if (kind === tag.stringTable) strings = value;
@@ -47,6 +47,26 @@ export function readElfNeeds(bytes: Buffer): ElfNeeds | undefined {
     libraries: needed.map((offset) => textAt(bytes, tableOffset + offset)),
     interpreter: loader ? textAt(bytes, loader.offset) : undefined,
   };
+}
+
+/** Where the program header table says how many bytes begin where; its fields have another order in the two classes. */
+function readSegments(
+  bytes: Buffer,
+  { wordBytes, word }: { wordBytes: 4 | 8; word: (at: number) => number },
+): Segment[] {
+  const [table, sizeAt] = wordBytes === 4 ? [word(28), 42] : [word(32), 54];
+  const size = bytes.readUInt16LE(sizeAt);
+  const fields =
+    wordBytes === 4 ? { offset: 4, address: 8, fileBytes: 16 } : { offset: 8, address: 16, fileBytes: 32 };
+  return Array.from({ length: bytes.readUInt16LE(sizeAt + 2) }, (_, index) => {
+    const at = table + index * size;
+    return {
+      type: bytes.readUInt32LE(at),
+      offset: word(at + fields.offset),
+      address: word(at + fields.address),
+      fileBytes: word(at + fields.fileBytes),
+    };
+  });
 }
 
 function textAt(bytes: Buffer, offset: number): string {

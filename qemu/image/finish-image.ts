@@ -12,6 +12,7 @@ export interface FinishOptions extends Cancellable {
   readonly parts: readonly DiskPart[];
   readonly sectors?: readonly RawBytes[] | undefined;
   readonly diskGuid: string;
+  readonly tableEntries?: number | undefined;
   readonly manifest: Omit<Manifest, 'schema' | 'image'>;
   readonly workDir: string;
 }
@@ -24,11 +25,11 @@ export interface FinishedImage {
 
 /** Puts partitions together to an image with its block map and manifest. */
 export async function finishImage(options: FinishOptions): Promise<FinishedImage> {
-  const { name, parts, sectors, diskGuid, workDir, signal } = options;
+  const { name, parts, sectors, diskGuid, tableEntries, workDir, signal } = options;
   const folder = join(workDir, 'image');
   await mkdir(folder);
   const files = imageFiles(folder, name);
-  const disk = await writeDisk(files.image, { parts, sectors, diskGuid, signal });
+  const disk = await writeDisk(files.image, { parts, sectors, diskGuid, tableEntries, signal });
   const ranges = blockRanges(disk.used);
   const hashes = await hashImage(files.image, ranges, { signal });
   await writeFile(files.bmap, writeBmap(ranges, { imageBytes: disk.sizeBytes, hashes: hashes.ranges }));

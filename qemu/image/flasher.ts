@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { RigError } from '../../rig/contracts/errors.js';
 import type { BuildOptions, BuildRequest, BuiltImage } from '../../rig/contracts/image-builder.js';
 import { bmapBlockBytes } from './bmap.js';
-import { tinyBoards } from './board.js';
+import { tinyBoardOf } from './board.js';
 import { commandLine } from './bootloader.js';
 import { buildImage } from './build.js';
 import { cachedImage, imageName, inputsOf, publish, removeUnused } from './cache.js';
@@ -14,10 +14,10 @@ import { usedFatBytes, writeFat32 } from './fat.js';
 import { finishImage } from './finish-image.js';
 import { partitionTypes } from './gpt.js';
 import { guestFile } from './guest-files.js';
+import { findKernel } from './kernel.js';
 import { modulesInOrder } from './kernel-modules.js';
 import { guidOf } from './make-image.js';
 import { type ResolvedPackage, recordedPackages, unpackPackages } from './packages.js';
-import { findKernel } from './rootfs.js';
 import { signingKey } from './signing-key.js';
 import { imageKey } from './ssh-key.js';
 import { baseTools, requireTools, Toolbox } from './toolbox.js';
@@ -57,7 +57,7 @@ async function build(
   { inner, led, options }: { inner: BuiltImage; led: string; options: BuildOptions },
 ): Promise<BuiltImage> {
   const { cacheDir, signal, progress = () => {} } = options;
-  const board = tinyBoards[request.arch];
+  const board = tinyBoardOf(request);
   const { arch } = request;
   const packages = await recordedPackages({
     arch,
@@ -168,7 +168,7 @@ async function bootTree(options: {
   readonly ranges: readonly Range[];
 }): Promise<FileTree> {
   const { request, led, packages, inner, ranges } = options;
-  const board = tinyBoards[request.arch];
+  const board = tinyBoardOf(request);
   const kernel = await findKernel(packages);
   const fill = { LED: led, CMDLINE: commandLine(board.console) };
   const blocks = ranges.reduce((sum, { count }) => sum + count, 0);
@@ -192,7 +192,7 @@ async function flasherInitrd(packages: string, request: BuildRequest): Promise<B
   tree.file('bin/busybox', { from: join(packages, 'bin/busybox') }, { mode: 0o755 });
   for (const applet of applets) tree.link(`bin/${applet}`, 'busybox');
   tree.file('init', await guestFile('flasher-init.sh'), { mode: 0o755 });
-  const board = tinyBoards[request.arch];
+  const board = tinyBoardOf(request);
   const wanted = [...board.initrdModules, 'vfat', 'nls_cp437', 'nls_ascii'];
   const modules = await modulesInOrder(wanted, await findKernel(packages));
   for (const file of modules) tree.file(`modules/${basename(file)}`, { from: file });

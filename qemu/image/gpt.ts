@@ -4,9 +4,10 @@ import { type GptPartition, sectorBytes } from '../../rig/image/gpt.js';
 /** Where the first partition begins; what lies below is free for a bootloader's raw sectors. */
 export const firstPartitionBytes = 4 * 1024 * 1024;
 
-const entryCount = 128;
+/** UEFI asks for room for 128; fewer are read by all who follow the header. */
+const mostEntries = 128;
 const entryBytes = 128;
-const tableSectors = (entryCount * entryBytes) / sectorBytes;
+const reservedSectors = (mostEntries * entryBytes) / sectorBytes;
 
 export const partitionTypes = {
   efiSystem: 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b',
@@ -16,10 +17,14 @@ export const partitionTypes = {
 /** The bytes at both ends of a disk: protective MBR, header and table in front, table and header behind. */
 export function writeGpt(
   partitions: readonly GptPartition[],
-  { diskGuid, diskBytes }: { readonly diskGuid: string; readonly diskBytes: number },
+  {
+    diskGuid,
+    diskBytes,
+    entries = mostEntries,
+  }: { readonly diskGuid: string; readonly diskBytes: number; readonly entries?: number | undefined },
 ): { readonly front: Buffer; readonly back: Buffer; readonly backOffset: number } {
   const sectors = diskBytes / sectorBytes;
-  const table = Buffer.alloc(entryCount * entryBytes);
+  const table = Buffer.alloc(entries * entryBytes);
   for (const partition of partitions) {
     const at = (partition.number - 1) * entryBytes;
     guidBytes(partition.typeGuid).copy(table, at);
@@ -28,20 +33,21 @@ export function writeGpt(
     table.writeBigUInt64LE(BigInt((partition.startBytes + partition.sizeBytes) / sectorBytes - 1), at + 40);
     table.write(partition.name, at + 56, 'utf16le');
   }
-  const shared = { sectors, diskGuid, tableCrc: crc32(table) };
+  const shared = { sectors, diskGuid, entries, tableCrc: crc32(table) };
   const last = sectors - 1;
   const front = header({ ...shared, at: 1, other: last, table: 2 });
-  const back = header({ ...shared, at: last, other: 1, table: last - tableSectors });
+  const back = header({ ...shared, at: last, other: 1, table: last - reservedSectors });
   return {
     front: Buffer.concat([protectiveMbr(sectors), front, table]),
-    back: Buffer.concat([table, back]),
-    backOffset: (last - tableSectors) * sectorBytes,
+    back: Buffer.concat([table, Buffer.alloc(reservedSectors * sectorBytes - table.length), back]),
+    backOffset: (last - reservedSectors) * sectorBytes,
   };
 }
 
 function header(options: {
   sectors: number;
   diskGuid: string;
+  entries: number;
   tableCrc: number;
   at: number;
   other: number;
@@ -53,11 +59,11 @@ function header(options: {
   bytes.writeUInt32LE(92, 12);
   bytes.writeBigUInt64LE(BigInt(options.at), 24);
   bytes.writeBigUInt64LE(BigInt(options.other), 32);
-  bytes.writeBigUInt64LE(BigInt(2 + tableSectors), 40);
-  bytes.writeBigUInt64LE(BigInt(options.sectors - 2 - tableSectors), 48);
+  bytes.writeBigUInt64LE(BigInt(2 + reservedSectors), 40);
+  bytes.writeBigUInt64LE(BigInt(options.sectors - 2 - reservedSectors), 48);
   guidBytes(options.diskGuid).copy(bytes, 56);
   bytes.writeBigUInt64LE(BigInt(options.table), 72);
-  bytes.writeUInt32LE(entryCount, 80);
+  bytes.writeUInt32LE(options.entries, 80);
   bytes.writeUInt32LE(entryBytes, 84);
   bytes.writeUInt32LE(options.tableCrc, 88);
   bytes.writeUInt32LE(crc32(bytes.subarray(0, 92)), 16);

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { writeCpio } from './cpio.js';
 import { guestFile } from './guest-files.js';
+import type { Kernel } from './kernel.js';
 import { modulesInOrder } from './kernel-modules.js';
-import type { Kernel } from './rootfs.js';
 import { FileTree } from './tree.js';
 
 /** The initial RAM disk: busybox, the modules that lead to the disk, and a script. Not compressed: unpacking costs more than loading. */

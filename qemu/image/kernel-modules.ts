@@ -1,22 +1,24 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { RigError } from '../../rig/contracts/errors.js';
+import type { Kernel } from './kernel.js';
 
 /**
  * Files of the modules `wanted` and of those they depend on, each after what it needs: the order for `insmod`. The
  * dependencies come from the modules' own `.modinfo`, since `modules.dep` is made by depmod on an installed system.
  *
- * @param modules every module file of the kernel
+ * @param modules every module file of the kernel; one that it has built in needs no file
  * @throws RigError `image.missing-module` when the kernel has no such module
  */
 export async function modulesInOrder(
   wanted: readonly string[],
-  { modules }: { readonly modules: readonly string[] },
+  { modules, builtIn = new Set() }: Pick<Kernel, 'modules' | 'builtIn'>,
 ): Promise<string[]> {
   const files = new Map(modules.map((path) => [moduleName(basename(path, '.ko')), path]));
   const ordered = new Set<string>();
   const add = async (name: string): Promise<void> => {
     const file = files.get(moduleName(name));
+    if (file === undefined && [...builtIn].some((one) => moduleName(one) === moduleName(name))) return;
     if (file === undefined) throw missingModule(name);
     if (ordered.has(file)) return;
     for (const other of dependencies(await readFile(file))) await add(other);

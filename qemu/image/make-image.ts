@@ -52,9 +52,11 @@ export async function makeImage(options: MakeOptions): Promise<MadeImage> {
     parts,
     sectors,
     diskGuid: guidOf(seed, 'disk'),
+    tableEntries: options.recipe.tableEntries,
     manifest: {
       flavour: request.flavour,
       arch: request.arch,
+      ...(request.board ? { board: request.board } : {}),
       variant: request.variant,
       version: request.version,
       ...(request.extras ? { extras: request.extras } : {}),
@@ -152,8 +154,8 @@ async function makeContents(
 
 /** What the fixed identifiers of an image are drawn from. */
 function deviceSeed(request: BuildRequest): string {
-  const { flavour, extras = [], arch, variant, version } = request;
-  return ['boardrig', flavour, ...extras, arch, variant, version].join(' ');
+  const { flavour, extras = [], arch, board, variant, version } = request;
+  return ['boardrig', flavour, ...extras, board ?? arch, variant, version].join(' ');
 }
 
 /** Says which packages are in the image, without the ssh key or this host's tools. */

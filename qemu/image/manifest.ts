@@ -1,11 +1,14 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import type { Architecture } from '../../rig/contracts/board.js';
 
 /** What lies beside an image and says what is in it. */
 export interface Manifest {
   readonly schema: 1;
   readonly flavour: 'tiny' | 'full';
-  readonly arch: 'arm64' | 'amd64';
+  readonly arch: Architecture;
+  /** The reference image, where it is not the first of its architecture. */
+  readonly board?: string;
   readonly variant: 'dev' | 'prod';
   readonly version: string;
   readonly extras?: readonly string[];
@@ -60,7 +63,7 @@ function isManifest(data: unknown): data is Manifest {
   return (
     schema === 1 &&
     (flavour === 'tiny' || flavour === 'full') &&
-    (arch === 'arm64' || arch === 'amd64') &&
+    typeof arch === 'string' &&
     (variant === 'dev' || variant === 'prod') &&
     hasTexts(image, ['file', 'sha256']) &&
     typeof image.sizeBytes === 'number' &&

@@ -3,7 +3,11 @@ import type { BuildRequest } from '../../rig/contracts/image-builder.js';
 /** `/etc/os-release` (man 5 os-release), with the fields that resinOS adds. */
 export function osRelease(
   { flavour, extras = [], variant, version }: BuildRequest,
-  { slug, revision }: { readonly slug: string; readonly revision: string },
+  {
+    slug,
+    revision,
+    updates = true,
+  }: { readonly slug: string; readonly revision: string; readonly updates?: boolean },
 ): string {
   const fields = {
     ID: 'boardrig',
@@ -17,6 +21,7 @@ export function osRelease(
     EXTRAS: extras.join(' '),
     SLUG: slug,
     RESIN_BOARD_REV: revision,
+    ...(updates ? {} : { UPDATES: 'none' }),
   };
   return Object.entries(fields)
     .map(([key, value]) => `${key}="${value}"\n`)

@@ -51,7 +51,7 @@ export async function fetchPackages(options: FetchOptions): Promise<ResolvedPack
   const { arch, tools, workDir, progress, cacheDir } = options;
   const apt = await PrivateApt.create(join(workDir, 'apt'), { arch, tools });
   progress(`reading Debian's package lists for ${arch}`);
-  await reaching("read Debian's package lists", () => apt.run(['update', '-q']));
+  await reaching("read Debian's package lists", () => apt.update(progress));
   const found = await current(apt, [...options.names, await kernelOf(apt, options.kernelPackage)]);
   const missing = found.filter((one) => !existsSync(packageFile(cacheDir, one)));
   if (missing.length > 0) {

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cancellable } from '../../rig/contracts/capabilities.js';
 import { RigError } from '../../rig/contracts/errors.js';
@@ -36,6 +36,39 @@ export class PrivateApt {
     const reach = host.stdout.split('\n').filter((line) => /^Acquire::/.test(line));
     await writeFile(join(folder, 'apt.conf'), apt.#config(reach), { mode: 0o600 });
     return apt;
+  }
+
+  /**
+   * Reads the package lists. An archive in the middle of an update has lists that are not those that its signature vouches for: of
+   * the security archive they are left out then, since what the main one has is signed too and boots as well.
+   *
+   * @throws RigError `process.failed`
+   */
+  async update(progress: (line: string) => void): Promise<void> {
+    try {
+      await this.run(['update', '-q']);
+    } catch (error) {
+      if (!doesNotFit(error)) throw error;
+      await this.#withoutSecurity(error);
+      progress(
+        `the lists of ${security} for ${this.#arch} do not fit their signature now: going on without them`,
+      );
+    }
+  }
+
+  /** @throws `error` when it was not the security archive's lists alone */
+  async #withoutSecurity(error: unknown): Promise<void> {
+    const sources = join(this.#folder, 'sources');
+    await rm(sources, { recursive: true });
+    await mkdir(sources);
+    for (const { name, text } of debianSources(
+      '/etc/apt',
+      suites.filter((suite) => suite !== security),
+    ))
+      await writeFile(join(sources, name), text);
+    await this.run(['update', '-q']).catch(() => {
+      throw error;
+    });
   }
 
   async run(args: readonly string[], options: Cancellable & { cwd?: string } = {}): Promise<ProgramResult> {
@@ -76,7 +109,10 @@ export class PrivateApt {
  *
  * @throws RigError `image.no-sources`
  */
-export function debianSources(folder = '/etc/apt'): { name: string; text: string }[] {
+export function debianSources(
+  folder = '/etc/apt',
+  wanted: readonly string[] = suites,
+): { name: string; text: string }[] {
   const files = [
     'sources.list',
     ...list(join(folder, 'sources.list.d')).map((name) => `sources.list.d/${name}`),
@@ -86,10 +122,10 @@ export function debianSources(folder = '/etc/apt'): { name: string; text: string
     const kept = file.endsWith('.sources')
       ? text
           .split(/\n\s*\n/)
-          .filter((stanza) => isDebian(field(stanza, 'Suites'), field(stanza, 'Components')))
+          .filter((stanza) => isDebian(field(stanza, 'Suites'), field(stanza, 'Components'), wanted))
       : text.split('\n').filter((line) => {
           const [, suite, components] = /^deb\s+(?:\[[^\]]*\]\s*)?\S+\s+(\S+)\s+(.*)$/.exec(line) ?? [];
-          return isDebian(suite, components);
+          return isDebian(suite, components, wanted);
         });
     if (kept.length === 0) return [];
     const deb822 = file.endsWith('.sources');
@@ -108,12 +144,19 @@ export function debianSources(folder = '/etc/apt'): { name: string; text: string
   });
 }
 
-const suites = [release, `${release}-updates`, `${release}-security`];
+const security = `${release}-security`;
+const suites = [release, `${release}-updates`, security];
+
+/** A list was there, and is not the one that the archive's signature vouches for. */
+function doesNotFit(error: unknown): boolean {
+  if (!(error instanceof RigError) || error.code !== 'process.failed') return false;
+  return /Hashes of expected file|unexpected size|Hash Sum/.test(error.message);
+}
 
 /** Other archives name their suites after the release too, but not their components after Debian's. */
-function isDebian(suiteNames = '', components = ''): boolean {
+function isDebian(suiteNames = '', components = '', wanted: readonly string[] = suites): boolean {
   const words = (text: string): string[] => text.trim().split(/\s+/);
-  return words(components).includes('main') && words(suiteNames).some((suite) => suites.includes(suite));
+  return words(components).includes('main') && words(suiteNames).some((suite) => wanted.includes(suite));
 }
 
 function field(stanza: string, name: string): string | undefined {

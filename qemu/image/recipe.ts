@@ -34,6 +34,8 @@ export interface Recipe {
   readonly kernelPackage: string;
   readonly packages: readonly string[];
   readonly layoutMiB: Layout;
+  /** Of the partition table, where not all 128 have room. */
+  readonly tableEntries?: number | undefined;
   /** Programs of this host that it needs. */
   readonly tools: readonly Tool[];
   trees(ingredients: Ingredients): Promise<Contents>;

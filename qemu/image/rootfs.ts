@@ -1,16 +1,18 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile, realpath } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { RigError } from '../../rig/contracts/errors.js';
 import type { BuildRequest } from '../../rig/contracts/image-builder.js';
 import { healthGraceSeconds, sourceDateEpoch, type TinyBoard } from './board.js';
+import { triplets } from './boot-kinds.js';
+import { kernelName } from './bootloader.js';
 import { busyboxApplets } from './busybox.js';
 import { readElfNeeds } from './elf.js';
 import { guestFile } from './guest-files.js';
+import { deviceTreeFile, type Kernel, missingLibrary } from './kernel.js';
 import { modulesInOrder } from './kernel-modules.js';
 import { osRelease } from './os-release.js';
 import { FileTree } from './tree.js';
-import { addUpdateFiles } from './update-files.js';
+import { addHealthFiles, addUpdateFiles } from './update-files.js';
 
 export interface RootOptions {
   readonly request: BuildRequest;
@@ -26,11 +28,6 @@ export interface RootOptions {
   readonly revision: string;
 }
 
-export interface Kernel {
-  readonly image: string;
-  readonly modules: readonly string[];
-}
-
 const scripts = 'usr/lib/boardrig';
 
 /** Programs that lie elsewhere than in their packages, since a script takes their place. */
@@ -41,20 +38,32 @@ const moved: Readonly<Record<string, string>> = {
 
 /** The read-only root file system. */
 export async function rootTree(options: RootOptions): Promise<FileTree> {
-  const { request, board, packages } = options;
+  const { board, packages } = options;
   const tree = new FileTree();
   for (const path of ['dev', 'proc', 'sys', 'run', 'var', 'mnt/boot', 'mnt/state', 'mnt/data', 'bin', 'sbin'])
     tree.directory(path);
   tree.directory('tmp', { mode: 0o1777 }).directory('root', { mode: 0o700 });
   await addPrograms(tree, { packages, board });
   await addModules(tree, options);
-  await addScripts(tree, request);
-  const { slug, disk, updateModules } = board;
-  await addUpdateFiles(tree, { ...options, slug, disk, modules: updateModules });
+  await addScripts(tree, board);
+  await addHealthFiles(tree);
+  if (board.boot.kind !== 'firmware-files') {
+    await addUpdateFiles(tree, { ...options, boot: board.boot });
+    await addKernel(tree, options);
+  }
   addSettings(tree, options);
-  tree.file('boot/initrd', { data: options.initrd });
-  tree.file(request.arch === 'arm64' ? 'boot/Image' : 'boot/vmlinuz', { from: options.kernel.image });
   return tree;
+}
+
+/** What the bootloader takes from the slot. */
+async function addKernel(
+  tree: FileTree,
+  { board: { boot }, kernel, initrd, packages }: RootOptions,
+): Promise<void> {
+  tree.file('boot/initrd', { data: initrd });
+  tree.file(`boot/${kernelName(boot)}`, { from: kernel.image });
+  if (boot.kind === 'u-boot' && boot.deviceTree !== undefined)
+    tree.file('boot/board.dtb', { from: await deviceTreeFile(packages, boot.deviceTree) });
 }
 
 /** The programs with the libraries that they, and these in turn, ask for; busybox is everything else. */
@@ -62,7 +71,8 @@ async function addPrograms(
   tree: FileTree,
   { packages, board }: { packages: string; board: TinyBoard },
 ): Promise<void> {
-  const folders = [`lib/${board.triplet}`, `usr/lib/${board.triplet}`, 'lib', 'lib64'];
+  const triplet = triplets[board.arch];
+  const folders = [`lib/${triplet}`, `usr/lib/${triplet}`, 'lib', 'lib64'];
   const find = (name: string): string | undefined =>
     folders.map((folder) => `${folder}/${name}`).find((path) => existsSync(join(packages, path)));
   const add = async (path: string, source: string): Promise<void> => {
@@ -102,27 +112,29 @@ async function addModules(tree: FileTree, { board, kernel }: RootOptions): Promi
   tree.file('lib/modules/boot/order', files.map((file) => `${basename(file)}\n`).join(''));
 }
 
-async function addScripts(tree: FileTree, request: BuildRequest): Promise<void> {
+async function addScripts(tree: FileTree, { powerButton }: TinyBoard): Promise<void> {
   const script = async (path: string, source: string): Promise<void> => {
     tree.file(path, await guestFile(source), { mode: 0o755 });
   };
   await script('sbin/init', 'init.sh');
   for (const name of ['boot', 'identity', 'network', 'dhcp', 'grow', 'shutdown'])
     await script(`${scripts}/${name}.sh`, `${name}.sh`);
-  const button = request.arch === 'arm64' ? 'power-button-gpio.sh' : 'power-button-acpi.sh';
-  await script(`${scripts}/power-button.sh`, button);
+  if (powerButton) await script(`${scripts}/power-button.sh`, `power-button-${powerButton}.sh`);
   tree.file(`${scripts}/common.sh`, await guestFile('common.sh'));
   tree.file(`${scripts}/json.awk`, await guestFile('json.awk'));
-  if (request.arch === 'amd64')
+  if (powerButton === 'acpi')
     tree.file('etc/acpi/PWRF/00000080', '#!/bin/sh\nexec poweroff\n', { mode: 0o755 });
 }
 
 function addSettings(tree: FileTree, { request, board, authorizedKey, revision }: RootOptions): void {
   const dev = request.variant === 'dev';
-  tree.file('etc/os-release', osRelease(request, { slug: board.slug, revision }));
+  tree.file(
+    'etc/os-release',
+    osRelease(request, { slug: board.slug, revision, updates: board.boot.kind !== 'firmware-files' }),
+  );
   tree.file(
     'etc/boardrig/image.conf',
-    `BUILD_EPOCH=${sourceDateEpoch}\nDROPBEAR_OPTIONS='${dev ? '-B' : '-s'}'\nHEALTH_GRACE=${healthGraceSeconds}\n`,
+    `BUILD_EPOCH=${sourceDateEpoch}\nDROPBEAR_OPTIONS='${dev ? '-B' : '-s'}'\nHEALTH_GRACE=${healthGraceSeconds}\nLINK=${board.link}\n`,
   );
   tree.file('etc/boardrig/authorized_keys', `${authorizedKey}\n`);
   const getty = `${board.console}::respawn:/sbin/getty -L 115200 ${board.console} vt100\n`;
@@ -148,25 +160,4 @@ function addSettings(tree: FileTree, { request, board, authorizedKey, revision }
   tree.link('etc/mtab', '/proc/self/mounts');
   tree.link('etc/resolv.conf', '/run/resolv.conf');
   tree.link('root/.ssh', '/run/ssh');
-}
-
-/** The kernel and its modules among the unpacked packages. */
-export async function findKernel(packages: string): Promise<Kernel> {
-  const images = (await readdir(join(packages, 'boot'))).filter((name) => name.startsWith('vmlinuz-'));
-  const name = images[0];
-  if (name === undefined) throw missingLibrary('vmlinuz', "Debian's kernel package");
-  const folder = join(packages, 'lib/modules', name.slice('vmlinuz-'.length), 'kernel');
-  const entries = await readdir(folder, { recursive: true });
-  return {
-    image: join(packages, 'boot', name),
-    modules: entries.filter((file) => file.endsWith('.ko')).map((file) => join(folder, file)),
-  };
-}
-
-function missingLibrary(name: string, asker: string): RigError {
-  return new RigError(`Cannot find ${name}, which ${asker} must hold or needs, in the unpacked packages`, {
-    code: 'image.missing-file',
-    blame: 'rig',
-    hint: "Debian's packages have changed: the builder's list must follow.",
-  });
 }

@@ -1,10 +1,13 @@
-import type { BuildRequest } from '../../rig/contracts/image-builder.js';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { TinyBoard } from './board.js';
+import type { TinyBoot } from './boot-kinds.js';
 import { bootTree } from './bootloader.js';
 import { grubEnvironment } from './grub-environment.js';
 import { initrdImage } from './initrd.js';
+import { findKernel } from './kernel.js';
 import type { Contents, Ingredients, RawBytes } from './recipe.js';
-import { findKernel, rootTree } from './rootfs.js';
+import { rootTree } from './rootfs.js';
 import { encodeEnvironmentCopy, environmentCopies, initialEnvironment } from './uboot-environment.js';
 
 export async function tinyTrees(ingredients: Ingredients, board: TinyBoard): Promise<Contents> {
@@ -13,16 +16,31 @@ export async function tinyTrees(ingredients: Ingredients, board: TinyBoard): Pro
   const initrd = await initrdImage({ modules: board.initrdModules, packages, kernel });
   return {
     root: await rootTree({ ...ingredients, board, kernel, initrd }),
-    boot: await bootTree({ ...ingredients, board }),
-    sectors: environmentSectors(ingredients.request),
+    boot: await bootTree({ ...ingredients, board, initrd }),
+    sectors: await rawSectors({ ...ingredients, boot: board.boot }),
   };
 }
 
-/** The bootloader's environment, all copies. */
-function environmentSectors({ arch, plant }: BuildRequest): RawBytes[] {
-  if (arch === 'amd64') return plant === 'plain-grubenv' ? [] : grubEnvironment();
-  return environmentCopies.map((offsetBytes, index) => ({
-    offsetBytes,
-    data: encodeEnvironmentCopy(initialEnvironment, { number: index }),
-  }));
+/** What lies outside of every partition: the bootloader's environment in all copies, and what the boot ROM reads. */
+async function rawSectors({
+  request: { plant },
+  boot,
+  packages,
+}: Pick<Ingredients, 'request' | 'packages'> & { readonly boot: TinyBoot }): Promise<RawBytes[]> {
+  switch (boot.kind) {
+    case 'firmware-files':
+      return [];
+    case 'grub':
+      return plant === 'plain-grubenv' ? [] : grubEnvironment();
+    case 'u-boot': {
+      const { firmware, environmentAt = environmentCopies } = boot;
+      const copies = environmentAt.map((offsetBytes, index) => ({
+        offsetBytes,
+        data: encodeEnvironmentCopy(initialEnvironment, { number: index }),
+      }));
+      if (!firmware) return copies;
+      const data = await readFile(join(packages, firmware.file));
+      return [{ offsetBytes: firmware.offsetBytes, data }, ...copies];
+    }
+  }
 }

@@ -1,9 +1,11 @@
 import { basename } from 'node:path';
 import type { BuildRequest } from '../../rig/contracts/image-builder.js';
+import type { TinyBoard } from './board.js';
+import type { GrubKind, UBootKind } from './boot-kinds.js';
 import { addGrubFiles, raucOnGrub } from './grub-files.js';
 import { guestFile } from './guest-files.js';
+import type { Kernel } from './kernel.js';
 import { modulesInOrder } from './kernel-modules.js';
-import type { Kernel } from './rootfs.js';
 import type { FileTree } from './tree.js';
 import { environmentBytes, environmentCopies, goodSlotLeft, slotTries } from './uboot-environment.js';
 
@@ -54,20 +56,19 @@ const uboot = {
 
 export interface UpdateFilesOptions {
   readonly request: BuildRequest;
-  readonly slug: string;
-  /** Kernel name of the disk that the environment lies on. */
-  readonly disk: string;
+  readonly board: Pick<TinyBoard, 'slug' | 'disk' | 'updateModules'>;
+  readonly boot: UBootKind | GrubKind;
   /** The certificate that signed bundles are checked against, PEM. */
   readonly certificate: string;
   readonly kernel: Kernel;
-  readonly modules: readonly string[];
 }
 
-/** What the tiny root needs beside the programs to be updated, and to judge itself after it. */
+/** What the tiny root needs beside the programs to be updated. */
 export async function addUpdateFiles(tree: FileTree, options: UpdateFilesOptions): Promise<void> {
-  const { request, slug, kernel } = options;
+  const { request, boot, kernel } = options;
+  const { slug, disk, updateModules } = options.board;
   const program = { mode: 0o755 };
-  const files = await modulesInOrder(options.modules, kernel);
+  const files = await modulesInOrder(updateModules, kernel);
   for (const file of files) tree.file(`lib/modules/update/${basename(file)}`, { from: file });
   tree.file('lib/modules/update/order', files.map((file) => `${basename(file)}\n`).join(''));
   tree.file('usr/bin/rauc', await guestFile('update/rauc.sh'), program);
@@ -77,18 +78,23 @@ export async function addUpdateFiles(tree: FileTree, options: UpdateFilesOptions
   tree.file(`usr/share/dbus-1/system-services/${activation}`, await guestFile(`update/${activation}`));
   tree.file(
     'etc/rauc/system.conf',
-    raucSystemConf({ slug, ...(request.arch === 'arm64' ? uboot : raucOnGrub(request)) }),
+    raucSystemConf({ slug, ...(boot.kind === 'u-boot' ? uboot : raucOnGrub(request)) }),
   );
   tree.file('etc/rauc/keyring.pem', options.certificate);
-  tree.file('usr/lib/boardrig/health', await guestFile('health.sh'), program);
-  for (const check of ['network', 'storage'])
-    tree.file(`usr/lib/boardrig/health.d/${check}`, await guestFile(`health.d/${check}.sh`), program);
-  if (request.arch === 'amd64') {
+  if (boot.kind === 'grub') {
     await addGrubFiles(tree, request);
     return;
   }
-  const copies = environmentCopies.map(
-    (at) => `/dev/${options.disk} 0x${at.toString(16)} 0x${environmentBytes.toString(16)}\n`,
+  const copies = (boot.environmentAt ?? environmentCopies).map(
+    (at) => `/dev/${disk} 0x${at.toString(16)} 0x${environmentBytes.toString(16)}\n`,
   );
   tree.file('etc/fw_env.config', copies.join(''));
+}
+
+/** What judges each boot, and every update by it. */
+export async function addHealthFiles(tree: FileTree): Promise<void> {
+  const program = { mode: 0o755 };
+  tree.file('usr/lib/boardrig/health', await guestFile('health.sh'), program);
+  for (const check of ['network', 'storage'])
+    tree.file(`usr/lib/boardrig/health.d/${check}`, await guestFile(`health.d/${check}.sh`), program);
 }

@@ -66,7 +66,7 @@ function boardFacts({ name, open, boots, cpuSeconds, broken }: BoardRecord): Mar
   if (open === undefined) return html`<b>${name}</b>, could not be opened`;
   const { image } = open;
   const version = [image?.version, image?.variant].filter((part) => part !== undefined).join(' ');
-  return html`<b>${name}</b>${name !== open.boardType && ` (${open.boardType})`}, ${open.virtual ? 'virtual' : 'real'}, profile ${open.profile}${
+  return html`<b>${name}</b>${name !== open.boardType && ` (${open.boardType})`}, ${open.virtual ? 'virtual' : 'real'}${open.untested !== undefined && html`, <b title="${open.untested}">untested type</b>`}, profile ${open.profile}${
     image &&
     html`; image ${version === '' ? image.path : version} <code title="sha256 ${image.sha256}">${image.sha256.slice(0, 12)}</code>`
   }<br><small>${boots} cold ${boots === 1 ? 'boot' : 'boots'}${cpuSeconds !== undefined && `, ${cpuSeconds.toFixed(1)} CPU s`}${open.drivers.map((driver) => ` · ${driver.name} ${driver.version}`)}</small>${broken && html`<br><b class="broken">broken: ${broken.message}</b>`}`;

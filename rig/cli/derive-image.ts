@@ -25,9 +25,9 @@ async function otherVersion(version: string, options: DeriveOptions): Promise<Im
   const { readManifest } = await import('../../qemu/image/manifest.js');
   const manifest = await readManifest(from.path).catch(() => undefined);
   if (!manifest) return undefined;
-  const { flavour, arch, variant, flashes } = manifest;
+  const { flavour, arch, board, variant, flashes } = manifest;
   return buildReferenceImage(
-    { flavour, arch, variant, version },
+    { flavour, arch, variant, version, ...(board ? { board } : {}) },
     { cacheDir: cacheDir(options.env), flasher: flashes !== undefined, signal, progress },
   );
 }

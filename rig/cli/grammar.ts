@@ -168,7 +168,8 @@ export const grammar: readonly CommandEntry[] = [
     usage: 'image build <flavour>',
     summary: 'builds a reference OS image, or takes it from the cache',
     options: [
-      ['--arch <arch>', 'arm64 or amd64 (default: arm64, for full amd64)'],
+      ['--arch <arch>', 'arm64, amd64, armhf, armel or i386 (default: arm64, for full amd64)'],
+      ['--board <type>', 'for boards of this type, instead of the first one of an architecture'],
       ['--with <extra>', 'engine: a container engine in the full flavour'],
       ['--variant <variant>', 'dev or prod', 'dev'],
       ['--image-version <version>', 'version that the image says it has'],

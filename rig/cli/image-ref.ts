@@ -70,7 +70,7 @@ async function buildReference(
     named,
   }: { flavour: 'tiny' | 'full'; extra: string | undefined; named: string | undefined },
 ): Promise<Image> {
-  const { arch } = board.type;
+  const { arch, image } = board.type;
   if (named !== undefined && named !== 'dev' && named !== 'prod') {
     throw new RigError(`Unknown image variant "${named}" in "${request.ref}"`, {
       code: 'image.unknown-variant',
@@ -85,17 +85,11 @@ async function buildReference(
       hint: 'Use full or full+engine.',
     });
   }
-  if (arch !== 'arm64' && arch !== 'amd64') {
-    throw new RigError(`There is no reference image for ${arch}, the architecture of ${board.name}`, {
-      code: 'image.no-reference',
-      blame: 'config',
-      hint: 'Give an image of your own with --image.',
-    });
-  }
   return buildReferenceImage(
     {
       flavour,
       arch,
+      ...(image === undefined ? {} : { board: image }),
       variant: request.variant ?? named ?? 'dev',
       version: referenceVersion,
       ...(extra === undefined ? {} : { extras: [extra] }),

@@ -144,6 +144,7 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
         type: 'board.open',
         board: board.name,
         boardType: board.type.name,
+        ...(board.type.untested === undefined ? {} : { untested: board.type.untested }),
         profile: board.profile.name,
         virtual: board.type.machine !== undefined,
         drivers: session.drivers,

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { capabilityNames } from '../contracts/capabilities.js';
 import { duration, memoryMiB } from '../schema/unit-schemas.js';
 import { architectures, plainName, text } from './names.js';
-import { regexpSource } from './pattern.js';
+import { knownWarning, regexpSource } from './pattern.js';
 
 const signature = z.union([z.strictObject({ literal: text }), z.strictObject({ regexp: regexpSource })], {
   error: 'a mapping with one key: literal (text) or regexp (a regular expression)',
@@ -17,13 +17,21 @@ const boot = z.discriminatedUnion('kind', [
     image: text,
     environment: z.record(z.string(), z.string()).optional(),
   }),
-  z.strictObject({ kind: z.literal('uefi'), code: text, variables: text }),
+  z.strictObject({ kind: z.literal('uefi'), code: text, variables: text, guarded: z.boolean().optional() }),
   z.strictObject({
     kind: z.literal('kernel'),
     kernel: text,
     initrd: text.optional(),
     append: z.string().optional(),
   }),
+  z.strictObject({
+    kind: z.literal('firmware-files'),
+    kernel: text,
+    initrd: text.optional(),
+    deviceTree: text.optional(),
+    commandLine: text.optional(),
+  }),
+  z.strictObject({ kind: z.literal('boot-rom') }),
 ]);
 
 const machine = z.strictObject({
@@ -33,11 +41,15 @@ const machine = z.strictObject({
   memory: memoryMiB.default(256),
   medium: memoryMiB.optional(),
   boot,
-  disk: z.enum(['virtio-mmio', 'virtio-pci', 'nvme', 'ahci']).optional(),
+  disk: z.enum(['virtio-mmio', 'virtio-pci', 'nvme', 'ahci', 'sdhci-pci', 'sd']).optional(),
+  sdSlot: z.int().min(0).max(3).optional(),
+  restartText: text.optional(),
+  timerHz: wholeNumber.optional(),
+  serialLine: z.int().min(0).max(3).optional(),
   slot: z.enum(['virtio-mmio', 'virtio-pci']).optional(),
   card: memoryMiB.optional(),
-  lines: z.record(plainName, z.int().min(0).max(7)).optional(),
-  nic: z.enum(['virtio-mmio', 'virtio-pci', 'e1000e']).optional(),
+  lines: z.record(plainName, z.int().min(0).max(223)).optional(),
+  nic: z.enum(['virtio-mmio', 'virtio-pci', 'e1000', 'e1000e', 'usb', 'on-board']).optional(),
   rng: z.enum(['virtio-mmio', 'virtio-pci']).optional(),
   watchdog: z.enum(['i6300esb']).optional(),
   display: z.enum(['vga']).optional(),
@@ -62,6 +74,10 @@ export const boardTypeSchema = z.strictObject({
   login: z.strictObject({ user: text, password: z.string().optional() }).optional(),
   profile: text.default('bare'),
   flash: z.enum(['direct', 'sd', 'flasher', 'netboot', 'none']).default('none'),
+  image: plainName.optional(),
+  untested: text.optional(),
+  sources: z.array(text).optional(),
+  knownKernelWarnings: z.array(knownWarning).optional(),
   muxUnderPower: z.boolean().optional(),
   flasher: z
     .strictObject({ failed: signature.optional(), led: plainName.optional(), budget: duration })
@@ -72,6 +88,7 @@ export const boardTypeSchema = z.strictObject({
       memory: memoryMiB.optional(),
       disk: text.optional(),
       network: z.array(text).optional(),
+      leds: z.record(text, plainName.nullable()).optional(),
     })
     .default({}),
   budgets: z

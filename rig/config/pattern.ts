@@ -18,3 +18,6 @@ export const regexpSource = z.string().superRefine((source, context) => {
     params: { code: 'config.explosive-pattern' },
   });
 });
+
+/** A line of the kernel's log that is harmless. */
+export const knownWarning = z.strictObject({ pattern: regexpSource, reason: z.string().min(1) });

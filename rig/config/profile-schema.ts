@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { plainName, text } from './names.js';
-import { regexpSource } from './pattern.js';
+import { knownWarning, regexpSource } from './pattern.js';
 
 const port = z.int().min(1).max(65535);
 const folder = text.regex(/^\//, { error: 'an absolute path' });
@@ -116,7 +116,7 @@ export const profileSchema = z.strictObject({
   consoleLogin: byVariant(z.boolean()),
   passwordlessRoot: byVariant(z.boolean()),
   mediumLogs: z.array(z.strictObject({ partition: text, paths: z.array(text) })).default([]),
-  knownKernelWarnings: z.array(z.strictObject({ pattern: regexpSource, reason: text })).default([]),
+  knownKernelWarnings: z.array(knownWarning).default([]),
   editions: z.array(edition).default([]),
   ...promises.partial().shape,
 });

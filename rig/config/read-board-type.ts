@@ -154,11 +154,16 @@ function resolveMachine(
         ...shared,
         boot: { ...boot, kernel: at(boot.kernel), ...(boot.initrd ? { initrd: at(boot.initrd) } : {}) },
       };
+    // Names on the medium, not of this host's files.
+    case 'firmware-files':
+    case 'boot-rom':
+      return { ...shared, boot };
   }
 }
 
 /** Files of built-in types come with Debian's packages, whose absence `rig doctor` explains better. */
 function reportMissingFiles(machine: MachineSpec, source: YamlSource, problems: Problems): void {
+  if (machine.boot.kind === 'firmware-files') return;
   for (const key of ['image', 'code', 'variables', 'kernel', 'initrd'] as const) {
     const path = (machine.boot as Partial<Record<typeof key, string>>)[key];
     if (path === undefined || existsSync(path)) continue;

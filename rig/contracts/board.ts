@@ -33,6 +33,14 @@ export interface BoardType {
   /** Name of the device profile that judges its images. */
   readonly profile: string;
   readonly flash: 'direct' | 'sd' | 'flasher' | 'netboot' | 'none';
+  /** Name of the reference image made for it; absent: the first one of its architecture. */
+  readonly image?: string;
+  /** Why nobody can vouch for this type: it was written from documents, and no board was run on it. */
+  readonly untested?: string;
+  /** Documents that its facts come from. */
+  readonly sources?: readonly string[];
+  /** Kernel log lines at warning level or above that are harmless on this board, besides those of its profile. */
+  readonly knownKernelWarnings?: readonly KnownWarning[];
   /** The medium may change sides while the board is on; absent: never. */
   readonly muxUnderPower?: boolean;
   /** How a flasher image tells on this board what it does, for `flash: flasher`. */
@@ -43,6 +51,8 @@ export interface BoardType {
     /** Kernel name of the disk it boots from, without /dev/. */
     readonly disk?: string;
     readonly network?: readonly string[];
+    /** LEDs by the kernel's names (/sys/class/leds), each with the name of the GPIO line that shows it, or null. */
+    readonly leds?: Readonly<Record<string, string | null>>;
   };
   /** Allowed time to each stage since power-on, on a host of reference speed. */
   readonly budgetsMs: { readonly [stage in Exclude<Stage, 'off' | 'recovery'>]?: number } & {
@@ -66,6 +76,8 @@ export interface MachineSpec {
   readonly model: string;
   readonly cpu: string;
   readonly cpus: number;
+  /** How fast the Arm processor's generic timer counts, in hertz, where the firmware says another number than QEMU's 62.5 MHz. */
+  readonly timerHz?: number;
   readonly memoryMiB: number;
   readonly boot:
     | {
@@ -73,24 +85,39 @@ export interface MachineSpec {
         readonly image: string;
         readonly environment?: Readonly<Record<string, string>>;
       }
-    | { readonly kind: 'uefi'; readonly code: string; readonly variables: string }
+    | {
+        readonly kind: 'uefi';
+        readonly code: string;
+        readonly variables: string;
+        /** The firmware keeps its variables from the system; it does not start where it cannot. */
+        readonly guarded?: boolean;
+      }
     | {
         readonly kind: 'kernel';
         readonly kernel: string;
         readonly initrd?: string;
         readonly append?: string;
-      };
+      }
+    | FirmwareFiles
+    /** The machine's own boot ROM starts what lies on the medium. */
+    | { readonly kind: 'boot-rom' };
+  /** What the kernel says last before a restart that QEMU cannot carry out (no watchdog of that chip): the rig then resets the machine. */
+  readonly restartText?: string;
+  /** Which of the machine's serial lines the console is; default: the first, 0. */
+  readonly serialLine?: number;
   /** Size of the medium that an image is put on, doubled until the image fits; default: the image's own size. */
   readonly mediumMiB?: number;
   /** How the disk hangs on the machine; absent: no disk. */
-  readonly disk?: 'virtio-mmio' | 'virtio-pci' | 'nvme' | 'ahci';
+  readonly disk?: 'virtio-mmio' | 'virtio-pci' | 'nvme' | 'ahci' | 'sdhci-pci' | 'sd';
+  /** For `sd`: which of the machine's SD slots; default: the one that the machine makes itself. */
+  readonly sdSlot?: number;
   /** A slot for a medium that can be taken out, which the firmware finds before the disk; absent: no slot. */
   readonly slot?: 'virtio-mmio' | 'virtio-pci';
   /** Size of the medium in the slot; default: 512 MiB. */
   readonly cardMiB?: number;
-  /** Lines of the machine's first GPIO controller that the rig sees, by name (`virt`: the eight of its PL061). */
+  /** Lines of the machine's GPIO controllers that the rig sees, by name, numbered as `qemu/gpio-registers.ts` has it. */
   readonly lines?: Readonly<Record<string, number>>;
-  readonly nic?: 'virtio-mmio' | 'virtio-pci' | 'e1000e';
+  readonly nic?: 'virtio-mmio' | 'virtio-pci' | 'e1000' | 'e1000e' | 'usb' | 'on-board';
   readonly rng?: 'virtio-mmio' | 'virtio-pci';
   /** A watchdog timer; when it runs out the machine is reset. */
   readonly watchdog?: 'i6300esb';
@@ -98,6 +125,16 @@ export interface MachineSpec {
   readonly display?: 'vga';
   /** Guest TCP ports forwarded to free ports of this host. */
   readonly forward: readonly number[];
+}
+
+/** Files of the medium's first partition (FAT) that the firmware of the board loads, by their names there. */
+export interface FirmwareFiles {
+  readonly kind: 'firmware-files';
+  readonly kernel: string;
+  readonly initrd?: string;
+  readonly deviceTree?: string;
+  /** A file with one line: words for the kernel. */
+  readonly commandLine?: string;
 }
 
 /** What a product promises, so that one suite judges many products (`rig/profiles/*.yaml`). */
@@ -118,7 +155,13 @@ export interface DeviceProfile extends ProductPromises {
   /** Logs that survive on the medium, as evidence when the board is dead; paths from the partition's root. */
   readonly mediumLogs?: readonly { readonly partition: string; readonly paths: readonly string[] }[];
   /** Kernel log lines at warning level or above that are known and harmless (regular expression sources, with the reason). */
-  readonly knownKernelWarnings: readonly { readonly pattern: string; readonly reason: string }[];
+  readonly knownKernelWarnings: readonly KnownWarning[];
+}
+
+/** A regular expression source, and why what it matches is no defect. */
+export interface KnownWarning {
+  readonly pattern: string;
+  readonly reason: string;
 }
 
 export interface PartitionPromise {

@@ -83,6 +83,8 @@ export type EventBody =
       readonly type: 'board.open';
       readonly board: string;
       readonly boardType: string;
+      /** Why nobody can vouch for the board type; absent for one that was run on a board. */
+      readonly untested?: string;
       readonly profile: string;
       readonly virtual: boolean;
       readonly drivers: readonly { readonly name: string; readonly version: string }[];

@@ -4,7 +4,9 @@ import type { Cancellable } from './capabilities.js';
 /** A reference OS to build. Equal requests give images with equal sha256, wherever and whenever they are built. */
 export interface BuildRequest {
   readonly flavour: 'tiny' | 'full';
-  readonly arch: Extract<Architecture, 'arm64' | 'amd64'>;
+  readonly arch: Architecture;
+  /** Name of the reference image for boards that the first one of their architecture does not boot (`image` of a board type). */
+  readonly board?: string;
   readonly variant: 'dev' | 'prod';
   readonly version: string;
   /** What is in it besides, in alphabetical order; only the full flavour has any. */

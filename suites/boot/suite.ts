@@ -1,4 +1,5 @@
 import { suite } from '../../rig/mod.js';
+import { inventoryTests } from './inventory.js';
 import { powerTests } from './power.js';
 import { serviceTests } from './services.js';
 import { stageTests } from './stages.js';
@@ -13,6 +14,7 @@ export default suite('boot', {
   stageTests(test);
   storageTests(test);
   systemTests(test);
+  inventoryTests(test);
   serviceTests(test);
   stateTests(test);
   powerTests(test);

@@ -71,14 +71,17 @@ export function systemTests(test: AddTest): void {
       log.some(({ text }) => text.includes('Linux version')),
       'the log reaches back to the beginning of the boot',
     );
-    const known = t.board.profile.knownKernelWarnings.map(({ pattern }) => new RegExp(pattern));
+    const { profile, type } = t.board;
+    const known = [...profile.knownKernelWarnings, ...(type.knownKernelWarnings ?? [])].map(
+      ({ pattern }) => new RegExp(pattern),
+    );
     const warnings = log.filter(({ level }) => level <= warningLevel);
     const isKnown = (text: string) => known.some((pattern) => pattern.test(text));
     t.measure('kernel.known-warnings', warnings.filter(({ text }) => isKnown(text)).length, 'lines');
     t.same(
       warnings.map(({ text }) => text).filter((text) => !isKnown(text)),
       [],
-      'no line at warning level or above, but those that the profile knows',
+      'no line at warning level or above, but those that the profile and the board type know',
     );
   });
 }

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { tinyBoards } from '../../qemu/image/board.js';
 import { bootTree } from '../../qemu/image/bootloader.js';
 import { type DiskPart, writeDisk } from '../../qemu/image/disk.js';
 import { writeExt4 } from '../../qemu/image/ext4.js';
@@ -19,12 +20,12 @@ export const stubSays = (slot: 'A' | 'B'): string => `stub kernel of slot ${slot
 
 const machines = {
   arm64: {
-    board: { slug: 'virt-arm64', console: 'ttyAMA0' },
+    board: tinyBoards['virt-arm64'],
     bootMiB: 34,
     kernel: { path: 'boot/Image', make: arm64StubKernel },
   },
   amd64: {
-    board: { slug: 'virt-x86-64', console: 'ttyS0' },
+    board: tinyBoards['virt-x86-64'],
     bootMiB: 40,
     kernel: { path: 'boot/vmlinuz', make: amd64StubKernel },
   },

@@ -1,8 +1,8 @@
 import { mkdir, readFile, symlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import type { Kernel } from '../kernel.js';
 import { modulesInOrder } from '../kernel-modules.js';
 import { filesBelow } from '../packages.js';
-import type { Kernel } from '../rootfs.js';
 import type { Toolbox } from '../toolbox.js';
 import type { FileTree } from '../tree.js';
 

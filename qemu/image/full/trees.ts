@@ -1,8 +1,9 @@
+import { grubTargets } from '../boot-kinds.js';
 import { bootTree } from '../bootloader.js';
 import { grubEnvironment } from '../grub-environment.js';
 import { initrdImage } from '../initrd.js';
+import { findKernel } from '../kernel.js';
 import type { Contents, Ingredients } from '../recipe.js';
-import { findKernel } from '../rootfs.js';
 import { initrdModules } from './modules.js';
 import { fullRoot } from './root.js';
 
@@ -21,7 +22,8 @@ export async function fullTrees(
   const { packages, request } = ingredients;
   const kernel = await findKernel(packages);
   const initrd = await initrdImage({ modules: initrdModules, packages, kernel });
-  const board = { slug: 'virt-x86-64', console: 'ttyS0' };
+  const words = request.variant === 'dev' ? kernelWords : prodKernelWords;
+  const board = { slug: 'virt-x86-64', console: 'ttyS0', boot: grubTargets.amd64, kernelWords: words };
   return {
     sectors: grubEnvironment(),
     root: await fullRoot({ ...ingredients, kernel, initrd, slug: board.slug, withEngine }),
@@ -29,7 +31,6 @@ export async function fullTrees(
       ...ingredients,
       board,
       grubModules: 'efi_gop',
-      kernelWords: request.variant === 'dev' ? kernelWords : prodKernelWords,
     }),
   };
 }

@@ -3,13 +3,13 @@
 # The environment lies twice in raw sectors, as libubootenv keeps it (/etc/fw_env.config): CRC-32 of the variables, a number
 # that grows with each write, NAME=VALUE ended by 0 each. The newer whole copy counts, the other one is overwritten.
 # A slot with more than @TRIES@ tries left is one that was marked good: its boots are not counted, and cost no write.
-setenv at_first 48000000
-setenv at_second 48010000
+setenv at_first @FIRSTAT@
+setenv at_second @SECONDAT@
 
 # From the medium to memory, where an earlier boot may have left a copy; `env import -c` knows no number, so the CRC moves up to the variables.
 setenv forget 'setenv BOOT_ORDER; setenv BOOT_A_LEFT; setenv BOOT_B_LEFT'
 setenv import 'run forget; setexpr body ${at} + 1; env import -c ${body} fff BOOT_ORDER BOOT_A_LEFT BOOT_B_LEFT'
-setenv fetch 'mw.b ${at} 0 1000; virtio read ${at} ${sector} 8; setexpr body ${at} + 1; setexpr place ${at} + 4; setexpr.b number *${place}; cp.b ${at} 48020000 4; cp.b 48020000 ${body} 4; run import'
+setenv fetch 'mw.b ${at} 0 1000; @MEDIUM@ read ${at} ${sector} 8; setexpr body ${at} + 1; setexpr place ${at} + 4; setexpr.b number *${place}; cp.b ${at} @SPAREAT@ 4; cp.b @SPAREAT@ ${body} 4; run import'
 setenv env none
 setenv at ${at_first}
 setenv sector @FIRST@
@@ -42,7 +42,7 @@ if test ${env} = none; then setenv why fallback; setenv BOOT_A_LEFT @TRIES@; set
 # Into the copy that is not the newest. U-Boot cannot flush the medium's cache: a count that a power cut takes back costs one more try.
 setenv to_first 'setenv at ${at_first}; setenv sector @FIRST@; setenv env first'
 setenv to_second 'setenv at ${at_second}; setenv sector @SECOND@; setenv env second'
-setenv save 'if test ${env} = first; then run to_second; else run to_first; fi; setexpr number 0x${number} + 1; mw.b ${at} 0 1000; setexpr body ${at} + 1; setexpr place ${at} + 4; env export -c -s fff ${body} BOOT_ORDER BOOT_A_LEFT BOOT_B_LEFT; cp.b ${body} 48020000 4; cp.b 48020000 ${at} 4; mw.b ${place} ${number} 1; virtio write ${at} ${sector} 8'
+setenv save 'if test ${env} = first; then run to_second; else run to_first; fi; setexpr number 0x${number} + 1; mw.b ${at} 0 1000; setexpr body ${at} + 1; setexpr place ${at} + 4; env export -c -s fff ${body} BOOT_ORDER BOOT_A_LEFT BOOT_B_LEFT; cp.b ${body} @SPAREAT@ 4; cp.b @SPAREAT@ ${at} 4; mw.b ${place} ${number} 1; @MEDIUM@ write ${at} ${sector} 8'
 
 # The first slot of the order that has tries and whose kernel did not fail to load in this boot.
 setenv look 'setenv n 0; setenv failed no; if test "${s}" = A; then setenv n "${BOOT_A_LEFT}"; setenv failed ${failed_A}; elif test "${s}" = B; then setenv n "${BOOT_B_LEFT}"; setenv failed ${failed_B}; fi; if test 0x${n} -gt 0 && test ${failed} = no; then setenv slot ${s}; setenv left ${n}; else setenv passed yes; fi'
@@ -51,7 +51,7 @@ setenv failed_A no
 setenv failed_B no
 
 # No slot has tries: every one with a kernel gets them anew, since a slot that failed may still be the best there is.
-setenv renew 'setenv why none-left; setenv BOOT_ORDER "A B"; setenv BOOT_A_LEFT 0; setenv BOOT_B_LEFT 0; if test -e virtio 0:2 /boot/Image; then setenv BOOT_A_LEFT @TRIES@; fi; if test -e virtio 0:3 /boot/Image; then setenv BOOT_B_LEFT @TRIES@; fi'
+setenv renew 'setenv why none-left; setenv BOOT_ORDER "A B"; setenv BOOT_A_LEFT 0; setenv BOOT_B_LEFT 0; if test -e @MEDIUM@ 0:2 /boot/@KERNEL@; then setenv BOOT_A_LEFT @TRIES@; fi; if test -e @MEDIUM@ 0:3 /boot/@KERNEL@; then setenv BOOT_B_LEFT @TRIES@; fi'
 
 setenv count 'setexpr left 0x${left} - @STEP@; setenv BOOT_${slot}_LEFT ${left}; setenv trial rig.trial=yes; run save'
 for round in 1 2 3; do
@@ -63,10 +63,10 @@ for round in 1 2 3; do
     if test ${why} = first && test ${passed} = yes; then setenv why next; fi
     echo "boardrig: bootloader slot=${slot} left=${left} why=${why}"
     if test ${slot} = A; then setenv part 2; else setenv part 3; fi
-    if load virtio 0:${part} 0x44000000 /boot/initrd && setenv initrd_bytes ${filesize} && load virtio 0:${part} 0x40400000 /boot/Image; then
+    if load @MEDIUM@ 0:${part} @INITRDAT@ /boot/initrd && setenv initrd_bytes ${filesize} && load @MEDIUM@ 0:${part} @KERNELAT@ /boot/@KERNEL@@TREE@; then
       setenv bootargs root=PARTLABEL=resin-root${slot} ro rig.slot=${slot} rauc.slot=${slot} ${trial} @CMDLINE@
       setenv initrd_high 0xffffffffffffffff
-      booti 0x40400000 0x44000000:${initrd_bytes} ${fdtcontroladdr}
+      @BOOT@ @KERNELAT@ @INITRDAT@:${initrd_bytes} @TREEAT@
     fi
     echo "boardrig: bootloader cannot boot slot=${slot}"
     setenv failed_${slot} yes

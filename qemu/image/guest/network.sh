@@ -2,7 +2,7 @@
 # An address by DHCP, and again whenever the carrier comes back: udhcpc itself does not watch the link.
 . /etc/os-release
 . /usr/lib/boardrig/common.sh
-link=eth0
+link=$LINK
 ip link set lo up
 ip link set $link up || exit 1
 read -r hostname </run/hostname

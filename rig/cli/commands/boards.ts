@@ -19,6 +19,7 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
     [...lab.boards, ...(await sessionBoards(lab, io))].map(async (board) => ({
       name: board.name,
       type: board.type.name,
+      ...(board.type.untested === undefined ? {} : { untested: board.type.untested }),
       arch: board.type.arch,
       kind: isVirtual(board) ? 'virtual' : 'physical',
       labels: board.labels,
@@ -38,7 +39,7 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
       ['BOARD', 'TYPE', 'ARCH', 'KIND', 'LABELS', 'STATE', 'CAPABILITIES'],
       ...rows.map((row) => [
         row.name,
-        row.type,
+        row.untested === undefined ? row.type : `${row.type} (untested)`,
         row.arch,
         row.kind,
         row.labels.join(',') || '-',

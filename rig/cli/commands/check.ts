@@ -27,6 +27,7 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
     check: 'configuration',
     state: 'good',
     found: `${board.type.name}, ${describeDrivers(board.drivers)}`,
+    ...(board.type.untested === undefined ? {} : { hint: untestedHint(board.type.untested) }),
   });
   const roots = sessionRoots(io.env);
   const wasOffline = readOffline(board.name, roots) !== undefined;
@@ -69,6 +70,10 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
 
 function lineOf({ check, state, found, hint }: Finding): string {
   return `${state.padEnd(4)}  ${check.padEnd(17)}  ${found}\n${hint ? `${' '.repeat(25)}${hint}\n` : ''}`;
+}
+
+function untestedHint(why: string): string {
+  return `The type is untested: ${why}. docs/qualify-a-board.md says how to change that.`;
 }
 
 function describeDrivers(configs: Readonly<Record<string, { readonly driver: string }>>): string {

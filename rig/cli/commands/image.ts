@@ -8,13 +8,18 @@ import { cacheDir } from '../../config/folders.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import { buildReferenceImage } from '../build-image.js';
 import type { CommandInput, CommandIo } from '../command.js';
+import { imageOfBoardType } from './image/board-image.js';
 import { describeBundle } from './image/bundle.js';
 import { listed } from './image/listed.js';
 import { oneOf, requestOf } from './image/request.js';
 
 /** `rig image build FLAVOUR`: where the image is, its hash and size; what is done meanwhile goes to standard error. */
 export async function build({ args, options }: CommandInput, io: CommandIo): Promise<number> {
-  const request = requestOf(oneOf('flavour', args[0], ['tiny', 'full']), options);
+  const flavour = oneOf('flavour', args[0], ['tiny', 'full']);
+  const request =
+    typeof options.board === 'string'
+      ? { ...requestOf(flavour, options), ...(await imageOfBoardType(options.board, io)) }
+      : requestOf(flavour, options);
   const startedMs = performance.now();
   const built = await buildReferenceImage(request, {
     cacheDir: cacheDir(io.env),

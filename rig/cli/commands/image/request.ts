@@ -1,3 +1,4 @@
+import { architectures } from '../../../config/names.js';
 import { RigError } from '../../../contracts/errors.js';
 import type { BuildRequest } from '../../../contracts/image-builder.js';
 import type { CommandInput } from '../../command.js';
@@ -7,7 +8,7 @@ import { referenceVersion } from '../../image-ref.js';
 export function requestOf(flavour: 'tiny' | 'full', options: CommandInput['options']): BuildRequest {
   return {
     flavour,
-    arch: oneOf('--arch', options.arch ?? (flavour === 'full' ? 'amd64' : 'arm64'), ['arm64', 'amd64']),
+    arch: oneOf('--arch', options.arch ?? (flavour === 'full' ? 'amd64' : 'arm64'), architectures),
     ...(options.with === undefined ? {} : { extras: [oneOf('--with', options.with, ['engine'])] }),
     variant: oneOf('--variant', options.variant, ['dev', 'prod']),
     version: String(options.imageVersion ?? referenceVersion),
