@@ -10,6 +10,9 @@ import { RunRecorder } from '../../rig/record/recorder.js';
 import { SecretMask } from '../../rig/record/secrets.js';
 import { recording } from './recording.js';
 
+/** What is not answered so long after the last byte never will be. */
+const lastWaitMs = 2_000;
+
 const sender = fileURLToPath(new URL('./sender.js', import.meta.url));
 
 export interface FleetOptions {
@@ -112,19 +115,25 @@ async function follow(
   const answered: string[] = [];
   const { marks } = recording(board, bytes);
   line.on('data', (chunk: Buffer) => engine.feed(chunk));
-  const ended = once(line, 'end');
+  const over = new AbortController();
+  line.once('end', () => setTimeout(() => over.abort(), lastWaitMs).unref());
   line.resume();
-  await Promise.all([ended, answerEach(engine, { marks, answered })]);
+  await answerEach(engine, { marks, answered, signal: over.signal });
+  if (!line.readableEnded) await once(line, 'end');
   return { board, log: path, answered };
 }
 
 /** As a suite does: the next wait begins when the one before was answered. */
 async function answerEach(
   engine: ConsoleEngine,
-  { marks, answered }: { marks: readonly string[]; answered: string[] },
+  { marks, answered, signal }: { marks: readonly string[]; answered: string[]; signal: AbortSignal },
 ): Promise<void> {
   for (const mark of marks) {
-    const { text } = await engine.expect(mark, { timeoutMs: 120_000 });
-    answered.push(text);
+    const match = await engine.expect(mark, { timeoutMs: 120_000, signal }).catch((error: unknown) => {
+      if (signal.aborted) return undefined;
+      throw error;
+    });
+    if (!match) return;
+    answered.push(match.text);
   }
 }
