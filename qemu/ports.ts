@@ -1,4 +1,4 @@
-import type { Cancellable, Endpoint } from '../rig/contracts/capabilities.js';
+import type { Address, Cancellable, Endpoint } from '../rig/contracts/capabilities.js';
 import type { Json } from '../rig/contracts/errors.js';
 import { RigError } from '../rig/contracts/errors.js';
 import { netdevId } from './command-line.js';
@@ -7,7 +7,7 @@ import { netdevId } from './command-line.js';
 export const forwardHost = '127.0.0.1';
 
 /** Where a guest of QEMU's user-mode network finds its host (QEMU's manual, "Network emulation"). */
-export const hostAddressInGuest = '10.0.2.2';
+const hostAddressInGuest = '10.0.2.2';
 
 /** `human-monitor-command` on a running QEMU: forwards have no QMP command of their own. */
 export type HumanMonitor = (line: string, options: Cancellable) => Promise<Json>;
@@ -52,8 +52,19 @@ export function parseForwards(table: string): ReadonlyMap<number, number> {
   return new Map([...rows].map(([, hostPort, guestPort]) => [Number(guestPort), Number(hostPort)]));
 }
 
+/** How a board with user-mode network and its host find each other; `forwards`: those of its last power-on. */
+export function addressOf(
+  board: string,
+  { mapped, forwards }: { mapped: readonly number[]; forwards: () => ReadonlyMap<number, number> },
+): Address {
+  return {
+    endpoint: async (port) => endpointOf(port, { board, mapped, forwards: forwards() }),
+    hostAddress: async () => hostAddressInGuest,
+  };
+}
+
 /** @throws RigError `address.unreachable-port`, `address.board-off` when the board was never on */
-export function endpointOf(
+function endpointOf(
   guestPort: number,
   {
     board,

@@ -5,12 +5,13 @@ import type { Device, DriverContext } from '../rig/contracts/driver.js';
 import type { RigError } from '../rig/contracts/errors.js';
 import { SerialQueue } from '../rig/lifetime/serial-queue.js';
 import type { Accelerator } from './accelerator.js';
+import { pictureOf } from './display.js';
 import { VirtualGpio } from './gpio.js';
 import { identityOf } from './identity.js';
 import { setLink } from './link.js';
 import type { Machine } from './machine.js';
 import { Media } from './media.js';
-import { endpointOf, forwardPorts, hostAddressInGuest } from './ports.js';
+import { addressOf, forwardPorts } from './ports.js';
 import { boardClosed, boardOff, boardOn } from './refusals.js';
 import { canBeSaved, VirtualSnapshots } from './snapshots.js';
 import { environmentFlashIn, startMachine } from './start-machine.js';
@@ -89,8 +90,11 @@ export class VirtualBoard implements Device {
       console: this.#console,
       ...this.#media.capabilities((act, options) => this.#whileOff(act, options)),
       ...(this.#gpio ? { gpio: this.#gpio } : {}),
+      ...(spec.display === undefined ? {} : { capture: { picture: (options) => this.#picture(options) } }),
       ...(spec.nic === undefined || spec.nic === 'usb' ? {} : { link: this.#linkCapability() }),
-      ...(spec.nic === undefined ? {} : { address: this.#address(spec) }),
+      ...(spec.nic === undefined
+        ? {}
+        : { address: addressOf(this.#name, { mapped: spec.forward, forwards: () => this.#forwards }) }),
       ...(canBeSaved(spec) ? { snapshots: this.#snapshots() } : {}),
     };
   }
@@ -136,12 +140,9 @@ export class VirtualBoard implements Device {
     };
   }
 
-  #address(spec: MachineSpec): NonNullable<Capabilities['address']> {
-    return {
-      endpoint: async (port) =>
-        endpointOf(port, { board: this.#name, mapped: spec.forward, forwards: this.#forwards }),
-      hostAddress: async () => hostAddressInGuest,
-    };
+  #picture(options?: Cancellable): Promise<Uint8Array> {
+    const folder = this.#options.context.workDir;
+    return this.#exclusive((signal) => pictureOf(this.#running('look at it'), { folder, signal }), options);
   }
 
   /** One at a time, and none after the end; `act` gets a signal that disposing aborts too. */

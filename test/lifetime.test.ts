@@ -195,9 +195,18 @@ tap.test('process', async (t: Test) => {
 });
 
 tap.test('host speed', async (t: Test) => {
-  t.equal(speedFactorOf([2, 2, 2]), 1, 'a faster host gets no less time');
-  t.equal(speedFactorOf([8, 8, 500]), 2, 'one slow round does not decide');
-  t.equal(speedFactorOf([900, 900, 900]), 5, 'it is capped');
+  const idle = { busy: 1, cpus: 2 };
+  t.equal(speedFactorOf([2, 2, 2], idle), 1, 'a faster host gets no less time');
+  t.equal(speedFactorOf([8, 8, 500], idle), 2, 'one slow round does not decide');
+  t.equal(speedFactorOf([900, 900, 900], idle), 5, 'it is capped');
+  t.equal(
+    speedFactorOf([4, 4, 4], { busy: 2, cpus: 2 }),
+    1,
+    'a board for each processor costs none of them time',
+  );
+  t.equal(speedFactorOf([4, 4, 4], { busy: 5, cpus: 2 }), 2.5, 'five that want two processors take turns');
+  t.equal(speedFactorOf([2, 2, 2], { busy: 5, cpus: 2 }), 2.5, 'also on a fast host');
+  t.equal(speedFactorOf([8, 8, 8], { busy: 100, cpus: 2 }), 5, 'it is capped all the same');
   const factor = measureSpeedFactor();
   t.ok(factor >= 1 && factor <= 5);
 });

@@ -11,6 +11,7 @@ import type { RigEvent } from '../rig/contracts/events.js';
 import type { TestBody } from '../rig/contracts/suite.js';
 import type { ReplayedTest } from '../rig/core/replay/replay-run.js';
 import { SeededRandom } from '../rig/core/runner/random.js';
+import { png } from './fakes/png.js';
 import { consoleBoard, type DeviceScript } from './fakes/scripted-session.js';
 import {
   bootedFrom,
@@ -51,6 +52,7 @@ t.test('whatever a body reads from the rig or through it comes from the record',
   };
   let looked = 0;
   const big = 'y'.repeat(100_000);
+  const display = (): Buffer => png([[1, 2, 3, ++looked, 5, 6]]);
   const define: Define = (test) => {
     test('reads', { deadlineMs: 10_000 }, async (t) => {
       t.same(await t.board.endpoint(80), { host: '127.0.0.1', port: 40_080 });
@@ -60,6 +62,9 @@ t.test('whatever a body reads from the rig or through it comes from the record',
       const seen = await t.host.observe('a meter', async () => ({ volts: 3.3 + looked++, big }));
       t.same(seen, { volts: 3.3, big });
       t.equal(await t.host.observe('nothing', async () => void looked++), undefined);
+      const picture = await t.board.screen.picture();
+      t.same([...picture.rgb], [1, 2, 3, 3, 5, 6], 'its display was looked at once');
+      await t.keep('../screen.png', picture.png);
       const error = await t.host
         .observe('a meter', () => Promise.reject(new TypeError('no meter')))
         .catch(String);
@@ -77,8 +82,8 @@ t.test('whatever a body reads from the rig or through it comes from the record',
       t.equal(await t.board.link.state(), 'down', 'it is unplugged');
     });
   };
-  const dir = await record(define, { ...script, network }, { board, seed: 7 });
-  t.equal(looked, 2);
+  const dir = await record(define, { ...script, network, display }, { board, seed: 7 });
+  t.equal(looked, 3);
   const tests = await replay(dir, define, asNetworkBoard);
   t.strictSame(outcomes(tests), ['s/reads: same', 's/unplugs: same']);
   t.strictSame(
@@ -89,7 +94,10 @@ t.test('whatever a body reads from the rig or through it comes from the record',
     tests.flatMap(({ where }) => where ?? []),
     [],
   );
-  t.equal(looked, 2, 'nothing was looked at again');
+  t.equal(looked, 3, 'nothing was looked at again');
+  const kept = eventsOf(dir).filter((event) => event.type === 'evidence')[0];
+  t.match(kept, { name: '../screen.png', file: /^evidence\/[^/]+\/screen\.png$/ });
+  t.same(readFileSync(join(dir, kept?.file ?? '')), png([[1, 2, 3, 3, 5, 6]]), 'what was kept is there');
   const meter = eventsOf(dir).find((event) => event.type === 'observation' && event.what === 'a meter');
   t.match(meter, { outputFile: /^output\/\d+\.json$/, value: undefined }, 'a long value is beside the log');
 

@@ -18,7 +18,12 @@ import configSuite from '../suites/config/suite.js';
 import engineSuite from '../suites/engine/suite.js';
 import { consolesCommand, consoleUsers } from '../suites/facts/consoles.js';
 import { disksCommand, parseDisks } from '../suites/facts/disks.js';
-import { fatStateAt, identifyFilesystem, superblockBytes } from '../suites/facts/filesystem.js';
+import {
+  fatStateAt,
+  identifyFilesystem,
+  superblockBytes,
+  superblockCopiesMiB,
+} from '../suites/facts/filesystem.js';
 import { parseGpt } from '../suites/facts/gpt.js';
 import { parseHex } from '../suites/facts/hex.js';
 import { parseKernelLog } from '../suites/facts/kernel-log.js';
@@ -191,6 +196,21 @@ t.test('a partition table and file systems that real programs made', async (t) =
   t.equal(first(old).type, 'ext2');
   sh(`/sbin/mke2fs -q -F -t ext3 ${old}`);
   t.equal(first(old).type, 'ext3');
+  for (const block of [1024, 2048, 4096]) {
+    const told = sh(
+      `truncate -s 900M ${old}; /sbin/mke2fs -F -n -t ext4 -b ${block} ${old} 2>/dev/null | sed -n '/Superblock backups/,$p' | grep -o '[0-9]*'`,
+    );
+    const copies = told.split('\n').filter((word) => word !== '');
+    t.ok(copies.length > 2, `${copies.length} copies`);
+    const inMiB = copies.map((word) => Math.floor((Number(word) * block) / 2 ** 20));
+    const known = superblockCopiesMiB(900);
+    t.same(
+      inMiB.filter((at) => !known.includes(at)),
+      [],
+      `every copy of an ext4 with blocks of ${block} is known`,
+    );
+  }
+  t.ok(superblockCopiesMiB(900).length < 25, 'few are looked for in vain');
 });
 
 t.test('disks', async (t) => {

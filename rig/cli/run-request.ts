@@ -68,7 +68,8 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
 
   const secrets = new SecretMask(request.lab.secrets);
   for (const { board } of request.plans) secrets.register(board.type.login?.password ?? '');
-  const speedFactor = request.plans.some((plan) => plan.board.type.machine) ? await measureSpeedFactor() : 1;
+  const isVirtual = request.plans.some((plan) => plan.board.type.machine);
+  const speedFactor = isVirtual ? measureSpeedFactor({ boards: request.jobs }) : 1;
   const scale = (board: BoardConfig): number => (board.type.machine ? speedFactor : 1);
   const suites = new Set(request.plans.flatMap((plan) => plan.tests.map((test) => test.suite.name)));
   const purpose = `rig run ${[...suites].join(' ')}`;

@@ -6,8 +6,8 @@ import type { Snapshots } from './snapshot.js';
  * is written once above the drivers, in `rig/core`.
  *
  * `reset` pulls a reset line; `powerButton` asks the running system to shut down; `mux` takes the medium out of the board
- * and puts it back. The names without an interface here yet (`update`, `capture`, `measure`) may already be
- * declared as needs: no board has them, so such tests are skipped with that reason.
+ * and puts it back. `update` has no interface here: the profile says how a product is updated. `measure` has none yet and may already
+ * be declared as a need: no board has it, so such tests are skipped with that reason.
  */
 export const capabilityNames = [
   'power',
@@ -171,6 +171,12 @@ export interface GpioEdge {
   readonly atNs: number;
 }
 
+/** What the board shows on its display: a virtual one's frame buffer, or what a grabber sees on the wire. */
+export interface Capture {
+  /** @returns the picture as it is now, a PNG (ISO/IEC 15948). @throws RigError `power.board-off` */
+  picture(options?: Cancellable): Promise<Uint8Array>;
+}
+
 export interface ImageFile {
   readonly path: string;
   readonly sha256: string;
@@ -191,6 +197,7 @@ export interface Capabilities {
   readonly storage?: Storage;
   readonly mux?: Mux;
   readonly gpio?: Gpio;
+  readonly capture?: Capture;
   readonly link?: Link;
   readonly address?: Address;
   readonly snapshots?: Snapshots;
@@ -206,6 +213,7 @@ export const deviceCapabilities = [
   'storage',
   'mux',
   'gpio',
+  'capture',
   'link',
   'address',
 ] as const satisfies readonly (CapabilityName & keyof Capabilities)[];

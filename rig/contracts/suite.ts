@@ -95,6 +95,8 @@ export interface TestContext extends Assertions {
   /** A named part of the test, with its own line in the reports. Steps nest. */
   step<T>(name: string, body: () => Promise<T> | T): Promise<T>;
   measure(name: string, value: number, unit: string): void;
+  /** Keeps a file with the evidence of this test, whatever comes of the test. */
+  keep(name: string, content: Uint8Array): Promise<void>;
   /** Ends the test as skipped. Before it changes anything: the board counts as clean, whatever the test dirties when it passes. */
   skip(reason: string): never;
   /** Polls until `condition` returns a truthy value, which it returns; fails the board after `timeoutMs`. */
@@ -169,6 +171,25 @@ export interface BoardBootMode {
   set(mode: string, options?: Cancellable): Promise<void>;
 }
 
+/** What the board shows to a person. */
+export interface BoardScreen {
+  /**
+   * A picture of the display, now. Needs `capture`.
+   *
+   * @throws RigError `capture.unreadable` (blame: rig) when what came is no picture that the rig can read
+   */
+  picture(options?: Cancellable): Promise<Picture>;
+}
+
+export interface Picture {
+  readonly widthPx: number;
+  readonly heightPx: number;
+  /** Red, green and blue, a byte each, row by row from the top left. */
+  readonly rgb: Uint8Array;
+  /** The same as it came, to be kept. */
+  readonly png: Uint8Array;
+}
+
 /** The medium of the board, as the rig can take it out. Whoever changes it says so (`dirties: 'disk'`). */
 export interface BoardMedium {
   /** Powers the board off, takes the medium to the rig for `body`, and puts it back whatever `body` comes to. Needs `mux`. */
@@ -192,6 +213,7 @@ export interface Board {
   };
   readonly link: Link;
   readonly gpio: BoardGpio;
+  readonly screen: BoardScreen;
   readonly medium: BoardMedium;
   readonly bootMode: BoardBootMode;
   /** What its profile says of updates. */

@@ -1,3 +1,5 @@
+import { availableParallelism, loadavg } from 'node:os';
+
 /**
  * Wall time of one round of the workload on the reference host: one core of an otherwise idle 2-core cloud machine
  * (x86-64, about 3 GHz, Node 20), on which the boards' budgets were measured.
@@ -12,8 +14,10 @@ const bounds = { least: 1, most: 5 } as const;
 /**
  * How many times slower this host is, now and with all else that runs on it, than the reference host. Deadlines of
  * virtual boards are multiplied by it. Costs about 14 ms of CPU, before every run.
+ *
+ * @param boards that will run beside each other
  */
-export function measureSpeedFactor(): number {
+export function measureSpeedFactor({ boards = 1 } = {}): number {
   // The first round is compiled while it runs.
   work(stepsPerRound / 4);
   const times = Array.from({ length: rounds }, () => {
@@ -21,15 +25,24 @@ export function measureSpeedFactor(): number {
     work(stepsPerRound);
     return performance.now() - began;
   });
-  return speedFactorOf(times);
+  const [load = 0] = loadavg();
+  return speedFactorOf(times, { busy: load + boards, cpus: availableParallelism() });
 }
 
-/** The median, so that one round during which the host was busy elsewhere does not decide. */
-export function speedFactorOf(roundsMs: readonly number[]): number {
+/**
+ * The rounds fit into what the scheduler gives to anybody who wakes, so that they tell how fast a processor is and not how many
+ * wait for it; the load of the last minute tells that.
+ *
+ * @param roundsMs their median counts, so that one round during which the host was busy elsewhere does not decide
+ */
+export function speedFactorOf(
+  roundsMs: readonly number[],
+  { busy, cpus }: { readonly busy: number; readonly cpus: number },
+): number {
   const sorted = [...roundsMs].sort((a, b) => a - b);
   const median = sorted[Math.floor(sorted.length / 2)] ?? referenceRoundMs;
-  const factor = Math.min(bounds.most, Math.max(bounds.least, median / referenceRoundMs));
-  return Math.round(factor * 100) / 100;
+  const slowness = Math.max(1, median / referenceRoundMs) * Math.max(1, busy / cpus);
+  return Math.round(Math.min(bounds.most, Math.max(bounds.least, slowness)) * 100) / 100;
 }
 
 /** Where the result goes, so that the compiler cannot leave the work out. */

@@ -55,3 +55,18 @@ function vfat(bytes: Buffer, { labelAt, stateAt }: { labelAt: number; stateAt: n
     isClean: ((bytes[stateAt] ?? 0) & fatDirty) === 0,
   };
 }
+
+/** A group has eight blocks for each byte of one (its bitmap is one block): 8 MiB with blocks of 1 KiB, then 32, then 128. */
+const groupsMiB = [8, 32, 128];
+
+/**
+ * Where an ext4 of any block size keeps copies of its superblock: at the beginning of group 1 and of the groups that are powers of 3,
+ * 5 and 7 (Linux, Documentation/filesystems/ext4/blockgroup.rst, sparse_super), in MiB.
+ */
+export function superblockCopiesMiB(sizeMiB: number): readonly number[] {
+  const found = new Set<number>();
+  for (const groupMiB of groupsMiB)
+    for (const base of [3, 5, 7])
+      for (let group = 1; group * groupMiB < sizeMiB; group *= base) found.add(group * groupMiB);
+  return [...found].sort((a, b) => a - b);
+}

@@ -2,14 +2,13 @@ import type { AddTest, TestContext } from '../../rig/mod.js';
 import { assertPromisedMounts, readLayout } from '../board/layout.js';
 import { filesystemOf, Marks } from '../board/marks.js';
 import { promised } from '../board/promised.js';
+import { superblockCopiesMiB } from '../facts/filesystem.js';
 import { logsCommand } from '../facts/logs.js';
 import { mountAt } from '../facts/mounts.js';
 import { quoted } from '../facts/sections.js';
 
 /** Superblock, group descriptors, first inodes. */
 const destroyedMiB = 4;
-/** Copies of the superblock begin at multiples of this, the least group of ext4 (blocks of 1 KiB); others are multiples of it. */
-const groupMiB = 8;
 const copyKib = 64;
 
 export function diskTests(test: AddTest): void {
@@ -23,11 +22,11 @@ export function diskTests(test: AddTest): void {
     const partition = disk.partitions.find(({ device }) => device === mountAt(mounts, data)?.device);
     t.require(partition, `${data} shows a partition`);
     await t.step('Write noise over it and cut the power', async () => {
-      const groups = Math.floor((partition.sizeBytes / 2 ** 20 - 1) / groupMiB);
-      t.require(groups > 0, 'the partition is large enough to be destroyed');
+      const copies = superblockCopiesMiB(partition.sizeBytes / 2 ** 20);
+      t.require(copies.length > 0, 'the partition is large enough to be destroyed');
       const noise = `dd if=/dev/urandom of=/dev/${partition.name} conv=notrunc 2>/dev/null`;
       await t.board.shell.text(
-        `${noise} bs=1M count=${destroyedMiB}; group=1; while [ $group -le ${groups} ]; do ${noise} bs=${copyKib}k count=1 seek=$((group * ${(groupMiB * 1024) / copyKib})); group=$((group + 1)); done; sync`,
+        `${noise} bs=1M count=${destroyedMiB}; for at in ${copies.join(' ')}; do ${noise} bs=${copyKib}k count=1 seek=$((at * ${1024 / copyKib})); done; sync`,
         { timeoutMs: 120_000 },
       );
       await t.board.power.cycle();

@@ -136,6 +136,10 @@ export class ScriptedBoard implements ManagedBoard {
     throw new Error('a scripted board has no lines');
   }
 
+  get screen(): ManagedBoard['screen'] {
+    throw new Error('a scripted board has no display');
+  }
+
   get medium(): ManagedBoard['medium'] {
     throw new Error('the medium of a scripted board cannot be taken out');
   }

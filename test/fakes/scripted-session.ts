@@ -14,6 +14,8 @@ export interface DeviceScript {
   readonly answer?: (command: string) => string | 'cut';
   /** What the board prints for a line that somebody types and that is no framed command. */
   readonly reply?: (line: string) => string;
+  /** What its display shows, as a PNG; absent: it has none. */
+  readonly display?: () => Uint8Array;
   /** It has a network: what its link says of itself after it was switched, and where its ports are reached. */
   readonly network?: {
     readonly linkState: (wanted: LinkState) => LinkState;
@@ -65,8 +67,9 @@ export class ScriptedSession implements BoardSession {
     this.board = board;
     this.#script = script;
     this.has = new Set(board.type.capabilities);
-    const { network } = script;
+    const { network, display } = script;
     this.capabilities = {
+      ...(display ? { capture: { picture: async () => display() } } : {}),
       ...(network
         ? {
             link: {

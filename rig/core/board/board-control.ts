@@ -17,6 +17,7 @@ import { boardBootMode } from './board-boot-mode.js';
 import { type ConsoleCount, openBoardConsole } from './board-console.js';
 import { boardGpio } from './board-gpio.js';
 import { MediumControl } from './board-medium.js';
+import { boardScreen } from './board-screen.js';
 import { SavedStates } from './board-snapshots.js';
 import { type Bootable, boot, bootId, bootToBootloader, reboot, shutdown } from './boot.js';
 import { Circuit } from './circuit.js';
@@ -58,6 +59,7 @@ export class BoardControl implements ManagedBoard {
   readonly shell: Shell;
   readonly gpio: BoardGpio;
   readonly bootMode: Board['bootMode'];
+  readonly screen: Board['screen'];
   readonly medium: MediumControl;
   readonly snapshots: BoardSnapshots | undefined;
   image: Image | undefined;
@@ -88,6 +90,7 @@ export class BoardControl implements ManagedBoard {
     this.link = boardLink(circuit);
     this.gpio = boardGpio(circuit);
     this.bootMode = boardBootMode(circuit, { power: this.#power });
+    this.screen = boardScreen(circuit);
     this.#writer = options.writer;
     this.medium = new MediumControl(circuit, { power: this.#power, writer: options.writer });
     const { privateKey } = options;
@@ -195,16 +198,15 @@ export class BoardControl implements ManagedBoard {
   }
 
   async endpoint(port: number, options?: Cancellable): Promise<Endpoint> {
-    const { observe } = this.#circuit;
-    return observe(looks.endpoint(port), async () => {
+    return this.#circuit.observe(looks.endpoint(port), async () => {
       const { host, port: mapped } = await this.#address().endpoint(port, this.#circuit.cancellable(options));
       return { host, port: mapped };
     });
   }
 
   async hostAddress(): Promise<string> {
-    const { observe } = this.#circuit;
-    return observe(looks.hostAddress, () => this.#address().hostAddress(this.#circuit.cancellable()));
+    const ask = () => this.#address().hostAddress(this.#circuit.cancellable());
+    return this.#circuit.observe(looks.hostAddress, ask);
   }
 
   async sshAccepts(login: SshLogin, options?: WaitOptions): Promise<boolean> {

@@ -21,6 +21,7 @@ export const looks = {
   verified: (image: string): string => `whether the medium holds ${image}`,
   bootModes: 'boot modes',
   bootMode: (mode: string): string => `boot mode ${mode}`,
+  picture: 'picture of the display',
   lines: 'lines',
   level: (line: string): string => `level of line ${line}`,
   endpoint: (port: number): string => `endpoint of port ${port}`,

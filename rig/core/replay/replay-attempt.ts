@@ -105,6 +105,8 @@ export async function replayAttempt(
       const seen = event.type === 'assert' ? happening(event, place) : undefined;
       if (seen) happenings.push(seen);
     },
+    // It is in the run already.
+    keep: async () => {},
     useSignal: (ending) => {
       for (const { control } of replayed) control.useSignal(ending);
     },

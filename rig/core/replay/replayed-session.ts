@@ -183,6 +183,7 @@ export class ReplayedSession implements BoardSession {
         watch: async () => {},
         unwatch: async () => {},
       },
+      capture: { picture: () => nothing('a picture of its display') },
       snapshots: {
         key: () => nothing('what a snapshot of it depends on'),
         save: () => nothing('save a snapshot'),

@@ -31,6 +31,8 @@ export interface AttemptOptions {
   readonly emit: (event: EventBody) => void;
   /** Tells the boards which signal ends their calls from now on. */
   readonly useSignal: (signal: AbortSignal) => void;
+  /** Keeps a file with the evidence of the test. */
+  readonly keep: (name: string, content: Uint8Array) => Promise<void>;
   /** Awaited before the body of each step. Never rejects. */
   readonly stepBegins?: ((step: number) => Promise<void>) | undefined;
 }
@@ -118,6 +120,14 @@ export async function runAttempt(planned: PlannedTest, options: AttemptOptions):
     measure: (name, value, unit) => {
       if (!Number.isFinite(value)) throw badMeasure(name, value);
       emit({ type: 'measure', ...place, name, value, unit });
+    },
+    keep: async (name, content) => {
+      const leave = guard.enter(`keep(${JSON.stringify(name)})`);
+      try {
+        await options.keep(name, content);
+      } finally {
+        leave();
+      }
     },
     skip: (reason) => {
       throw new Skipped(reason);

@@ -5,6 +5,7 @@ import type { Verdict } from '../../contracts/verdict.js';
 import { isGuestUntold, type WarmStates } from '../warm/warm-states.js';
 import type { AttemptOutcome } from './attempt.js';
 import { runBody } from './body.js';
+import type { EvidenceFile } from './evidence.js';
 import { examine } from './examine.js';
 import type { Freezer } from './freeze.js';
 import type { DeriveImage, MakeBundle } from './host-services.js';
@@ -29,7 +30,7 @@ export interface BoardRunnerOptions {
   /** An update for what `from` holds; undefined where it cannot be made. */
   readonly bundle: (from: Image, ...wanted: Parameters<MakeBundle>) => ReturnType<MakeBundle>;
   readonly emit: (event: EventBody) => void;
-  readonly evidenceFile: (place: TestPlace, name: string) => Promise<{ path: string; relative: string }>;
+  readonly evidenceFile: EvidenceFile;
   readonly mask: (text: string) => string;
   readonly retries: number;
   /** False: only what the board did wrong is tried again, not errors of the rig or the suite. Default: true. */
@@ -177,6 +178,7 @@ export class BoardRunner {
       scale: scale(this.#lane.board),
       signal,
       emit,
+      evidenceFile: this.#options.evidenceFile,
       stepBegins: steps?.begins,
     });
     await steps?.end({ failed: isBad(outcome) });

@@ -1,5 +1,7 @@
+import { writeFile } from 'node:fs/promises';
 import type { EventBody, TestPlace } from '../../contracts/events.js';
 import { type AttemptOutcome, runAttempt } from './attempt.js';
+import type { EvidenceFile } from './evidence.js';
 import { type DeriveImage, type MakeBundle, TestHostServices } from './host-services.js';
 import { imageFacts } from './image-facts.js';
 import type { ManagedBoard } from './managed-board.js';
@@ -15,6 +17,7 @@ export interface BodyOptions {
   readonly scale: number;
   readonly signal: AbortSignal;
   readonly emit: (event: EventBody) => void;
+  readonly evidenceFile: EvidenceFile;
   readonly stepBegins?: ((step: number) => Promise<void>) | undefined;
 }
 
@@ -50,6 +53,11 @@ export async function runBody(planned: PlannedTest, options: BodyOptions): Promi
     signal,
     emit,
     useSignal,
+    keep: async (name, content) => {
+      const { path, relative } = await options.evidenceFile(place, name);
+      await writeFile(path, content);
+      emit({ type: 'evidence', ...place, name, file: relative });
+    },
     stepBegins,
   });
   tell('end');

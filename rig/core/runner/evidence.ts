@@ -29,6 +29,9 @@ const maxConsoleBytes = 1024 * 1024;
 const maxAnswerBytes = 1024 * 1024;
 const questionMs = 10_000;
 
+/** Where a piece of evidence of a test goes, absolute and relative to the run folder. */
+export type EvidenceFile = (place: TestPlace, name: string) => Promise<{ path: string; relative: string }>;
+
 export interface EvidenceOptions {
   readonly place: TestPlace;
   readonly emit: (event: EventBody) => void;
@@ -72,6 +75,9 @@ export async function gatherEvidence(board: ManagedBoard, options: EvidenceOptio
     const text = board.consoleTail(maxConsoleBytes);
     if (text !== '') await keep('console.txt', text);
   });
+  // A board that is off shows nothing, which is no news.
+  if (board.has('capture') && (await isOn(board)))
+    await attempt('screen', async () => keep('screen.png', (await board.screen.picture()).png));
   if (await board.answers()) {
     for (const { name, command } of questions) {
       const asked = await attempt(name, async () => {
@@ -97,4 +103,12 @@ export async function gatherEvidence(board: ManagedBoard, options: EvidenceOptio
       emit({ type: 'evidence', ...place, name: mediumName, file: relative });
     });
   }
+}
+
+async function isOn(board: ManagedBoard): Promise<boolean> {
+  if (!board.has('power')) return true;
+  return board.power.state().then(
+    (state) => state === 'on',
+    () => false,
+  );
 }

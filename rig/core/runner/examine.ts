@@ -1,10 +1,9 @@
-import type { TestPlace } from '../../contracts/events.js';
-import { type EvidenceOptions, gatherEvidence, mediumName } from './evidence.js';
+import { type EvidenceFile, type EvidenceOptions, gatherEvidence, mediumName } from './evidence.js';
 import type { Freezer } from './freeze.js';
 import type { ManagedBoard } from './managed-board.js';
 
 export interface ExamineOptions extends Pick<EvidenceOptions, 'place' | 'emit' | 'mask' | 'signal'> {
-  readonly evidenceFile: (place: TestPlace, name: string) => Promise<{ path: string; relative: string }>;
+  readonly evidenceFile: EvidenceFile;
   /** Keeps the boards; absent: nothing of them but what they say. */
   readonly freezer?: Freezer | undefined;
 }

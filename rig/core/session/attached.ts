@@ -130,6 +130,7 @@ function remoteCapabilities(
     ...(gives.has('address') ? { address } : {}),
     ...(gives.has('mux') ? { mux } : {}),
     ...(gives.has('gpio') ? { gpio: remoteGpio(client) } : {}),
+    ...(gives.has('capture') ? { capture: { picture: asks<Uint8Array>('capture.picture') } } : {}),
     ...(gives.has('storage') ? { storage: remoteStorage(client) } : {}),
     ...(gives.has('snapshots') ? { snapshots: remoteSnapshots(client) } : {}),
   };

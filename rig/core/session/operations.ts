@@ -82,6 +82,14 @@ export const operations: Readonly<Record<string, Operation>> = {
     await need(session, 'gpio').unwatch(text(params, 'line'), { signal });
     return null;
   }),
+  'capture.picture': {
+    exclusive: false,
+    run: async (session, _, signal) => {
+      const picture = await need(session, 'capture').picture({ signal });
+      if (picture.length > maxChunkBytes) throw tooLarge(picture.length);
+      return picture;
+    },
+  },
   'snapshots.key': look(async (session, params, signal) => {
     const image = params.image === undefined ? {} : { image: imageFile(params.image) };
     return { ...(await need(session, 'snapshots').key({ ...image, ...mediumSize(params), signal })) };
@@ -152,6 +160,17 @@ function text(params: Params, name: string): string {
   const value = params[name];
   if (typeof value === 'string' && value.length > 0 && value.length < 65_536) return value;
   throw badRequest(`${name} is ${JSON.stringify(value)?.slice(0, 80)}, not a text`);
+}
+
+function tooLarge(bytes: number): RigError {
+  return new RigError(
+    `The picture of the display has ${bytes} bytes, a session sends at most ${maxChunkBytes}`,
+    {
+      code: 'capture.too-large',
+      blame: 'rig',
+      hint: 'Let the grabber scale it down.',
+    },
+  );
 }
 
 export function badRequest(what: string): RigError {
