@@ -176,8 +176,8 @@ export const systemMutations: readonly Mutation[] = [
         `echo x >>/mnt/state/count; sync\n[ "$(wc -l </mnt/state/count)" -lt 4 ] || while :; do sleep 60; done\n${scripts}/identity.sh`,
       ),
     fails: {
-      'boot/boots after each of 5 power cuts in a row':
-        /^Cut 3 of 5: .* had no shell within \d+ ms; the last stage seen was init/,
+      'boot/boots after each of 4 power cuts in a row':
+        /^Cut 3 of 4: .* had no shell within \d+ ms; the last stage seen was init/,
     },
   },
 ];
