@@ -37,6 +37,27 @@ t.test('forks share the suites of a plan, each of which stays whole', async (t) 
   );
 });
 
+t.test('the longest suites go first, one image variant after the other', async (t) => {
+  const minutes = { a: 1, b: 3, c: 9 };
+  const suites = Object.entries(minutes).map(([name, deadline]) =>
+    suite(name, { summary: '' }, (test) => {
+      test('one', { deadlineMs: deadline * 60_000 }, (t) => void t.ok(true));
+      for (const variant of ['prod', 'dev'] as const)
+        test(variant, { variant, deadlineMs: 1_000 }, (t) => void t.ok(true));
+    }),
+  );
+  const { events } = await repeated(suites, { jobs: 2 });
+  const starts = events
+    .filter((event) => event.type === 'test.start')
+    .map(({ suite, name }) => `${suite}/${name}`);
+  t.same(starts.slice(0, 2).sort(), ['b/one', 'c/one'], 'two boards, the two longest');
+  const { tests } = planBoard(virtual(), suites, { tier: 'nightly' });
+  t.same(
+    tests.map(({ suite, test }) => `${suite.name}/${test.name}`),
+    ['a/one', 'b/one', 'c/one', 'a/dev', 'b/dev', 'c/dev', 'a/prod', 'b/prod', 'c/prod'],
+  );
+});
+
 t.test('what a broken fork leaves is run by the others, or blocked by the last', async (t) => {
   const suites = ['a', 'b', 'c', 'd'].map((name) =>
     suite(name, { summary: '' }, (test) => test('one', (t) => void t.ok(true))),

@@ -90,7 +90,7 @@ type Work = Pick<Lane, 'next' | 'leavesToOthers'>;
 
 /** The one board takes it all at once, so that what comes later may build on what came before. */
 function once(plan: BoardPlan, lanes: number): Work {
-  const portions = lanes === 1 ? [plan.tests] : portionsOf(plan);
+  const portions = lanes === 1 ? [plan.tests] : portionsOf(plan).sort((a, b) => allowedMs(b) - allowedMs(a));
   let sound = lanes;
   return {
     next: () => portions.shift(),
@@ -112,6 +112,11 @@ function portionsOf({ tests }: BoardPlan): PlannedTest[][] {
     else portions.set(key, [planned]);
   }
   return [...portions.values()];
+}
+
+/** How long a portion takes is not known: its deadlines tell which is longer. The longest go first, so that none is left over at the end. */
+function allowedMs(tests: readonly PlannedTest[]): number {
+  return tests.reduce((sum, { test, skip }) => sum + (skip === undefined ? test.options.deadlineMs : 0), 0);
 }
 
 /** Forks take repetitions of the whole plan from one count, so that a slow one delays nobody. */

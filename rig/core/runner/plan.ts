@@ -39,7 +39,7 @@ export function inTier(of: Tier, selected: Tier): boolean {
 /**
  * Every selected test of every suite on one board. Suites stay together; within one, tests are ordered so that boots
  * are shared: those from a fresh medium first, then those on a running board from the cleanest to the dirtiest,
- * then those from power-off, and at last the other image variants.
+ * then those from power-off, and at last those of an image variant, one variant after the other.
  */
 export function planBoard(
   board: BoardConfig,
@@ -57,8 +57,9 @@ export function planBoard(
     tests.filter((planned) => planned.suite === suite).sort((a, b) => place(a) - place(b)),
   );
   // Another variant means another medium: once for the whole run, not once a suite.
-  const isOther = (planned: PlannedTest): boolean => planned.test.options.variant !== undefined;
-  return { board, tests: [...bySuite.filter((planned) => !isOther(planned)), ...bySuite.filter(isOther)] };
+  const of = (variant: 'dev' | 'prod' | undefined): PlannedTest[] =>
+    bySuite.filter((planned) => planned.test.options.variant === variant);
+  return { board, tests: [...of(undefined), ...of('dev'), ...of('prod')] };
 }
 
 function isSelected(test: string, { only, tests }: Selection): boolean {
