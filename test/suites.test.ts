@@ -48,6 +48,7 @@ import loggingSuite from '../suites/logging/suite.js';
 import { isNameServerAnswer } from '../suites/networking/dns.js';
 import networkingSuite from '../suites/networking/suite.js';
 import resilienceSuite from '../suites/resilience/suite.js';
+import rollbackSuite from '../suites/rollback/suite.js';
 import { nameServer } from '../suites/servers/dns.js';
 import { timeServer } from '../suites/servers/ntp.js';
 import storageSuite from '../suites/storage/suite.js';
@@ -507,6 +508,45 @@ t.test(
     );
   },
 );
+
+t.test('the table of behaviours names every test, with its tier, and none that is not there', (t) => {
+  const tiers = new Map(
+    [...suites, flashingSuite, rollbackSuite].flatMap((suite) =>
+      suite.tests.map((test) => [`${suite.name}/${test.name}`, test.options.tier]),
+    ),
+  );
+  const names = [...tiers.keys()];
+  const suiteName = new RegExp(
+    `\\b(?:${[...new Set(names.map((name) => name.split('/')[0]))].join('|')})/`,
+    'g',
+  );
+  const rows = readFileSync(join(packageRoot, 'suites/README.md'), 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('| '))
+    .map((line) => line.split(' | '));
+  const named = new Set<string>();
+  for (const [behaviour = '', tests = '', , told = ''] of rows) {
+    const found = [...tests.matchAll(suiteName)].map(({ index }) => {
+      // One name may be the beginning of another.
+      const here = names.filter((name) => tests.startsWith(name, index));
+      return here.sort((a, b) => b.length - a.length)[0] ?? tests.slice(index, index + 60);
+    });
+    for (const name of found) named.add(name);
+    t.same(
+      found.filter((name) => !tiers.has(name)),
+      [],
+      `${behaviour}: its tests are there`,
+    );
+    const own = new Set(found.map((name) => tiers.get(name)));
+    if (own.size > 0) t.same(new Set(told.replace(' |', '').split(', ')), own, `${behaviour}: their tiers`);
+  }
+  t.same(
+    names.filter((name) => !named.has(name)),
+    [],
+    'tests that the table leaves out',
+  );
+  t.end();
+});
 
 t.test("the page's example is a suite that loads", async (t) => {
   const page = readFileSync(join(packageRoot, 'docs/write-a-suite.md'), 'utf8');
