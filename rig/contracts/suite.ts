@@ -173,20 +173,15 @@ export interface BoardBootMode {
 
 /** What the board shows to a person. */
 export interface BoardScreen {
-  /**
-   * A picture of the display, now. Needs `capture`.
-   *
-   * @throws RigError `capture.unreadable` (blame: rig) when what came is no picture that the rig can read
-   */
+  /** A picture of the display, now. Needs `capture`. @throws RigError `capture.unreadable` when the rig cannot read what came */
   picture(options?: Cancellable): Promise<Picture>;
 }
 
+/** `rgb`: red, green and blue, a byte each, row by row from the top left; `png`: the same as it came, to be kept. */
 export interface Picture {
   readonly widthPx: number;
   readonly heightPx: number;
-  /** Red, green and blue, a byte each, row by row from the top left. */
   readonly rgb: Uint8Array;
-  /** The same as it came, to be kept. */
   readonly png: Uint8Array;
 }
 

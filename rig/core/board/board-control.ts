@@ -198,10 +198,10 @@ export class BoardControl implements ManagedBoard {
   }
 
   async endpoint(port: number, options?: Cancellable): Promise<Endpoint> {
-    return this.#circuit.observe(looks.endpoint(port), async () => {
-      const { host, port: mapped } = await this.#address().endpoint(port, this.#circuit.cancellable(options));
-      return { host, port: mapped };
+    const ask = async () => ({
+      ...(await this.#address().endpoint(port, this.#circuit.cancellable(options))),
     });
+    return this.#circuit.observe(looks.endpoint(port), ask);
   }
 
   async hostAddress(): Promise<string> {
@@ -275,8 +275,7 @@ export class BoardControl implements ManagedBoard {
       await this.power.off();
     } catch (error) {
       // The end of the session tries again, and tells.
-      const why = messageOf(error);
-      const message = `Cannot power the board off at the end: ${why}`;
+      const message = `Cannot power the board off at the end: ${messageOf(error)}`;
       this.#circuit.emit({ type: 'log', level: 'warning', board: this.name, message });
     }
   }
