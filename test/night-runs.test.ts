@@ -1,6 +1,6 @@
 // test: vm, 10 minutes
 // Whole nights by the command: what the rig spoils, boards that are not well, limits, and a night that is killed again and again.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { NightReport } from '../rig/contracts/night.js';
@@ -222,4 +222,37 @@ t.test('rig bisect tries images until the first bad one is found', async (t) => 
   t.match([good.code, good.stdout], [3, /1\.img is good: there is nothing to look for/]);
   const bad = await lab.rig(['bisect', '0.img', ...on]);
   t.match([bad.code, bad.stderr], [2, /at least two images/]);
+});
+
+const heldSuite = `import { suite } from 'boardrig';
+import { existsSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
+export default suite('s', { summary: 'held' }, (test) => {
+  test('waits for its file to go', { from: 'any' }, async (t) => {
+    await t.board.power.on();
+    while (existsSync('hold')) await wait(50);
+    t.ok(true);
+  });
+});
+`;
+
+t.test('a night that CI aborts powers its boards off, writes its reports, and can go on', async (t) => {
+  const lab = world(t);
+  desk(lab, { 'desk-1': {} });
+  lab.write({ 's.ts': heldSuite, hold: '', 'matrix.yaml': 'matrix: { boards: [desk], suites: [./s.ts] }\n' });
+  const night = lab.start(['nightly', '--matrix', 'matrix.yaml']);
+  const isOn = (): boolean => existsSync(join(lab.cwd, 'desk-1.on'));
+  const running = (): boolean => lab.runs.some((dir) => eventsOf(dir) > 3) && isOn();
+  await pollUntil(running, { what: 'the test to run', timeoutMs: 90_000, blame: 'rig' });
+  night.child.kill('SIGTERM');
+  const { code, stdout, stderr } = await night.ended;
+  t.equal(code, 143, `${stdout}${stderr}`);
+  t.notOk(isOn(), 'the board is off');
+  t.match(nightOf(lab), { signal: 'SIGTERM', counts: { blocked: 1, passed: 0 } });
+  t.match(readFileSync(join(lab.runs[0] ?? '', 'junit.xml'), 'utf8'), 'the night was ended by SIGTERM');
+  t.ok(existsSync(join(lab.runs[0] ?? '', 'report.html')));
+  rmSync(join(lab.cwd, 'hold'));
+  const rest = await lab.rig(['nightly', '--resume']);
+  t.equal(rest.code, 0, rest.stdout);
+  t.match(nightOf(lab).counts, { passed: 1, blocked: 0, flaky: 0 });
 });
