@@ -160,6 +160,22 @@ export const tinyBoards = {
     rootModules: virtioModules,
     updateModules,
   },
+  'pc-x86-64': {
+    slug: 'pc-x86-64',
+    arch: 'amd64',
+    // The cloud kernel has no AHCI and no network card of Intel's.
+    kernelPackage: 'linux-image-amd64',
+    boot: grubTargets.amd64,
+    disk: 'sda',
+    link: 'eth0',
+    console: 'ttyS0',
+    powerButton: 'acpi',
+    packages: [...updates.packages, grubTargets.amd64.package],
+    programs: updates.programs,
+    initrdModules: ['nvme', 'ahci', 'sd_mod', ...ext4Modules],
+    rootModules: ['e1000e', 'virtio-rng', 'virtio_pci', ...fatModules, 'evdev', 'button'],
+    updateModules,
+  },
 } as const satisfies Readonly<Record<string, TinyBoard>>;
 
 /** The board that a request without a board means. */
