@@ -24,9 +24,10 @@ export function diskTests(test: AddTest): void {
     await t.step('Write noise over it and cut the power', async () => {
       const copies = superblockCopiesMiB(partition.sizeBytes / 2 ** 20);
       t.require(copies.length > 0, 'the partition is large enough to be destroyed');
-      const noise = `dd if=/dev/urandom of=/dev/${partition.name} conv=notrunc 2>/dev/null`;
+      // Not `sync`, which asks the destroyed file system, still mounted, to be written: it may never answer.
+      const noise = `dd if=/dev/urandom of=/dev/${partition.name} conv=notrunc,fsync 2>/dev/null`;
       await t.board.shell.text(
-        `${noise} bs=1M count=${destroyedMiB}; for at in ${copies.join(' ')}; do ${noise} bs=${copyKib}k count=1 seek=$((at * ${1024 / copyKib})); done; sync`,
+        `${noise} bs=1M count=${destroyedMiB}; for at in ${copies.join(' ')}; do ${noise} bs=${copyKib}k count=1 seek=$((at * ${1024 / copyKib})) || exit; done`,
         { timeoutMs: 120_000 },
       );
       await t.board.power.cycle();

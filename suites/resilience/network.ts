@@ -2,6 +2,9 @@ import type { AddTest, TestContext } from '../../rig/mod.js';
 import { cutLink, restoreLink } from '../board/cable.js';
 import { readStatus, requireUplink } from '../board/status.js';
 
+/** Drivers are loaded and interfaces brought up while a shell answers already. */
+const wireMs = 60_000;
+
 export function networkTests(test: AddTest): void {
   test('boots without a network, and takes it up when it comes', {
     from: 'off',
@@ -18,8 +21,18 @@ export function networkTests(test: AddTest): void {
       await t.board.boot();
     });
     // Interfaces with hardware behind them: loopback and bridges inside the board are not meant.
-    const carriers = await t.board.consoleShell.text(
-      'for d in /sys/class/net/*; do [ -e "$d/device" ] && echo "carrier $(cat "$d/carrier")"; done; true',
+    const command =
+      'for d in /sys/class/net/*; do [ -e "$d/device" ] && echo "carrier $(cat "$d/carrier")"; done; true';
+    // A shell may answer before the driver is loaded.
+    const carriers = await t.step('Wait until it has its wires', () =>
+      t.eventually(
+        'A wire is there and up',
+        async () => {
+          const text = await t.board.consoleShell.text(command);
+          return /carrier [01]/.test(text) && text;
+        },
+        { timeoutMs: wireMs, everyMs: 1_000 },
+      ),
     );
     t.match(carriers, 'carrier 0', 'the board has a wire without a carrier');
     t.notMatch(carriers, 'carrier 1', 'and none with one');
