@@ -141,12 +141,13 @@ function firmwareFiles(files: LoadedFiles | undefined): string[] {
   ];
 }
 
-/** Lines before the console's are there, and nobody listens. */
+/** Lines before the console's are there, and nobody listens. QEMU names each by its number, so that the console's is free. */
 function serial({ serialLine = 0 }: MachineSpec, path: string): string[] {
+  const id = `serial${serialLine}`;
   return [
-    ...['-chardev', `pipe,id=serial0,path=${escapeOption(path)}`],
+    ...['-chardev', `pipe,id=${id},path=${escapeOption(path)}`],
     ...Array.from({ length: serialLine }, () => ['-serial', 'null']).flat(),
-    ...['-serial', 'chardev:serial0'],
+    ...['-serial', `chardev:${id}`],
   ];
 }
 
