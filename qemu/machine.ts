@@ -30,6 +30,8 @@ export interface MachineListener {
   /** The guest reset or shut itself down and stands still: call `restart` or `quit`. */
   stopped(reason: 'reset' | 'shutdown'): void;
   panicked(): void;
+  /** The guest has let go of a device that `device_del` asked it for. */
+  deviceDeleted?(id: string): void;
   /** QEMU ended though nobody asked it to; the process is gone. */
   lost(error: RigError): void;
 }
@@ -226,6 +228,9 @@ export class Machine {
         return;
       case 'GUEST_PANICKED':
         this.#options.listener.panicked();
+        return;
+      case 'DEVICE_DELETED':
+        this.#options.listener.deviceDeleted?.(String(data.device));
         return;
       case 'BLOCK_IO_ERROR':
         if (data.action === 'stop') void this.#fail(hostDiskError(this.#options, data));

@@ -20,6 +20,8 @@ export interface PackageRequest {
   readonly names: readonly string[];
   /** A package without files that depends on the newest kernel. */
   readonly kernelPackage: string;
+  /** The same of its headers, with what a module is built with. */
+  readonly kernelHeaders?: string;
   readonly cacheDir: string;
 }
 
@@ -52,7 +54,8 @@ export async function fetchPackages(options: FetchOptions): Promise<ResolvedPack
   const apt = await PrivateApt.create(join(workDir, 'apt'), { arch, tools });
   progress(`reading Debian's package lists for ${arch}`);
   await reaching("read Debian's package lists", () => apt.update(progress));
-  const found = await current(apt, [...options.names, await kernelOf(apt, options.kernelPackage)]);
+  const names = [...options.names, ...(await kernelOf(apt, options))];
+  const found = await current(apt, names, { cwd: workDir });
   const missing = found.filter((one) => !existsSync(packageFile(cacheDir, one)));
   if (missing.length > 0) {
     const mebibytes = Math.ceil(missing.reduce((sum, { bytes }) => sum + bytes, 0) / 2 ** 20);
@@ -112,9 +115,9 @@ function packageFile(cacheDir: string, { name, sha256 }: { name: string; sha256:
   return join(cacheDir, 'packages', `${name}-${sha256}.deb`);
 }
 
-function recordFile({ cacheDir, arch, names, kernelPackage }: PackageRequest): string {
+function recordFile({ cacheDir, arch, names, kernelPackage, kernelHeaders }: PackageRequest): string {
   const what = createHash('sha256')
-    .update(JSON.stringify([kernelPackage, ...names]))
+    .update(JSON.stringify([kernelPackage, ...(kernelHeaders ? [kernelHeaders] : []), ...names]))
     .digest('hex');
   return join(cacheDir, 'packages', `${arch}-${what.slice(0, 16)}.json`);
 }
@@ -125,8 +128,13 @@ interface CurrentPackage extends ResolvedPackage {
 }
 
 /** What `apt-get download` would take: `'URI' FILE BYTES SHA256:HASH`, FILE being `NAME_VERSION_ARCH.deb`, escaped. */
-async function current(apt: PrivateApt, names: readonly string[]): Promise<CurrentPackage[]> {
-  const { stdout } = await known(names, () => apt.run(['download', '-q', '--print-uris', ...names]));
+async function current(
+  apt: PrivateApt,
+  names: readonly string[],
+  { cwd }: { cwd: string },
+): Promise<CurrentPackage[]> {
+  // It leaves out what lies in the folder that it is run in.
+  const { stdout } = await known(names, () => apt.run(['download', '-q', '--print-uris', ...names], { cwd }));
   const lines = stdout.matchAll(/^'[^']*' (\S+) (\d+) SHA256:([0-9a-f]{64})$/gm);
   const found = [...lines].map(([, file = '', bytes, sha256 = '']): CurrentPackage => {
     const [name = '', version = ''] = file.split('_');
@@ -137,12 +145,20 @@ async function current(apt: PrivateApt, names: readonly string[]): Promise<Curre
   return found.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-async function kernelOf(apt: PrivateApt, metapackage: string): Promise<string> {
-  const install = ['install', '-s', '-q', '--no-install-recommends', metapackage];
-  const { stdout } = await known([metapackage], () => apt.run(install));
-  const kernel = /^Inst (linux-image-\d\S+) /m.exec(stdout)?.[1];
-  if (kernel === undefined) throw missingPackage([metapackage], undefined);
-  return kernel;
+async function kernelOf(
+  apt: PrivateApt,
+  { kernelPackage, kernelHeaders }: PackageRequest,
+): Promise<string[]> {
+  const names = [kernelPackage, ...(kernelHeaders ? [kernelHeaders] : [])];
+  const install = ['install', '-s', '-q', '--no-install-recommends', ...names];
+  const { stdout } = await known(names, () => apt.run(install));
+  const found = [...stdout.matchAll(/^Inst (linux-(?:image|headers|kbuild|compiler)-\S+) /gm)]
+    .map(([, name = '']) => name)
+    .filter(
+      (name) => !names.includes(name) && (kernelHeaders !== undefined || name.startsWith('linux-image-')),
+    );
+  if (!found.some((name) => name.startsWith('linux-image-'))) throw missingPackage(names, undefined);
+  return found;
 }
 
 async function known<T>(names: readonly string[], body: () => Promise<T>): Promise<T> {

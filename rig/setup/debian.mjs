@@ -9,6 +9,7 @@ const groupsOf = {
   start: ['run'],
   full: ['run', 'full'],
   test: ['run', 'full', 'test'],
+  labhost: ['run', 'full', 'test', 'labhost'],
   bench: ['run', 'bench'],
 };
 

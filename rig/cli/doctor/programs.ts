@@ -9,7 +9,7 @@ import type { Check } from './check.js';
 
 /** Group, Debian package, and the programs or files that the rig needs of it; the list that set-up installs from. */
 type PackageList = Readonly<
-  Record<'run' | 'full' | 'test' | 'bench', Readonly<Record<string, readonly string[]>>>
+  Record<'run' | 'full' | 'test' | 'labhost' | 'bench', Readonly<Record<string, readonly string[]>>>
 >;
 
 /** Programs whose version matters enough to be shown. */
@@ -20,6 +20,7 @@ const purposes = {
   run: 'virtual boards',
   full: 'rig image build full',
   test: 'npm test',
+  labhost: 'npm run test:labhost',
   bench: 'npm run bench',
 };
 
@@ -27,7 +28,7 @@ const purposes = {
 export async function checkPrograms(path: string): Promise<Check[]> {
   const file = join(packageRoot, 'rig/setup/debian-packages.json');
   const list = JSON.parse(readFileSync(file, 'utf8')) as PackageList;
-  const groups = ['run', 'full', 'test', 'bench'] as const;
+  const groups = ['run', 'full', 'test', 'labhost', 'bench'] as const;
   return Promise.all(
     groups.flatMap((group) =>
       Object.entries(list[group]).map(async ([name, needed]): Promise<Check> => {

@@ -1,0 +1,112 @@
+// test: vm, full, 20 minutes
+// The real drivers on the kernel's real interfaces: one boot of the lab host serves all. The programs in inside/ run in it.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { buildLabHost } from '../../qemu/labhost/build.js';
+import { LabHost } from '../../qemu/labhost/lab-host.js';
+import { cacheDir } from '../../rig/config/folders.js';
+import { packageRoot } from '../../rig/config/package.js';
+import { SerialQueue } from '../../rig/lifetime/serial-queue.js';
+import { referenceImage } from '../snapshots/guest.js';
+import { writeDeskLab } from './desk-lab.js';
+import { Wires, wiredLines } from './outside-board.js';
+import { playedBoard } from './played-board.js';
+import { virtualOutside } from './virtual-outside.js';
+
+t.setTimeout(20 * 60_000);
+
+/** `LABHOST_TRACE=1` shows what the programs inside print, as they do: a time-out then tells how far they came. */
+const show = (text: string): void => {
+  if (process.env.LABHOST_TRACE === '1') process.stderr.write(text);
+};
+
+const workDir = await mkdtemp(join(tmpdir(), 'labhost-'));
+const wires = new Wires();
+writeDeskLab(workDir);
+const files = await buildLabHost({ cacheDir: cacheDir(process.env), progress: (line) => t.comment(line) });
+const host = await LabHost.start({ files, workDir, onLine: wires.line });
+t.teardown(async () => {
+  t.comment(`the lab host took ${host.cpuSeconds.toFixed(0)} CPU s`);
+  await host[Symbol.asyncDispose]();
+  await rm(workDir, { recursive: true, force: true });
+});
+await host.chip('bench', ['SWITCH', 'ACTIVE_LOW', 'LAMP', 'TWIN']);
+await host.chip('wires', wiredLines);
+await host.plugSerial();
+
+/** Runs one of the programs in inside/. */
+async function inside(t: Test, name: string): Promise<void> {
+  const { code, stdout, stderr } = await host.run(
+    process.execPath,
+    [join(packageRoot, 'dist/test/labhost/inside', `${name}.js`)],
+    {
+      env: { TAP_RCFILE: '/nonexistent' },
+      onOutput: show,
+    },
+  );
+  t.same(wires.errors, [], 'the wires did as they were told');
+  const passed = [...stdout.matchAll(/^ok \d+ - (.*?)(?: # time.*)?( \{)?$/gm)].map(([, test = '']) => test);
+  for (const test of passed) t.pass(test);
+  if (!t.equal(code, 0, `${name} ends well`)) t.comment(`${stdout.slice(-6000)}\n${stderr.slice(-2000)}`);
+  t.ok(passed.length > 0, 'and asserted something');
+}
+
+await t.test('GPIO drivers on gpio-sim, beside gpioset, gpioget and gpiomon', (t) => inside(t, 'gpio'));
+
+await t.test('a board behind a relay, an FTDI adapter, a mux and a line', async (t) => {
+  const card = join(workDir, 'card.raw');
+  await writeFile(card, Buffer.alloc(4 * 1024 * 1024));
+  const pulls = new SerialQueue();
+  wires.connect(
+    host,
+    playedBoard({
+      card,
+      say: (text) => void host.serial.write(text),
+      led: (level) =>
+        void pulls.run(() => host.pull('LED', level)).catch((error) => wires.errors.push(error)),
+    }),
+  );
+  await inside(t, 'wired');
+});
+
+await t.test('the rig in the lab host, with an ordinary lab file, on a board of QEMU', async (t) => {
+  const { path: image } = await referenceImage();
+  await using board = await virtualOutside(workDir, {
+    say: (bytes) => void host.serial.write(bytes),
+    lost: (error) => void wires.errors.push(error),
+  });
+  wires.connect(host, board);
+  const rig = (...args: string[]) =>
+    host.run(process.execPath, [join(packageRoot, 'dist/rig/cli/main.js'), ...args], {
+      cwd: workDir,
+      onOutput: show,
+      env: { XDG_RUNTIME_DIR: '/run', XDG_STATE_HOME: '/run/state', XDG_CACHE_HOME: '/run/cache' },
+    });
+  await t.test('rig check desk', async (t) => {
+    const { code, stdout, stderr } = await rig('check', 'desk');
+    t.comment(stdout, stderr);
+    t.equal(code, 0);
+    t.match(stdout, /power on/);
+    t.match(stdout, /mux/);
+  });
+  await t.test('rig run boot', async (t) => {
+    const { code, stdout, stderr } = await rig(
+      'run',
+      'boot',
+      '--board',
+      'desk',
+      '--image',
+      image,
+      '--report',
+      '/run/report',
+    );
+    t.comment(stdout, stderr);
+    t.equal(code, 0, 'all passed');
+    t.match(stdout, /desk\/boot\/boots through every stage in order/);
+    t.match(stdout, /desk\/boot\/a power cut gives a new boot id and keeps what was synced/);
+  });
+  t.same(wires.errors, []);
+  t.comment(`the board took ${board.cpuSeconds().toFixed(0)} CPU s`);
+});

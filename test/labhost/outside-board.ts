@@ -1,0 +1,61 @@
+import type { LabHost } from '../../qemu/labhost/lab-host.js';
+import type { LineLevel } from '../../rig/contracts/capabilities.js';
+import { SerialQueue } from '../../rig/lifetime/serial-queue.js';
+
+/** A board as its wires see it, outside the lab host. */
+export interface OutsideBoard {
+  /** The supply comes or goes. */
+  power(on: boolean): Promise<void>;
+  /** What the lab host types. */
+  typed(bytes: Buffer): void;
+  /** Takes the card out and gives its file, which is in the reader until `cardIn`. */
+  cardOut(): Promise<string>;
+  cardIn(): Promise<void>;
+}
+
+/** Lines of the lab host's chip, in order; drivers name them. */
+export const wiredLines = ['RELAY', 'MUX', 'LED', 'BOOT'] as const;
+
+/** Connects the lab host's lines, serial adapter and card reader to a board. */
+export class Wires {
+  readonly errors: unknown[] = [];
+  #board: OutsideBoard | undefined;
+  #host: LabHost | undefined;
+  /** Wires act one after the other, as fast as a relay would. */
+  readonly #queue = new SerialQueue();
+
+  connect(host: LabHost, board: OutsideBoard): void {
+    this.#board = board;
+    if (this.#host !== host) host.serial.on('data', (bytes: Buffer) => this.#board?.typed(bytes));
+    this.#host = host;
+  }
+
+  /** For `onLine` of the lab host. */
+  readonly line = (name: string, level: LineLevel): void => {
+    const [host, board] = [this.#host, this.#board];
+    if (!host || !board) return;
+    void this.#queue
+      .run(() => this.#act({ host, board, name, level }))
+      .catch((error: unknown) => this.errors.push(error));
+  };
+
+  async #act({
+    host,
+    board,
+    name,
+    level,
+  }: {
+    host: LabHost;
+    board: OutsideBoard;
+    name: string;
+    level: LineLevel;
+  }): Promise<void> {
+    if (name === 'RELAY') await board.power(level === 1);
+    if (name !== 'MUX') return;
+    if (level === 1) await host.plugDrive(await board.cardOut());
+    else {
+      await host.unplugDrive();
+      await board.cardIn();
+    }
+  }
+}
