@@ -1,20 +1,26 @@
 // Runs inside the lab host, as the only program of its process 1: does what the host outside asks for.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createReadStream, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
+import { createReadStream, openSync, readdirSync, readFileSync, realpathSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { agentPort, type LabAnswer, type LabRequest } from './protocol.js';
 import { SimLines } from './sim-lines.js';
 
 const running = new Map<number, ChildProcess>();
-const file = openSync(findPort(), 'r+');
+let file = -1;
 const lines = new SimLines((line, level) => tell({ kind: 'level', line, level }));
 
-createInterface({ input: createReadStream('', { fd: file, autoClose: false }) })
-  .on('line', (line) => obey(JSON.parse(line) as LabRequest))
-  // The host is gone.
-  .on('close', () => process.exit(0));
-lines.look();
-tell({ kind: 'ready' });
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) main();
+
+function main(): void {
+  file = openSync(findPort(), 'r+');
+  createInterface({ input: createReadStream('', { fd: file, autoClose: false }) })
+    .on('line', (line) => obey(JSON.parse(line) as LabRequest))
+    // The host is gone.
+    .on('close', () => process.exit(0));
+  lines.look();
+  tell({ kind: 'ready' });
+}
 
 function obey(request: LabRequest): void {
   const { id } = request;

@@ -16,5 +16,6 @@ $b mount -t tmpfs -o mode=755 memory /memory
 $b mkdir /memory/upper /memory/work
 $b mount -t overlay -o lowerdir=/layer:/host,upperdir=/memory/upper,workdir=/memory/work root /root || stop 'cannot mount the root'
 $b mount -o move /dev /root/dev
-$b cp /start.sh /root/.boardrig-start
+cd /
+$b cp start.sh root/.boardrig-start
 exec $b switch_root /root /bin/sh /.boardrig-start
