@@ -53,24 +53,6 @@ async function inside(t: Test, name: string): Promise<void> {
   t.ok(passed.length > 0, 'and asserted something');
 }
 
-await t.test('GPIO drivers on gpio-sim, beside gpioset, gpioget and gpiomon', (t) => inside(t, 'gpio'));
-
-await t.test('a board behind a relay, an FTDI adapter, a mux and a line', async (t) => {
-  const card = join(workDir, 'card.raw');
-  await writeFile(card, Buffer.alloc(4 * 1024 * 1024));
-  const pulls = new SerialQueue();
-  wires.connect(
-    host,
-    playedBoard({
-      card,
-      say: (text) => void host.serial.write(text),
-      led: (level) =>
-        void pulls.run(() => host.pull('LED', level)).catch((error) => wires.errors.push(error)),
-    }),
-  );
-  await inside(t, 'wired');
-});
-
 await t.test('the rig in the lab host, with an ordinary lab file, on a board of QEMU', async (t) => {
   const { path: image } = await referenceImage();
   await using board = await virtualOutside(workDir, {
@@ -109,4 +91,22 @@ await t.test('the rig in the lab host, with an ordinary lab file, on a board of 
   });
   t.same(wires.errors, []);
   t.comment(`the board took ${board.cpuSeconds().toFixed(0)} CPU s`);
+});
+
+await t.test('GPIO drivers on gpio-sim, beside gpioset, gpioget and gpiomon', (t) => inside(t, 'gpio'));
+
+await t.test('a board behind a relay, an FTDI adapter, a mux and a line', async (t) => {
+  const card = join(workDir, 'card.raw');
+  await writeFile(card, Buffer.alloc(4 * 1024 * 1024));
+  const pulls = new SerialQueue();
+  wires.connect(
+    host,
+    playedBoard({
+      card,
+      say: (text) => void host.serial.write(text),
+      led: (level) =>
+        void pulls.run(() => host.pull('LED', level)).catch((error) => wires.errors.push(error)),
+    }),
+  );
+  await inside(t, 'wired');
 });
