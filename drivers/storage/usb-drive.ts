@@ -106,7 +106,7 @@ export class UsbReader {
     const blocks = join(this.#folders.sys, 'block');
     const inside = new RegExp(`/${this.usb.replaceAll('.', '\\.')}(?::[\\d.]+)?/`);
     return readdirSync(blocks)
-      .filter((name) => inside.test(`${realpathSync(join(blocks, name))}/`))
+      .filter((name) => inside.test(`${placeOf(join(blocks, name))}/`))
       .sort();
   }
 
@@ -125,6 +125,15 @@ export class UsbReader {
       .map((line) => line.split(' '))
       .filter(([device = '']) => basename(device).startsWith(name))
       .map(([, at = '']) => at);
+  }
+}
+
+/** Where a device is; empty for one that went away after its folder was read. */
+function placeOf(link: string): string {
+  try {
+    return realpathSync(link);
+  } catch {
+    return '';
   }
 }
 
