@@ -52,6 +52,16 @@ export const systemMutations: readonly Mutation[] = [
     fails: { 'boot/boots from the expected partition': /the root is on the first root partition/ },
   },
   {
+    name: 'less-memory',
+    breaks: 'the kernel is told to use a part of the memory',
+    select: { tier: 'smoke', only: /^boot\// },
+    apply: (image) => image.editBootScript('setenv bootargs root=', 'setenv bootargs mem=160M root='),
+    fails: {
+      'boot/has the processors, memory, disk, network and LEDs of its type':
+        /and no less than what is left of them/,
+    },
+  },
+  {
     name: 'writable-root',
     breaks: 'the root is mounted writable',
     apply: (image) => image.editRoot(boot, end, `mount -o remount,rw /\n${end}`),
