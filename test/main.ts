@@ -9,7 +9,7 @@ import { runBoardSuites } from './driver/boards.js';
 import { writeJunit } from './driver/junit.js';
 import { nodeOfVersion } from './driver/nodes.js';
 import { findTestFiles, type PlannedFile } from './driver/plan.js';
-import { duration, fileLines, type Totals, totalsOf } from './driver/print.js';
+import { duration, fileLines, sumOf, totalsOf } from './driver/print.js';
 import { type FileResult, runFile } from './driver/run-file.js';
 import { childrenCpuSeconds } from './driver/usage-protocol.js';
 
@@ -61,7 +61,7 @@ async function main(): Promise<number> {
   if (!values['no-boards'] && wanted.length === 0 && !abort.signal.aborted) {
     process.stdout.write('\nSuites on virtual boards\n');
     const boards = await runBoardSuites(values.full ? 'nightly' : 'pr', { resultsDir, signal: abort.signal });
-    totals = sum(totals, boards);
+    totals = sumOf([totals, boards]);
   }
   const seconds = (performance.now() - startedMs) / 1000;
   const budget = values.full ? '' : ` of the ${budgetMinutes} min budget`;
@@ -89,12 +89,4 @@ async function runAll(files: readonly PlannedFile[], node: string): Promise<File
   const light = sorted.filter((file) => file.light);
   await Promise.all([lane(light), ...Array.from({ length: atOnce }, () => lane(heavy, light))]);
   return results;
-}
-
-function sum(one: Totals, other: Totals): Totals {
-  return {
-    passed: one.passed + other.passed,
-    failed: one.failed + other.failed,
-    skipped: one.skipped + other.skipped,
-  };
 }

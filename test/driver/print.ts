@@ -6,6 +6,11 @@ export interface Totals {
   readonly skipped: number;
 }
 
+export function sumOf(all: readonly Totals[]): Totals {
+  const sum = (which: keyof Totals): number => all.reduce((total, one) => total + one[which], 0);
+  return { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') };
+}
+
 /** A file that failed as a whole counts as one more failed test. */
 export function totalsOf(results: readonly FileResult[]): Totals {
   const count = (verdict: string) =>
