@@ -71,5 +71,6 @@ function block(text: string): string {
     .split('\n')
     .slice(-consoleLines);
   const escaped = shown.join('\n').replaceAll(/[&<>"'@`]/g, (sign) => `&#${sign.codePointAt(0)};`);
-  return `  <pre>${escaped}</pre>`;
+  // Not within the list's item: a line that is not indented would end it, and the block with it.
+  return `<pre>${escaped}</pre>`;
 }

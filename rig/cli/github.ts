@@ -6,11 +6,12 @@ import { markdownSummary } from '../../reports/github/summary.js';
 import type { CommandIo } from './command.js';
 
 /** What a command tells GitHub Actions, where it runs there, and whom it tells elsewhere. */
-export class CiSummary {
+export class CiSummary implements Disposable {
   readonly #io: CommandIo;
   /** Nobody who prints on a board knows it. */
   readonly #token = randomUUID();
   readonly #onGithub: boolean;
+  #annotations: string | undefined;
 
   /** From now on nothing that a board says is taken for a workflow command. */
   constructor(io: CommandIo) {
@@ -26,6 +27,11 @@ export class CiSummary {
     if (!this.#onGithub) return;
     const own = this.#io.env.GITHUB_STEP_SUMMARY;
     if (own) await appendFile(own, summary);
-    this.#io.out(`::${this.#token}::\n${githubAnnotations(digest)}`);
+    this.#annotations = githubAnnotations(digest);
+  }
+
+  /** Last of all, since what is printed before may come from a board. Where nothing was told commands stay stopped. */
+  [Symbol.dispose](): void {
+    if (this.#annotations !== undefined) this.#io.out(`::${this.#token}::\n${this.#annotations}`);
   }
 }

@@ -81,7 +81,8 @@ export async function runRequest(request: RunRequest, io: CommandIo): Promise<nu
     ...(reportDir === undefined ? {} : { dir: reportDir }),
     mask: secrets,
   });
-  const ci = await ciSummary(request, io);
+  // Before the reporter, so that it speaks after it.
+  using ci = await ciSummary(request, io);
   using _reporter = terminalReporter(recorder, { io, total: countTests(request) });
   const { imageName, seed } = request;
   recorder.emit(runStart({ run: recorder.run, seed, speedFactor, imageName, night: io.env.BOARDRIG_NIGHT }));

@@ -94,7 +94,13 @@ export async function readAttempts(dir: string, job: string): Promise<AttemptFol
 
 /** Runs of it that a process still writes: of a night that was killed they may take a moment to go. */
 export async function livingAttempts(dir: string): Promise<string[]> {
-  return (await nightRuns(dir)).filter(ownerLives);
+  const living: string[] = [];
+  for (const run of (await nightRuns(dir)).filter(ownerLives)) {
+    // One that told its end is done; of a process on another host nothing else can be known.
+    const known = await readRun(run).catch(() => undefined);
+    if (known === undefined || known.truncated) living.push(run);
+  }
+  return living;
 }
 
 /** Every run folder of a night. */

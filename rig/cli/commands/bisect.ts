@@ -47,7 +47,8 @@ export async function run({ args, options }: CommandInput, io: CommandIo): Promi
     if (!io.signal.aborted) throw error;
     return undefined;
   });
-  if (!found) return signalExitCode(io.signal);
+  // A try that was interrupted judged nothing, and the search may have ended by it.
+  if (!found || io.signal.aborted) return signalExitCode(io.signal);
   if (options.json === true) io.out(`${JSON.stringify({ ...named(found, images), tries }, null, 2)}\n`);
   else io.out(`${words(found, images)}\n`);
   return found.found === 'first bad' ? exitCodes.passed : exitCodes.rigFailed;
@@ -89,7 +90,8 @@ async function tryImage(index: number, { images, words, test, dir, io }: Search)
     env: { ...io.env },
   });
   const onAbort = (): void => child.kill('SIGTERM');
-  io.signal.addEventListener('abort', onAbort, { once: true });
+  if (io.signal.aborted) onAbort();
+  else io.signal.addEventListener('abort', onAbort, { once: true });
   await child.ended;
   io.signal.removeEventListener('abort', onAbort);
   const ran = await readRun(runDir).catch(() => undefined);

@@ -50,7 +50,7 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
     io.out(options.json === true ? `${JSON.stringify(plan, null, 2)}\n` : jobTable(plan));
     return exitCodes.passed;
   }
-  const ci = new CiSummary(io);
+  using ci = new CiSummary(io);
   await using _lock = await onlyOne(dir);
   if (options.resume === undefined) await writePlan(dir, plan);
   await ownNight(dir);
@@ -74,7 +74,15 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
   });
   const signal = io.signal.aborted ? String(io.signal.reason) : undefined;
   const history = historyFile(io);
-  const report = await reportNight({ plan, dir, history, signal, offline: ran.offline, whyNot: ran.whyNot });
+  const report = await reportNight({
+    plan,
+    dir,
+    history,
+    signal,
+    say,
+    offline: ran.offline,
+    whyNot: ran.whyNot,
+  });
   await writeNight(dir, report);
   const junit = options.junit as string | undefined;
   const written = await writeNightReports(

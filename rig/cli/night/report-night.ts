@@ -1,4 +1,5 @@
 import { consoleTailOf } from '../../../reports/console-text.js';
+import { messageOf } from '../../contracts/errors.js';
 import type {
   NightJob,
   NightPlan,
@@ -28,6 +29,7 @@ export interface Finished extends NightRan {
   readonly dir: string;
   readonly history: HistoryFile;
   readonly signal: string | undefined;
+  readonly say: (line: string) => void;
 }
 
 /** What the night came to, from its folder and the history alone. */
@@ -36,8 +38,13 @@ export async function reportNight(night: Finished): Promise<NightReport> {
   const attempts = new Map<string, readonly AttemptFolder[]>();
   for (const job of plan.jobs) attempts.set(job.id, await readAttempts(dir, job.id));
   const runs = [...attempts.values()].flat().flatMap(({ run }) => (run ? [run] : []));
-  await enterMissing(history, runs);
-  const known = await history.read((reader) => earlier(reader, { plan, runs }));
+  // The folders alone decide the night: without a history every failure is new.
+  const known = await enterMissing(history, runs)
+    .then(() => history.read((reader) => earlier(reader, { plan, runs })))
+    .catch((error: unknown) => {
+      night.say(`The history cannot be used: ${messageOf(error)}`);
+      return undefined;
+    });
   const byDir = new Map([...attempts.values()].flat().map((one) => [one.dir, one.run]));
   return nightReport({
     ...night,

@@ -111,7 +111,8 @@ class RunningNight implements NightRan {
     const after = await readAttempts(dir, job.id);
     const own = after.find((one) => one.attempt === attempt);
     if (own?.run) this.#night.told(job, own);
-    else this.#trouble.set(job.id, `rig run ended with ${wordsOf(end)}: ${lastLine(said)}`);
+    if (!own?.run || own.run.truncated)
+      this.#trouble.set(job.id, `rig run ended with ${wordsOf(end)}: ${lastLine(said)}`);
     const still = leftOf(job, after, { retries: plan.retries, late: false });
     if (still.length === 0 || tries > plan.retries || io.signal.aborted) return [];
     // The rig was at fault: perhaps it is this board's, so that it has to show that it is well before it goes on.

@@ -38,12 +38,22 @@ export class HistoryFile {
   }
 
   /**
-   * Answers a question from the file as it is now.
+   * Answers a question from the file as it is now; one of an older format is brought to today's first.
    *
    * @returns undefined when there is no history yet
    * @throws RigError `history.unreadable`, `history.newer-format`
    */
   async read<T>(question: (reader: Reader) => T): Promise<T | undefined> {
+    try {
+      return await this.#read(question);
+    } catch (error) {
+      if (!(error instanceof RigError) || error.code !== 'history.older-format') throw error;
+      await this.change(() => undefined);
+      return await this.#read(question);
+    }
+  }
+
+  async #read<T>(question: (reader: Reader) => T): Promise<T | undefined> {
     // The library locks a file by a folder beside it, which a killed process leaves: a name of our own has a lock of its own.
     const own = `${this.path}.read-${process.pid}-${unique()}`;
     try {
@@ -171,7 +181,11 @@ export class HistoryFile {
     return new RigError(
       `The history ${this.path} has format ${version}, this rig has format ${schemaVersion}`,
       {
-        code: isNewer ? 'history.newer-format' : 'history.unreadable',
+        code: isNewer
+          ? 'history.newer-format'
+          : version in migrations
+            ? 'history.older-format'
+            : 'history.unreadable',
         blame: 'config',
         hint: isNewer
           ? 'Use the rig that wrote it, or newer.'

@@ -30,12 +30,25 @@ const overheadMiB = 256;
 export function planJobs(matrix: Matrix, context: PlanContext): NightJob[] {
   const jobs = combinations(matrix, context).flatMap((one) => job(one, { matrix, context }));
   const types = new Map(jobs.map(({ board, boardType }) => [board, boardType]));
-  return jobs.map((job) => ({
+  const ids = ownIds(jobs);
+  return jobs.map((job, index) => ({
     ...job,
+    id: ids[index] ?? job.id,
     others: [...types].flatMap(([name, type]) =>
       name !== job.board && type === job.boardType ? [name] : [],
     ),
   }));
+}
+
+/** Names may hold dots, so that two jobs may come to one id; "~" is in none. */
+function ownIds(jobs: readonly Pick<NightJob, 'id'>[]): readonly string[] {
+  const taken = new Set<string>();
+  return jobs.map(({ id }) => {
+    let own = id;
+    for (let number = 2; taken.has(own); number += 1) own = `${id}~${number}`;
+    taken.add(own);
+    return own;
+  });
 }
 
 interface Combination {
@@ -135,7 +148,10 @@ export function shardOf(
 ): NightJob[] {
   const unitOf = (job: NightJob): string => (job.virtual ? `job ${job.id}` : `board ${job.board}`);
   const units = [...new Set(jobs.map(unitOf))].sort();
-  return jobs.filter((job) => units.indexOf(unitOf(job)) % of === index - 1);
+  const own = jobs.filter((job) => units.indexOf(unitOf(job)) % of === index - 1);
+  // Another shard's boards are another machine's.
+  const boards = new Set(own.map(({ board }) => board));
+  return own.map((job) => ({ ...job, others: job.others.filter((name) => boards.has(name)) }));
 }
 
 /** The most valuable first: by priority, then what has not been judged for longest, then what takes longest. */
