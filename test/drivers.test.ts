@@ -283,7 +283,7 @@ t.test('rig check and rig boards on a board that commands and a socket make', as
   t.equal(
     good.out.replace(/\d+\.\d+\.\d+/g, 'VERSION'),
     `good  configuration      desk, console by console-tcp, power by power-command
-good  session            console-tcp VERSION, power-command VERSION: power, console
+good  session            power-command VERSION, console-tcp VERSION: power, console
 good  power on           on
 good  console speaks     bytes after power-on
 good  power off          off

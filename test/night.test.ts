@@ -89,6 +89,32 @@ t.test('shards are disjoint and whole, and a board of the desk is in one', async
   const shards = [1, 2, 3, 4].map((index) => shardOf(jobs, { index, of: 4 }).map(({ id }) => id));
   t.same(shards.flat().sort(), jobs.map(({ id }) => id).sort());
   t.equal(shards.filter((ids) => ids.some((id) => id.startsWith('desk'))).length, 1);
+
+  const desks = planJobs(matrixOf([{ boards: ['d1', 'd2'] }]), {
+    ...context,
+    boards: [boardConfig('d1'), boardConfig('d2')],
+  });
+  t.same(
+    desks.map(({ others }) => others),
+    [['d2'], ['d1']],
+  );
+  for (const index of [1, 2])
+    t.same(
+      shardOf(desks, { index, of: 2 }).map(({ others }) => others),
+      [[]],
+      'a retry stays on its machine',
+    );
+});
+
+t.test('names with dots never give two jobs one folder', async (t) => {
+  const [v1, v12] = [{ name: 'v1' }, { name: 'v1.2' }];
+  const rows = [
+    { boards: ['a'], images: [v1, v12] },
+    { boards: ['a'], images: [v1], tier: 'nightly' as const },
+  ];
+  const ids = planJobs(matrixOf(rows), context).map(({ id }) => id);
+  t.equal(new Set(ids).size, ids.length, ids.join(' '));
+  t.ok(ids.length > 1);
 });
 
 t.test('the most valuable comes first', async (t) => {

@@ -90,7 +90,10 @@ class Jumpers implements Device {
     this.#mode = parsed.normal;
     this.capabilities = {
       bootMode: {
-        modes: async () => Object.keys(parsed.modes),
+        modes: async () => [
+          parsed.normal,
+          ...Object.keys(parsed.modes).filter((mode) => mode !== parsed.normal),
+        ],
         mode: async () => this.#mode,
         set: (mode, cancel) => this.#queue.run(() => this.#set(mode, cancel), cancel),
       },

@@ -82,7 +82,10 @@ export class LabHost implements AsyncDisposable {
     this.#booted = new Promise((resolve) => {
       this.#ready = resolve;
     });
-    createInterface({ input: parts.agent }).on('line', (line) => this.#hear(JSON.parse(line) as LabAnswer));
+    createInterface({ input: parts.agent }).on('line', (line) => {
+      const answer = parsed(line);
+      if (answer) this.#hear(answer);
+    });
     for (const socket of [parts.agent, parts.serial]) socket.on('error', () => {});
   }
 
@@ -271,4 +274,13 @@ async function connected(workDir: string, name: string): Promise<Socket> {
   const socket = connect(join(workDir, name));
   await once(socket, 'connect');
   return socket;
+}
+
+/** Undefined for a last line that was cut off when QEMU ended. */
+function parsed(line: string): LabAnswer | undefined {
+  try {
+    return JSON.parse(line) as LabAnswer;
+  } catch {
+    return undefined;
+  }
 }

@@ -75,6 +75,9 @@ export async function loadDrivers(boards: readonly BoardConfig[]): Promise<void>
 }
 
 function driversOf(board: BoardConfig): readonly (readonly [role: string, config: DriverConfig])[] {
-  const named = Object.entries(board.drivers);
+  // Power first: what a killed session left on is off before another driver moves a line of the board.
+  const named = Object.entries(board.drivers).sort(
+    ([a], [b]) => Number(b === 'power') - Number(a === 'power'),
+  );
   return named.length > 0 ? named : [['board', { driver: 'qemu', options: {} }]];
 }

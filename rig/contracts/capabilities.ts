@@ -57,6 +57,7 @@ export interface PowerButton {
  * powered on. Closing the session puts the board back into its normal mode.
  */
 export interface BootMode {
+  /** The normal one first. */
   modes(): Promise<readonly string[]>;
   /** Undefined while it is between two, or a change was given up half-way. */
   mode(): Promise<string | undefined>;

@@ -160,7 +160,7 @@ export interface LineWatch extends AsyncDisposable {
   readonly edges: readonly GpioEdge[];
 }
 
-/** Jumpers that choose what the board boots from. Needs `bootMode`. */
+/** Jumpers that choose what the board boots from, the normal mode first. Needs `bootMode`. */
 export interface BoardBootMode {
   modes(): Promise<readonly string[]>;
   /**

@@ -19,7 +19,7 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
   const lab = await openLab(input, io);
   const board = findBoard(lab, request.board);
   const { folder } = request;
-  const scale = board.type.machine ? measureSpeedFactor() : 1;
+  const scale = board.type.machine ? measureSpeedFactor({ boards: request.jobs }) : 1;
   const context = { lab, io, wait: request.wait, scale, folder };
   await makeFolder(folder);
   const { writeCertificate } = await import('../../../reports/powercut/write.js');

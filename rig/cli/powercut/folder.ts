@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rename, truncate, writeFile } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import type { Image } from '../../contracts/board.js';
 import type { Cancellable } from '../../contracts/capabilities.js';
@@ -44,7 +44,9 @@ export async function writeOperation(folder: string, recorded: RecordedOperation
     base: { ...recorded.base, path: inside(recorded.base.path) },
     log: { ...recorded.log, files: recorded.log.files.map(inside) },
   };
-  await writeFile(join(folder, operationFile), `${JSON.stringify(portable, null, 1)}\n`);
+  const path = join(folder, operationFile);
+  await writeFile(`${path}.part`, `${JSON.stringify(portable, null, 1)}\n`);
+  await rename(`${path}.part`, path);
 }
 
 /** @throws RigError `powercut.nothing-recorded` (blame: config) */

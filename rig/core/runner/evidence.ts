@@ -77,7 +77,11 @@ export async function gatherEvidence(board: ManagedBoard, options: EvidenceOptio
   });
   // A board that is off shows nothing, which is no news.
   if (board.has('capture') && (await isOn(board)))
-    await attempt('screen', async () => keep('screen.png', (await board.screen.picture()).png));
+    await attempt('screen', async () => {
+      // Not by the board's own signal: it ends with a panic, whose picture is wanted most.
+      const within = AbortSignal.any([signal, AbortSignal.timeout(questionMs)]);
+      await keep('screen.png', (await board.screen.picture({ signal: within })).png);
+    });
   if (await board.answers()) {
     for (const { name, command } of questions) {
       const asked = await attempt(name, async () => {

@@ -179,7 +179,14 @@ async function powerOff(board: ManagedBoard, state: BoardState): Promise<void> {
   state.running = 'off';
   state.dirt.delete('memory');
   state.dirt.delete('network');
+  if (board.has('bootMode')) await toNormalMode(board);
   if (board.has('link')) await board.link.up();
+}
+
+/** Whatever mode a test left: the next one boots what its image is. */
+async function toNormalMode({ bootMode }: ManagedBoard): Promise<void> {
+  const [normal] = await bootMode.modes();
+  if (normal !== undefined) await bootMode.set(normal);
 }
 
 async function isOn(board: ManagedBoard): Promise<boolean> {

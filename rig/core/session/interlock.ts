@@ -12,29 +12,43 @@ export function interlocked(board: BoardConfig, capabilities: Capabilities): Cap
   return muxInterlocked(board, bootModeInterlocked(board, capabilities));
 }
 
-/** A strap that the processor has read may be an output of it since: it is never driven against a board that is on. */
+/** A strap that the processor has read may be an output of it since: it is never driven against a board that is on or comes on. */
 function bootModeInterlocked(board: BoardConfig, capabilities: Capabilities): Capabilities {
   const { power, bootMode } = capabilities;
   if (!power || !bootMode) return capabilities;
+  const queue = new SerialQueue();
+  let changes = 0;
   const guarded: BootMode = {
     modes: () => bootMode.modes(),
     mode: () => bootMode.mode(),
     set: async (mode, cancel) => {
-      const state = await power.state(cancel);
-      if (state !== 'off' && (await bootMode.mode()) !== mode)
-        throw new RigError(
-          `The boot mode of board "${board.name}" may not change: its power is ${state}, not off`,
-          {
-            code: 'boot-mode.board-on',
-            blame: 'suite',
-            hint: 'Power the board off first; jumpers are read at power-on anyway.',
-            evidence: { state },
-          },
-        );
-      await bootMode.set(mode, cancel);
+      changes += 1;
+      try {
+        await queue.run(async () => {
+          const state = await power.state(cancel);
+          if (state !== 'off' && (await bootMode.mode()) !== mode) throw strapsDriven(board.name, state);
+          await bootMode.set(mode, cancel);
+        }, cancel);
+      } finally {
+        changes -= 1;
+      }
     },
   };
-  return { ...capabilities, bootMode: guarded };
+  const guardedPower: Power = {
+    on: (cancel) => (changes === 0 ? power.on(cancel) : queue.run(() => power.on(cancel), cancel)),
+    off: (cancel) => power.off(cancel),
+    state: (cancel) => power.state(cancel),
+  };
+  return { ...capabilities, bootMode: guarded, power: guardedPower };
+}
+
+function strapsDriven(board: string, state: string): RigError {
+  return new RigError(`The boot mode of board "${board}" may not change: its power is ${state}, not off`, {
+    code: 'boot-mode.board-on',
+    blame: 'suite',
+    hint: 'Power the board off first; jumpers are read at power-on anyway.',
+    evidence: { state },
+  });
 }
 
 function muxInterlocked(board: BoardConfig, capabilities: Capabilities): Capabilities {

@@ -1,6 +1,6 @@
 import type { Cancellable } from '../../contracts/capabilities.js';
 
-/** As Debian, Fedora and Alpine name it (zstd 1.0 and later). */
+/** As Debian, Fedora and Alpine name it. */
 const libraryName = 'libzstd.so.1';
 /** Two of these fit the cache of a core; larger ones cost more. */
 const outputBytes = 256 * 1024;
@@ -36,13 +36,17 @@ export function zstdLibrary(): Promise<ZstdLibrary | undefined> {
 }
 
 async function load(): Promise<ZstdLibrary | undefined> {
-  const { default: koffi } = await import('koffi');
-  let library: ReturnType<typeof koffi.load>;
   try {
-    library = koffi.load(libraryName);
+    return await open();
   } catch {
+    // No binding for this host, no library, or one that is older than what is used of it.
     return undefined;
   }
+}
+
+async function open(): Promise<ZstdLibrary> {
+  const { default: koffi } = await import('koffi');
+  const library = koffi.load(libraryName);
   const decompress = library.func(
     'size_t ZSTD_decompressStream_simpleArgs(void *context, void *output, size_t outputBytes, _Inout_ size_t *written, const void *input, size_t inputBytes, _Inout_ size_t *taken)',
   );
