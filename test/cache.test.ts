@@ -85,7 +85,13 @@ t.test('an empty cache', async (t) => {
   const home = new Home();
   const { out, json } = await home.call(list);
   t.match(out, `0 saved boards, 0 B of at most 4 GiB, in ${home.cache.dir}`);
-  t.match(json, { totalBytes: 0, maxBytes: 4 * 2 ** 30, entries: [], images: { totalBytes: 0 } });
+  t.match(json, {
+    totalBytes: 0,
+    maxBytes: 4 * 2 ** 30,
+    entries: [],
+    images: { totalBytes: 0 },
+    bundles: { totalBytes: 0 },
+  });
   const explained = await home.explain();
   t.match(explained.out, /^virt-arm64 with image mine \([0-9a-f]{12}\)$/m);
   t.match(explained.out, /shell: cold.*\n {4}no board of this type was saved in this state/);
@@ -190,8 +196,13 @@ t.test('the list', async (t) => {
   await home.save(key, { slot: { state: 'bootloader', twin: 1 } });
   const damaged = await home.save(key, { slot: { ...shell, twin: 2 }, ageMs: hourMs });
   writeFileSync(join(damaged, 'snapshot.json'), '');
-  mkdirSync(join(home.dir, 'boardrig', 'images', 'abc'), { recursive: true });
-  writeFileSync(join(home.dir, 'boardrig', 'images', 'abc', 'x.img'), Buffer.alloc(3 * 1024 * 1024, 1));
+  for (const [what, file, mebibytes] of [
+    ['images', 'x.img', 3],
+    ['bundles', 'x.raucb', 5],
+  ] as const) {
+    mkdirSync(join(home.dir, 'boardrig', what, 'abc'), { recursive: true });
+    writeFileSync(join(home.dir, 'boardrig', what, 'abc', file), Buffer.alloc(mebibytes * 1024 * 1024, 1));
+  }
   const { out, json } = await home.call(list);
   const [head, ...rows] = out.split('\n');
   t.match(head, /^BOARD TYPE +IMAGE +STATE +SIZE +SAVED +LAST USED$/);
@@ -199,7 +210,8 @@ t.test('the list', async (t) => {
   t.match(rows[1], /^\? \(damaged\) +\? +shell of board 2 .*1 h ago$/);
   t.match(rows[2], /^virt-arm64 +␛\]0;title \(\w+\) +shell +10\d\S* KiB +2 days ago +2 days ago$/);
   t.match(out, /^3 saved boards, \S+ KiB of at most 4 GiB, in /m);
-  t.match(out, /^images: 3 MiB in /m);
+  t.match(out, /^images: 3 MiB in .*images$/m);
+  t.match(out, /^bundles: 5 MiB in .*bundles$/m);
   t.match(json, { entries: [{ state: 'bootloader' }, { damaged: true, twin: 2 }, { state: 'shell' }] });
 });
 

@@ -314,7 +314,7 @@ export const grammar: readonly CommandEntry[] = [
   },
   {
     usage: 'cache list',
-    summary: 'lists the saved boards that runs start from, and what they and the images take',
+    summary: 'lists the saved boards that runs start from, and what they, images and bundles take',
     options: [json],
     isDefault: true,
     load: () => import('./commands/cache.js').then(({ list }) => ({ run: list })),

@@ -1,12 +1,11 @@
 #!/usr/bin/env node
 import { constants } from 'node:os';
-import { Command } from 'commander';
-import { packageVersion } from '../config/package.js';
 import { exitCodes } from '../contracts/verdict.js';
 import { SecretMask } from '../record/secrets.js';
 import type { CommandIo } from './command.js';
 import { grammar } from './grammar.js';
 import { reportError } from './print-error.js';
+import { programOf } from './program.js';
 
 const { exit } = process;
 /** What is still open so long after the command is done does not close by itself. */
@@ -62,49 +61,13 @@ async function main(argv: readonly string[]): Promise<number> {
   const rest = separator < 0 ? [] : argv.slice(separator + 1);
   const words = separator < 0 ? argv : argv.slice(0, separator);
   let exitCode = 0;
-  const program = new Command('rig')
-    .description('Drives a board, virtual or real: provisions an image, boots it, asserts what it does.')
-    .version(packageVersion())
-    .option('--debug', 'print stack traces')
-    .showHelpAfterError('(rig --help lists the commands)')
-    .showSuggestionAfterError(true)
-    .exitOverride();
-  for (const entry of grammar) {
-    const [words, usage] = splitUsage(entry.usage);
-    let parent = program;
-    for (const word of words.slice(0, -1)) {
-      parent =
-        parent.commands.find((command) => command.name() === word) ??
-        parent.command(word).description(`${word} commands`);
-    }
-    const command = parent
-      .command(`${words.at(-1)}${usage}`, { isDefault: entry.isDefault === true })
-      .description(entry.summary);
-    for (const [flags, meaning, fallback] of entry.options ?? []) {
-      if (fallback === 'repeatable') command.option(flags, meaning, collect);
-      else command.option(flags, meaning, fallback === undefined ? undefined : String(fallback));
-    }
-    command.action(async (...received: unknown[]) => {
-      const args = received.slice(0, -2) as (string | string[] | undefined)[];
-      // An option that the command's parent has too (`powercut`, `powercut replay`) is found with the parent.
-      const options = (received.at(-1) as Command).optsWithGlobals<Record<string, unknown>>();
-      exitCode = await (await entry.load()).run({ args, options, rest }, io);
-    });
-  }
+  const program = programOf(grammar, async (entry, { args, options }) => {
+    exitCode = await (await entry.load()).run({ args, options, rest }, io);
+  });
   try {
     await program.parseAsync(words);
     return exitCode;
   } catch (error) {
     return reportError(error, { debug: argv.includes('--debug'), io });
   }
-}
-
-function collect(value: string, before: string[] | undefined): string[] {
-  return [...(before ?? []), value];
-}
-
-/** `image build <flavour>` into its words and the rest. */
-function splitUsage(usage: string): [words: string[], args: string] {
-  const [, words = '', args = ''] = /^((?:[a-z][a-z-]* ?)+)(.*)$/.exec(usage) ?? [];
-  return [words.trim().split(' '), args === '' ? '' : ` ${args}`];
 }

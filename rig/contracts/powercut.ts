@@ -168,22 +168,6 @@ export interface ViewExtents {
 
 export const viewSource = { log: 0, zeros: 1, erased: 2 } as const;
 
-/** What a boot of a state showed. */
-export interface Boot {
-  readonly state: string;
-  /** The sectors that it read before it had written them itself, up to its verdict. */
-  readonly read: SectorSet;
-}
-
-/** States that no boot could tell apart: equal on every sector that the boot of the representative read. */
-export interface StateClass {
-  readonly representative: string;
-  /** The representative is one of them. */
-  readonly members: readonly string[];
-  /** Of the representative's bytes on what its boot read: sha256. */
-  readonly identity: string;
-}
-
 /** A view that QEMU boots from; what the guest writes lies over it, in memory, until `forget`. */
 export interface ServedView extends AsyncDisposable {
   readonly socketPath: string;

@@ -23,16 +23,24 @@ const read = new OptionReader('rig cache prune');
 const maxMisses = 2;
 const states: readonly WarmState[] = ['shell', 'bootloader'];
 
-/** `rig cache list`: the saved boards, and what they take. */
+/** Folders of the cache that builders fill and empty by themselves. */
+const built = ['images', 'bundles'] as const;
+
+/** `rig cache list`: the saved boards, what they take, and what was built. */
 export async function list({ options }: CommandInput, io: CommandIo): Promise<number> {
   const cache = snapshotCache(io.env);
   const entries = await cache.list();
-  const images = join(cacheDir(io.env), 'images');
-  const imagesBytes = await diskBytes(images);
+  const builds = await Promise.all(
+    built.map(async (what) => {
+      const dir = join(cacheDir(io.env), what);
+      return { what, dir, totalBytes: await diskBytes(dir) };
+    }),
+  );
   if (options.json === true) {
     const { dir, maxBytes } = cache;
     const facts = { dir, maxBytes, totalBytes: total(entries), entries: entries.map(entryFacts) };
-    io.out(`${JSON.stringify({ ...facts, images: { dir: images, totalBytes: imagesBytes } }, null, 2)}\n`);
+    const ofBuilds = Object.fromEntries(builds.map(({ what, ...rest }) => [what, rest]));
+    io.out(`${JSON.stringify({ ...facts, ...ofBuilds }, null, 2)}\n`);
     return exitCodes.passed;
   }
   if (entries.length > 0) {
@@ -41,7 +49,7 @@ export async function list({ options }: CommandInput, io: CommandIo): Promise<nu
   }
   const limit = cache.maxBytes === 0 ? 'none are kept (limit 0)' : `of at most ${sizeWords(cache.maxBytes)}`;
   io.out(`${boardsWord(entries.length)}, ${sizeWords(total(entries))} ${limit}, in ${cache.dir}\n`);
-  io.out(`images: ${sizeWords(imagesBytes)} in ${images}\n`);
+  for (const { what, totalBytes, dir } of builds) io.out(`${what}: ${sizeWords(totalBytes)} in ${dir}\n`);
   return exitCodes.passed;
 }
 

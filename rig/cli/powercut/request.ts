@@ -39,12 +39,9 @@ export interface PowercutRequest {
   readonly wait: boolean;
 }
 
-/** What a recording holds already. */
-export type Given = Readonly<
-  Partial<Record<'operation' | 'from' | 'update' | 'command' | 'newVersion' | 'model' | 'seed', string>>
->;
-
+/** Options that say what a recording holds already. */
 const givenNames = ['operation', 'from', 'update', 'command', 'newVersion', 'model', 'seed'] as const;
+export type Given = Readonly<Partial<Record<(typeof givenNames)[number], string>>>;
 
 /** @throws RigError `cli.bad-option` */
 export function readRequest({ args, options }: CommandInput, io: CommandIo): PowercutRequest {
