@@ -12,6 +12,7 @@ import { type AddTest, suite } from '../rig/core/runner/define.js';
 import { Freezer } from '../rig/core/runner/freeze.js';
 import { planBoard } from '../rig/core/runner/plan.js';
 import { type RunOptions, run } from '../rig/core/runner/run.js';
+import { virtual } from './fakes/repeated-run.js';
 import { boardConfig, type Script, ScriptedBoard } from './fakes/scripted-board.js';
 
 const image = (variant: 'dev' | 'prod'): Image => ({
@@ -529,6 +530,19 @@ t.test('a broken second board blocks the tests that need it, and only those', as
     's/alone from off 1 passed',
   ]);
   t.strictSame(boards, []);
+});
+
+t.test('a virtual board that the next test has no use for is off meanwhile', async (t) => {
+  const run = await runSuite(
+    (test) => {
+      test('pair', { boards: 2 }, (t) => void t.ok(true));
+      test('alone', { dirties: 'memory' }, (t) => void t.ok(true));
+      test('pair again', { boards: 2, dirties: 'memory' }, (t) => void t.ok(true));
+    },
+    { configs: [virtual('b1')] },
+  );
+  t.strictSame(run.verdicts, ['s/pair 1 passed', 's/alone 1 passed', 's/pair again 1 passed']);
+  t.strictSame(run.boards[1]?.diary, ['off', 'provision dev', 'boot', 'off', 'boot', 'dispose']);
 });
 
 t.test('a deadline between two looks of eventually blames the board all the same', async (t) => {

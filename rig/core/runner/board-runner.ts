@@ -13,7 +13,7 @@ import { isStopped, type Lane } from './lanes.js';
 import type { ManagedBoard } from './managed-board.js';
 import { finalVerdict, isBad, type Outcome, outcomeOf, reasonOf, unlessStopped } from './outcome.js';
 import type { PlannedTest } from './plan.js';
-import { type BoardState, leave, reach, recover, unknownState, type Wanted } from './start-state.js';
+import { type BoardState, leave, reach, recover, rest, unknownState, type Wanted } from './start-state.js';
 
 export interface BoardRunnerOptions {
   /** `signal` ends it with the run, also while it waits for a board that somebody else has. */
@@ -148,6 +148,9 @@ export class BoardRunner {
     const opened = await this.#open(planned);
     if (typeof opened === 'string') return { verdict: 'skipped', reason: opened };
     if (!Array.isArray(opened)) return outcomeOf(opened as ErrorRecord);
+    // While they are on, virtual boards take processor time from those that the test uses.
+    if (this.#lane.board.type.machine)
+      for (const { board, state } of this.#opened.slice(opened.length)) await rest(board, state);
 
     for (const one of opened as Opened[]) {
       const error = await this.#bring(one, { from: planned.test.options.from, image: image.image });

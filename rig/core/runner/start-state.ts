@@ -174,6 +174,13 @@ async function provision(board: ManagedBoard, state: BoardState, image: Image | 
   state.dirt.clear();
 }
 
+/** Off while nobody uses it. Where that goes wrong, it is asked again before the next test that needs it. */
+export async function rest(board: ManagedBoard, state: BoardState): Promise<void> {
+  await powerOff(board, state).catch(() => {
+    state.running = 'doubtful';
+  });
+}
+
 async function powerOff(board: ManagedBoard, state: BoardState): Promise<void> {
   if (state.running !== 'off') await board.power.off();
   state.running = 'off';
