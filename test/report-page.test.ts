@@ -125,6 +125,13 @@ t.test('a run with every verdict', async (t) => {
   const link = page.locator('.evidence a', { hasText: 'dmesg.txt' });
   const file = new URL((await link.getAttribute('href')) ?? '', page.url());
   t.ok(existsSync(file), 'evidence links lead to files');
+  const screen = page.locator('.evidence details', { hasText: 'screen.png' });
+  await screen.locator('summary').click();
+  t.equal(
+    await page.evaluate('document.querySelector(".evidence img").naturalWidth'),
+    1,
+    'a picture is to be seen on the page',
+  );
   t.same(requests, [], 'it asks for nothing');
   t.same(complaints, [], 'the browser has nothing to say');
 });

@@ -8,8 +8,10 @@ import { fileLink } from './links.js';
 import { html, type Markup } from './markup.js';
 
 const previewBytes = 4 * 1024;
+/** A text display is a few KiB, a photograph of a busy one more than a page should carry. */
+const mostPictureBytes = 256 * 1024;
 
-/** Links to what was gathered after a failure, each text with its end to look at here. */
+/** Links to what was gathered after a failure; texts, by their ends, and pictures are there to look at. */
 export function renderEvidence(
   evidence: readonly EvidenceRecord[],
   { dir, budget }: { dir: string; budget: ConsoleBudget },
@@ -25,6 +27,8 @@ function evidenceItem(
   const sizeBytes = sizeOf(join(dir, file));
   if (sizeBytes === undefined) return html`<li>${name} <small>the file is no longer there</small></li>`;
   const link = html`${fileLink(file, name)} <small>${sizeWords(sizeBytes)}</small>`;
+  if (file.endsWith('.png') && sizeBytes <= mostPictureBytes && budget.takePreview())
+    return html`<li><details><summary>${link}</summary>${picture(join(dir, file), { name, sizeBytes })}</details></li>`;
   // The console is on the time line below already.
   if (!/\.(txt|log)$/.test(file) || /(^|-)console\.txt$/.test(name) || !budget.takePreview())
     return html`<li>${link}</li>`;
@@ -41,6 +45,12 @@ function sizeOf(path: string): number | undefined {
     // A kept board is for its owner's eyes alone.
     return found.size;
   }
+}
+
+/** In the page itself, which is one file; whatever the bytes are, a browser takes them for a picture alone. */
+function picture(path: string, { name, sizeBytes }: { name: string; sizeBytes: number }): Markup {
+  const bytes = readConsole(path, { start: 0, end: sizeBytes });
+  return html`<img src="data:image/png;base64,${bytes.toString('base64')}" alt="${name}">`;
 }
 
 function tail(path: string, sizeBytes: number): Markup {

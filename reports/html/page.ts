@@ -24,7 +24,7 @@ import { isBad, renderTest } from './test.js';
 export function htmlReport(run: RunRecord): string {
   const budget = new ConsoleBudget(run);
   const css = `${style}${consoleStyle}`;
-  const policy = `default-src 'none'; style-src '${sha256(css)}'; script-src '${sha256(script)}'; base-uri 'none'; form-action 'none'`;
+  const policy = `default-src 'none'; img-src data:; style-src '${sha256(css)}'; script-src '${sha256(script)}'; base-uri 'none'; form-action 'none'`;
   const { word } = runVerdict(run);
   const problem = runProblem(run);
   return html`<!doctype html>

@@ -26,7 +26,7 @@ summary{list-style:none}summary::-webkit-details-marker{display:none}details.tes
 .cmp dt{font-size:.74rem;font-weight:600;padding:.1rem .6rem;background:var(--failed-bg);color:var(--failed)}.cmp div+div dt{background:var(--passed-bg);color:var(--passed)}.cmp pre{padding:.35rem .6rem;max-height:18rem;overflow:auto}
 .diff{background:var(--faint);border-radius:6px;padding:.45rem .7rem;margin-top:.35rem;max-height:22rem;overflow:auto}
 .measures{display:flex;flex-wrap:wrap;gap:.3rem 1.8rem}.measures dt{color:var(--soft);font-size:.86rem}.measures dd{font-size:1.1rem;font-weight:600;font-variant-numeric:tabular-nums}.measures small{font-weight:400;color:var(--soft)}
-.evidence{list-style:none}.evidence summary{color:inherit;margin-top:.1rem}.evidence pre{background:var(--faint);border-radius:6px;padding:.5rem .7rem;max-height:16rem;overflow:auto;margin:.2rem 0 .4rem}
+.evidence{list-style:none}.evidence summary{color:inherit;margin-top:.1rem}.evidence img{display:block;max-width:100%;border:1px solid var(--line);margin:.2rem 0 .4rem}.evidence pre{background:var(--faint);border-radius:6px;padding:.5rem .7rem;max-height:16rem;overflow:auto;margin:.2rem 0 .4rem}
 .facts{font-size:.84rem;margin-top:.6rem}.console{margin-top:.6rem}
 .log{background:#12161b;color:#d5dae1;border-radius:8px;padding:.5rem 0;margin-top:.4rem;max-height:34rem;overflow:auto;font:12.5px/1.5 var(--mono)}
 .l{display:grid;grid-template-columns:5.6em minmax(0,1fr);gap:.9em;padding:0 .8em}.l .t{color:#7d8794;text-align:right;font-variant-numeric:tabular-nums;user-select:none}

@@ -212,9 +212,9 @@ export class Story implements AsyncDisposable {
     return this;
   }
 
-  async evidence(name: string, text: string): Promise<this> {
+  async evidence(name: string, content: string | Buffer): Promise<this> {
     const { path, relative } = await this.recorder.evidenceFile(this.place, name);
-    writeFileSync(path, text);
+    writeFileSync(path, content);
     this.after(40).emit({ type: 'evidence', ...this.place, name, file: relative });
     return this;
   }
