@@ -9,6 +9,7 @@ import { packageRoot } from '../rig/config/package.js';
 import type { BoardType } from '../rig/contracts/board.js';
 import { ConsoleShell } from '../rig/core/console/console-shell.js';
 import { ConsoleEngine } from '../rig/core/console/engine.js';
+import { median } from '../rig/core/statistics/median.js';
 import { ConsoleLog } from '../rig/record/console-log.js';
 import { SecretMask } from '../rig/record/secrets.js';
 import { bootText, inRandomChunks, senderSource } from './console/flood.js';
@@ -219,10 +220,6 @@ async function timed(body: () => Promise<void>): Promise<number> {
   const began = performance.now();
   await body();
   return performance.now() - began;
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 async function end(child: ChildProcess | undefined): Promise<void> {

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { packageRoot } from '../rig/config/package.js';
+import { median } from '../rig/core/statistics/median.js';
 import { mebibyte, pack, sparseImage } from './flash/images.js';
-import { median } from './median.js';
 import type { BenchRow } from './row.js';
 
 const rounds = 3;

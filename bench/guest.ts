@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SessionConsole } from '../rig/contracts/session.js';
 import type { Shell } from '../rig/contracts/suite.js';
+import { median } from '../rig/core/statistics/median.js';
 import { echoed } from './board/answer.js';
 import { labgridRoundTripMs } from './board/labgrid.js';
 import { type BenchBoard, openBoard } from './board/open.js';
-import { median } from './median.js';
 import type { BenchRow } from './row.js';
 
 const boots = 3;

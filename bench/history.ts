@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { HistoryFile, type Reader, type Writer } from '../rig/core/history/database.js';
 import { subjectHistories } from '../rig/core/history/results.js';
 import { recentRuns } from '../rig/core/history/runs.js';
-import { median } from './median.js';
+import { median } from '../rig/core/statistics/median.js';
 import type { BenchRow } from './row.js';
 
 const nights = 167;

@@ -7,8 +7,8 @@ import { ViewFiles } from '../qemu/write-log/view.js';
 import type { CrashState, WriteLog } from '../rig/contracts/powercut.js';
 import { enumerate } from '../rig/core/powercut/enumerate.js';
 import { Layers } from '../rig/core/powercut/layers.js';
+import { median } from '../rig/core/statistics/median.js';
 import { runProgram } from '../rig/lifetime/run-program.js';
-import { median } from './median.js';
 import type { BenchRow } from './row.js';
 
 const mebibyte = 1024 * 1024;

@@ -1,4 +1,4 @@
-import type { ErrorRecord } from '../rig/contracts/errors.js';
+import { type ErrorRecord, firstLine } from '../rig/contracts/errors.js';
 import {
   type AttemptRecord,
   type BoardRecord,
@@ -113,7 +113,7 @@ function failureElement(test: TestRecord): CaseElement {
   const lines = [...errorLines(error), ...(last ? failedAssertions(last).flatMap(assertionLines) : [])];
   return {
     name: 'failure',
-    attributes: { message: firstLine(error.message), type: error.code },
+    attributes: { message: attribute(firstLine(error.message)), type: error.code },
     text: lines.join('\n'),
   };
 }
@@ -121,7 +121,10 @@ function failureElement(test: TestRecord): CaseElement {
 function errorElement(error: ErrorRecord, verdict: 'errored' | 'blocked'): CaseElement {
   return {
     name: 'error',
-    attributes: { message: firstLine(error.message), type: `${verdict} ${error.blame} ${error.code}` },
+    attributes: {
+      message: attribute(firstLine(error.message)),
+      type: `${verdict} ${error.blame} ${error.code}`,
+    },
     text: errorLines(error).join('\n'),
   };
 }
@@ -130,7 +133,7 @@ function flakyElement(attempt: AttemptRecord): CaseElement {
   const error = attempt.error ?? nameless('The attempt failed');
   return {
     name: 'flakyFailure',
-    attributes: { message: firstLine(error.message), type: error.code },
+    attributes: { message: attribute(firstLine(error.message)), type: error.code },
     text: [...errorLines(error), ...failedAssertions(attempt).flatMap(assertionLines)].join('\n'),
   };
 }
@@ -167,10 +170,6 @@ function attemptsInWords(test: TestRecord): string {
 
 function nameless(message: string): ErrorRecord {
   return { code: 'report.no-error', blame: 'rig', message, hint: '' };
-}
-
-function firstLine(text: string): string {
-  return attribute(text.split('\n')[0] ?? '');
 }
 
 function seconds(ms: number): number {

@@ -1,4 +1,4 @@
-import type { ErrorRecord } from '../rig/contracts/errors.js';
+import { type ErrorRecord, firstLine } from '../rig/contracts/errors.js';
 import type { RigEvent } from '../rig/contracts/events.js';
 import { mayUseEscapes, type RunSource, type TerminalIo } from './terminal/io.js';
 import { LiveLines } from './terminal/live-lines.js';
@@ -59,7 +59,7 @@ function noticeOf(event: RigEvent): string | undefined {
   if (event.type === 'board.open')
     return `  ${visibleLine(event.board)}: ${event.virtual ? 'virtual board' : 'board'} opened${imageWords(event)}`;
   if (event.type === 'board.broken')
-    return `  ${visibleLine(event.board)}: broken: ${visibleLine(event.error.message.split('\n')[0] ?? '')}`;
+    return `  ${visibleLine(event.board)}: broken: ${visibleLine(firstLine(event.error.message))}`;
   return undefined;
 }
 

@@ -356,7 +356,7 @@ t.test('a slower test and a later stage are told by their ranks, not by a thresh
     'above all that was seen',
   );
   const { history, dirs } = await historyOf(nights({ kernelMs: [1_350, 1_360] }));
-  const question = { run: basename(dirs.at(-1) ?? ''), runsBefore: 2, alpha: 0.05 };
+  const question = { run: basename(dirs.at(-1) ?? ''), runs: 2 };
   t.same(
     await history.read((reader) => slowerStages(reader, question)),
     [],

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Disk } from '../../qemu/disk.js';
 import type { SnapshotManifest } from '../../rig/contracts/snapshot.js';
-import { median } from '../median.js';
+import { median } from '../../rig/core/statistics/median.js';
 import type { BenchRow } from '../row.js';
 
 const forks = 5;

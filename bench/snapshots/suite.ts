@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { packageRoot } from '../../rig/config/package.js';
+import { median } from '../../rig/core/statistics/median.js';
 import { readEvents } from '../first-prompt/events.js';
-import { median } from '../median.js';
 import type { BenchRow } from '../row.js';
 
 const rounds = 3;

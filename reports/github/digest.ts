@@ -1,4 +1,5 @@
 import type { ErrorRecord } from '../../rig/contracts/errors.js';
+import { isExpired } from '../../rig/contracts/matrix.js';
 import type { NightReport } from '../../rig/contracts/night.js';
 import type { Verdict, VerdictCounts } from '../../rig/contracts/verdict.js';
 import { boardAskedFor, boardsOf, nameOf, type RunRecord, type TestRecord } from '../../rig/record/model.js';
@@ -39,9 +40,8 @@ const consoleBytes = 2_048;
 
 export function digestOfNight(report: NightReport): Digest {
   const { plan, counts, durationMs, failures, jobs } = report;
-  const day = plan.startedAt.slice(0, 10);
   return {
-    title: `boardrig, night of ${day}`,
+    title: `boardrig, night of ${plan.startedAt.slice(0, 10)}`,
     word: nightVerdict(report).word,
     news: newsWords(report),
     counts,
@@ -50,7 +50,7 @@ export function digestOfNight(report: NightReport): Digest {
       ({ quarantine, ...failure }): DigestFailure => ({
         ...failure,
         place: placeWords(failure),
-        excused: quarantine !== undefined && day <= quarantine.expires && failure.verdict === 'failed',
+        excused: quarantine !== undefined && !isExpired(quarantine, plan) && failure.verdict === 'failed',
       }),
     ),
     cells: jobs.flatMap((job) =>

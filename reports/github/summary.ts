@@ -1,3 +1,4 @@
+import { firstLine } from '../../rig/contracts/errors.js';
 import { visible, visibleLine } from '../visible.js';
 import { blameWords, countWords, duration, marks } from '../words.js';
 import type { Digest, DigestFailure } from './digest.js';
@@ -33,7 +34,7 @@ function failureLines({
   const tags = [isNew && 'new', excused && 'in quarantine', error && blameWords[error.blame]].filter(Boolean);
   return [
     `- ${marks[verdict]} **${line(`${place}/${suite}/${name}`)}** (${tags.join(', ')})`,
-    ...(error ? [`  ${line(error.message.split('\n')[0] ?? '')}`] : []),
+    ...(error ? [`  ${line(firstLine(error.message))}`] : []),
     ...(error && error.hint !== '' ? [`  *Try:* ${line(error.hint)}`] : []),
     '',
     ...(console === undefined ? [] : [block(console), '']),

@@ -1,5 +1,5 @@
 import type { JobAttempt, JobResult, NightReport } from '../../rig/contracts/night.js';
-import type { Verdict } from '../../rig/contracts/verdict.js';
+import { type Verdict, worstFirst } from '../../rig/contracts/verdict.js';
 import { html, type Markup } from '../html/markup.js';
 import { duration, marks } from '../words.js';
 
@@ -36,12 +36,11 @@ ${[0, 0.25, 0.5, 0.75, 1].map((at) => html`<text class="tick" x="${(at * 100).to
 function barsOf({ jobs, plan }: NightReport): Bar[] {
   return jobs.flatMap((job) => {
     const cpus = plan.jobs.find(({ id }) => id === job.id)?.cost.cpus ?? 0;
-    const worst = ['failed', 'errored', 'blocked', 'flaky', 'passed'] as const;
     return job.attempts.map((attempt): Bar => {
       const verdicts = job.suites.flatMap(({ tests }) =>
         tests.filter(({ dir }) => dir === attempt.dir).map(({ verdict }) => verdict),
       );
-      const verdict = worst.find((one) => verdicts.includes(one)) ?? 'errored';
+      const verdict = worstFirst.find((one) => verdicts.includes(one)) ?? 'errored';
       return { job, attempt, verdict, cpus };
     });
   });

@@ -1,4 +1,5 @@
-import type { ErrorRecord } from '../../rig/contracts/errors.js';
+import { type ErrorRecord, firstLine } from '../../rig/contracts/errors.js';
+import { isExpired } from '../../rig/contracts/matrix.js';
 import type { JobResult, NightReport, NightResult } from '../../rig/contracts/night.js';
 import { errorLines } from '../explain.js';
 import { addElements, attribute, type CaseElement, junitText, newJunit } from '../junit-builder.js';
@@ -41,8 +42,7 @@ function elementsOf(test: NightResult, report: NightReport): CaseElement[] {
   const failure = report.failures.find((one) => one.dir === test.dir && one.id === test.id);
   const said: CaseElement[] =
     failure?.console === undefined ? [] : [{ name: 'system-out', text: `${test.dir}\n\n${failure.console}` }];
-  const isExcused = quarantine !== undefined && report.plan.startedAt.slice(0, 10) <= quarantine.expires;
-  if (isExcused && verdict === 'failed')
+  if (quarantine && !isExpired(quarantine, report.plan) && verdict === 'failed')
     return [
       {
         name: 'skipped',
@@ -76,7 +76,7 @@ function elementsOf(test: NightResult, report: NightReport): CaseElement[] {
 }
 
 function element(name: CaseElement['name'], error: ErrorRecord, type: string): CaseElement {
-  const message = attribute(error.message.split('\n')[0] ?? '');
+  const message = attribute(firstLine(error.message));
   return { name, attributes: { message, type }, text: errorLines(error).join('\n') };
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { firstLine } from '../../rig/contracts/errors.js';
 import type { NightReport } from '../../rig/contracts/night.js';
 import { verdicts } from '../../rig/contracts/verdict.js';
 import { fileLink } from '../html/links.js';
@@ -73,7 +74,7 @@ function flaky({ jobs }: NightReport): Markup {
   if (found.length === 0) return html``;
   return html`<section id="flaky"><h2>Flaky <small>passed at the second try</small></h2><ol class="failures">${found.map(
     ({ job, test }) =>
-      html`<li class="v-flaky"><span class="mk">${marks.flaky}</span> ${resultLink(test)} <small>${placeWords(job)}, ${test.suite}</small>${test.error && html`<p>${test.error.message.split('\n')[0]}</p>`}</li>`,
+      html`<li class="v-flaky"><span class="mk">${marks.flaky}</span> ${resultLink(test)} <small>${placeWords(job)}, ${test.suite}</small>${test.error && html`<p>${firstLine(test.error.message)}</p>`}</li>`,
   )}</ol></section>`;
 }
 

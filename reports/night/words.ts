@@ -1,3 +1,4 @@
+import { isExpired } from '../../rig/contracts/matrix.js';
 import type { NightReport } from '../../rig/contracts/night.js';
 import type { Verdict } from '../../rig/contracts/verdict.js';
 
@@ -20,9 +21,7 @@ export function nightVerdict({ exitCode, signal, counts, excused, plan }: NightR
 
 /** What is new, in a few words: the first thing that a person wants to know. */
 export function newsWords({ failures, plan }: NightReport): string {
-  const told = failures.filter(
-    ({ quarantine }) => !quarantine || quarantine.expires < plan.startedAt.slice(0, 10),
-  );
+  const told = failures.filter(({ quarantine }) => !quarantine || isExpired(quarantine, plan));
   const fresh = told.filter(({ isNew }) => isNew).length;
   const known = told.length - fresh;
   if (told.length === 0) return 'nothing failed';

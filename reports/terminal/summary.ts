@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import type { ErrorRecord } from '../../rig/contracts/errors.js';
+import { type ErrorRecord, firstLine } from '../../rig/contracts/errors.js';
 import { countVerdicts } from '../../rig/contracts/verdict.js';
 import { readConsole } from '../console-text.js';
 import { byRepeatedTest, repetitionWords, worst } from '../repetitions.js';
@@ -56,7 +56,7 @@ function bootWords(boots: number): string {
 function firstOfEachCause(bad: readonly FinishedTest[]): FinishedTest[] {
   const told = new Set<string>();
   return bad.filter(({ id, repetition, error }) => {
-    const cause = JSON.stringify([repetition?.of ?? id, error?.code, error?.message.split('\n')[0]]);
+    const cause = JSON.stringify([repetition?.of ?? id, error?.code, error && firstLine(error.message)]);
     return !told.has(cause) && told.add(cause);
   });
 }

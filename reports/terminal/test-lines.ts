@@ -1,3 +1,4 @@
+import { firstLine } from '../../rig/contracts/errors.js';
 import { visibleLine } from '../visible.js';
 import { duration, marks } from '../words.js';
 import type { Paint } from './paint.js';
@@ -34,7 +35,7 @@ export class TestLines {
 
   #line(test: FinishedTest, isSaid: boolean): string {
     const again = test.attempts > 1 ? `, ${test.attempts} attempts` : '';
-    const why = test.reason ?? test.error?.message.split('\n')[0];
+    const why = test.reason ?? (test.error && firstLine(test.error.message));
     const reason = test.verdict === 'passed' || why === undefined || isSaid ? '' : `: ${visibleLine(why)}`;
     const word = test.verdict === 'passed' ? '' : ` ${test.verdict}`;
     const head = this.#paint(test.verdict, `${marks[test.verdict]}${word}`);

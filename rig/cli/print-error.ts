@@ -1,8 +1,7 @@
-import { constants } from 'node:os';
 import { CommanderError } from 'commander';
 import { visible } from '../../reports/visible.js';
 import { RigError, toErrorRecord } from '../contracts/errors.js';
-import { exitCodeOfBlame, exitCodes } from '../contracts/verdict.js';
+import { exitCodeOfBlame, exitCodeOfSignal, exitCodes } from '../contracts/verdict.js';
 import type { CommandIo } from './command.js';
 
 /** Prints what a person needs of `error` (never a stack trace, unless asked) and returns the exit code. */
@@ -24,8 +23,7 @@ export function reportError(error: unknown, { debug, io }: { debug: boolean; io:
   return exitCodeOfBlame(record.blame);
 }
 
-/** 128 + the signal's number, as a shell reports it. */
+/** Of a command that was told to end: by the signal that is the reason. */
 export function signalExitCode(signal: AbortSignal): number {
-  const name = signal.reason as 'SIGINT' | 'SIGTERM' | 'SIGHUP';
-  return 128 + (constants.signals[name] ?? constants.signals.SIGTERM);
+  return exitCodeOfSignal(String(signal.reason)) ?? exitCodes.sigterm;
 }

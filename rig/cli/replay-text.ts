@@ -1,4 +1,5 @@
 import { visible } from '../../reports/visible.js';
+import { firstLine } from '../contracts/errors.js';
 import type { ReplayedTest, RunReplay } from '../core/replay/replay-run.js';
 import type { RunRecord } from '../record/model.js';
 
@@ -29,7 +30,7 @@ export function summarizeReplay(replay: RunReplay, record: RunRecord): string {
 }
 
 function because(message: string | undefined): string {
-  return message === undefined ? '' : `: ${message.split('\n')[0]}`;
+  return message === undefined ? '' : `: ${firstLine(message)}`;
 }
 
 const shownBefore = 40;

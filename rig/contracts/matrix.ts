@@ -68,3 +68,12 @@ export interface Quarantine {
   /** Passed in so many nights on end, it is reported for release. */
   readonly releaseAfter: number;
 }
+
+/**
+ * Its last day is over.
+ *
+ * @param startedAt when the night began, ISO 8601, UTC
+ */
+export function isExpired({ expires }: Quarantine, { startedAt }: { readonly startedAt: string }): boolean {
+  return startedAt.slice(0, 10) > expires;
+}

@@ -72,7 +72,7 @@ export interface NightReport {
   /** What to look at, what is new first. */
   readonly failures: readonly NightFailure[];
   readonly quarantine: readonly QuarantineState[];
-  readonly slowerStages: readonly NightSlowerStage[];
+  readonly slowerStages: readonly SlowerStage[];
   /** Quarantines of no test of this night and the like, one sentence each. */
   readonly notes: readonly string[];
 }
@@ -156,12 +156,14 @@ export interface QuarantineState extends Quarantine {
   readonly release: boolean;
 }
 
-export interface NightSlowerStage {
+/** A stage of the boot that comes later than it used to. */
+export interface SlowerStage {
   readonly board: string;
   readonly stage: string;
   readonly medianMs: number;
   readonly medianBeforeMs: number;
   readonly boots: number;
   readonly bootsBefore: number;
+  /** Of the rank test, multiplied by the number of stages that were tested (Bonferroni). */
   readonly p: number;
 }

@@ -8,6 +8,9 @@ export type Verdict = 'passed' | 'failed' | 'errored' | 'blocked' | 'skipped' | 
 
 export const verdicts: readonly Verdict[] = ['passed', 'failed', 'errored', 'blocked', 'skipped', 'flaky'];
 
+/** What is told of many tests together is what their worst is. */
+export const worstFirst: readonly Verdict[] = ['failed', 'errored', 'blocked', 'flaky', 'passed', 'skipped'];
+
 export type VerdictCounts = Readonly<Record<Verdict, number>>;
 
 export function countVerdicts(all: Iterable<Verdict>): VerdictCounts {
@@ -33,6 +36,13 @@ export const exitCodes = {
   sigterm: 143,
   sighup: 129,
 } as const;
+
+/** 128 + the signal's number, as a shell reports it; undefined for what ends no command of ours. */
+export function exitCodeOfSignal(name: string | undefined): number | undefined {
+  if (name === 'SIGINT') return exitCodes.sigint;
+  if (name === 'SIGTERM') return exitCodes.sigterm;
+  return name === 'SIGHUP' ? exitCodes.sighup : undefined;
+}
 
 /** A board's failure (1) outranks the rig's (3); a run in which nothing was selected is bad input (2). */
 export function exitCodeOf(counts: VerdictCounts): number {

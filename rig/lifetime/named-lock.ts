@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Cancellable } from '../contracts/capabilities.js';
 import { RigError } from '../contracts/errors.js';
@@ -6,6 +7,17 @@ import { abortable, pause } from './abortable.js';
 /** A stopped holder (SIGSTOP) accepts connections but says nothing. */
 const answerMs = 2_000;
 const retryMs = 5;
+
+/**
+ * The address of a lock. Abstract names have no owner, so the user is part of it.
+ *
+ * @param of what is locked: no other text gives the same address
+ * @param label for whoever reads `ss -xl`; its first 32 characters
+ */
+export function lockAddress(of: string, label: string): string {
+  const place = createHash('sha256').update(of).digest('hex').slice(0, 24);
+  return `\0boardrig-${process.getuid?.() ?? 0}-${place}-${label.slice(0, 32)}`;
+}
 
 /**
  * Takes a lock of this machine: a listening socket in the abstract namespace (unix(7)). Binding is atomic, and the kernel frees

@@ -1,20 +1,18 @@
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { visibleLine } from '../../../reports/visible.js';
 import { duration } from '../../../reports/words.js';
 import { firstLine } from '../../contracts/errors.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import { type Bisected, bisect, type Judged } from '../../core/bisect/bisect.js';
-import { startChild } from '../../lifetime/child-process.js';
 import type { RunRecord } from '../../record/model.js';
 import { nightName } from '../../record/night-folder.js';
 import { readRun } from '../../record/reader.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { signalExitCode } from '../print-error.js';
 import { OptionReader } from '../read-options.js';
+import { runRig } from '../rig-child.js';
 
 const read = new OptionReader('rig bisect');
-const rig = fileURLToPath(new URL('../main.js', import.meta.url));
 
 interface Try {
   readonly image: string;
@@ -84,18 +82,9 @@ function readSearch(
 async function tryImage(index: number, { images, words, test, dir, io }: Search): Promise<Try> {
   const image = images[index] ?? '';
   const runDir = join(dir, String(index + 1));
-  const child = await startChild(process.execPath, {
-    args: [rig, ...words, '--image', image, '--report', runDir],
-    cwd: io.cwd,
-    env: { ...io.env },
-  });
-  const onAbort = (): void => child.kill('SIGTERM');
-  if (io.signal.aborted) onAbort();
-  else io.signal.addEventListener('abort', onAbort, { once: true });
-  await child.ended;
-  io.signal.removeEventListener('abort', onAbort);
+  const { stderr } = await runRig([...words, '--image', image, '--report', runDir], { io });
   const ran = await readRun(runDir).catch(() => undefined);
-  const said = child.stderr.lastLines(2).join(' ');
+  const said = stderr.lastLines(2).join(' ');
   return { image, dir: runDir, ...(ran ? judge(ran, test) : { judged: 'unknown', why: said }) };
 }
 

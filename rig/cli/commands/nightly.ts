@@ -1,15 +1,14 @@
-import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { digestOfNight } from '../../../reports/github/digest.js';
 import { writeNightReports } from '../../../reports/night/write.js';
 import { visibleLine } from '../../../reports/visible.js';
 import { countWords, duration, marks } from '../../../reports/words.js';
 import { findBoards } from '../../config/find-boards.js';
-import { RigError } from '../../contracts/errors.js';
+import { firstLine, RigError } from '../../contracts/errors.js';
 import type { NightPlan, NightReport } from '../../contracts/night.js';
 import { countVerdicts, exitCodes } from '../../contracts/verdict.js';
 import { worstOf } from '../../core/history/nights.js';
-import { tryLock } from '../../lifetime/named-lock.js';
+import { lockAddress, tryLock } from '../../lifetime/named-lock.js';
 import { pollUntil } from '../../lifetime/poll.js';
 import { entries } from '../../record/disk-bytes.js';
 import {
@@ -151,8 +150,7 @@ function readShard(text: string | undefined): NightPlan['shard'] {
 
 /** @throws RigError `night.running` */
 async function onlyOne(dir: string): Promise<AsyncDisposable> {
-  const place = createHash('sha256').update(dir).digest('hex').slice(0, 24);
-  const lock = await tryLock(`\0boardrig-night-${process.getuid?.() ?? 0}-${place}`, `pid ${process.pid}`);
+  const lock = await tryLock(lockAddress(dir, 'night'), `pid ${process.pid}`);
   if (lock) return lock;
   throw new RigError(`Another process runs the night in ${dir}`, {
     code: 'night.running',
@@ -185,7 +183,7 @@ function summary(
 ): string {
   const { counts, excused, failures, quarantine, plan, durationMs } = report;
   const shown = failures.slice(0, 20).map(({ board, image, suite, name, verdict, isNew, error, reason }) => {
-    const why = error ? `${error.blame}: ${error.message.split('\n')[0]}` : (reason ?? '');
+    const why = error ? `${error.blame}: ${firstLine(error.message)}` : (reason ?? '');
     return `${isNew ? 'new  ' : '     '}${marks[verdict]} ${board}/${suite}/${name} (${image}): ${why}`;
   });
   const flaky =

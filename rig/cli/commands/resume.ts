@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { visible, visibleLine } from '../../../reports/visible.js';
 import { blameWords, duration } from '../../../reports/words.js';
+import { firstLine } from '../../contracts/errors.js';
 import type { EpochReason } from '../../contracts/events.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import { DisposalStack } from '../../lifetime/disposal-stack.js';
@@ -147,7 +148,7 @@ function momentWords(run: RunRecord, moment: Moment, cwd: string): string {
   ];
   const { error } = attempt;
   if (error) {
-    lines.push(`  ${blameWords[error.blame]}: ${visible(error.message).split('\n')[0]}`);
+    lines.push(`  ${blameWords[error.blame]}: ${firstLine(visible(error.message))}`);
     if (error.hint !== '') lines.push(`  try: ${visibleLine(error.hint)}`);
   }
   if (others.length > 0)

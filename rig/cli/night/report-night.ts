@@ -1,26 +1,17 @@
 import { consoleTailOf } from '../../../reports/console-text.js';
 import { messageOf } from '../../contracts/errors.js';
-import type {
-  NightJob,
-  NightPlan,
-  NightReport,
-  NightResult,
-  NightSlowerStage,
-} from '../../contracts/night.js';
+import type { NightJob, NightPlan, NightReport, NightResult, SlowerStage } from '../../contracts/night.js';
 import type { HistoryFile, Reader } from '../../core/history/database.js';
 import { type TestNights, testNights } from '../../core/history/nights.js';
 import { recordRun } from '../../core/history/record.js';
 import { runNamed } from '../../core/history/runs.js';
-import { slowerStages } from '../../core/history/stages.js';
+import { alpha, slowerStages } from '../../core/history/stages.js';
 import { nightReport } from '../../core/night/report.js';
 import { boardsOf, type RunRecord } from '../../record/model.js';
 import { type AttemptFolder, readAttempts } from '../../record/night-folder.js';
 import type { NightRan } from './run-night.js';
 
 const nightsShown = 14;
-const runsBefore = 40;
-/** Told below this chance of seeing it though nothing has changed. */
-const alpha = 0.05;
 const consoleBytes = 2_048;
 const consoleLines = 14;
 
@@ -69,7 +60,7 @@ async function enterMissing(history: HistoryFile, runs: readonly RunRecord[]): P
 
 interface Earlier {
   readonly tests: ReadonlyMap<string, readonly TestNights[]>;
-  readonly slowerStages: readonly NightSlowerStage[];
+  readonly slowerStages: readonly SlowerStage[];
 }
 
 function earlier(reader: Reader, { plan, runs }: { plan: NightPlan; runs: readonly RunRecord[] }): Earlier {
@@ -80,7 +71,7 @@ function earlier(reader: Reader, { plan, runs }: { plan: NightPlan; runs: readon
     tests: new Map(plan.jobs.map((job) => [job.id, of(job)])),
     // One night asks of many runs: what is told has to hold for all of them together.
     slowerStages: runs
-      .flatMap(({ run }) => slowerStages(reader, { run, runsBefore, alpha }))
+      .flatMap(({ run }) => slowerStages(reader, { run }))
       .map((stage) => ({ ...stage, p: stage.p * runs.length }))
       .filter(({ p }) => p < alpha)
       .sort((a, b) => a.p - b.p),

@@ -1,22 +1,19 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { firstLine, messageOf } from '../../contracts/errors.js';
 import type { NightJob, NightPlan } from '../../contracts/night.js';
 import { leftOf } from '../../core/night/outcome.js';
 import { schedule, type Task } from '../../core/night/schedule.js';
 import { sessionRoots } from '../../core/session/directory.js';
 import { readOffline } from '../../core/session/offline.js';
-import { type Child, type ChildEnd, startChild } from '../../lifetime/child-process.js';
+import type { ChildEnd } from '../../lifetime/child-process.js';
 import { type AttemptFolder, attemptDir, readAttempts } from '../../record/night-folder.js';
 import type { CommandIo } from '../command.js';
+import { graceMs, runRig } from '../rig-child.js';
 import { jobCommand } from './job-command.js';
 
-const rig = fileURLToPath(new URL('../main.js', import.meta.url));
 /** Of a job whose row gives none: a suite that hangs must not take the night with it. */
 const defaultJobMs = 2 * 3_600_000;
-/** A run that was told to end powers its boards off and writes its reports; one that does not come to that is killed. */
-const graceMs = 120_000;
 const healthMs = 10 * 60_000;
 
 export interface NightRun {
@@ -142,40 +139,13 @@ class RunningNight implements NightRan {
     return false;
   }
 
-  /** Runs the command; it ends with this process, is told of our end, and is killed when its time is over. */
   async #rig(
     words: readonly string[],
     { limitMs }: { limitMs: number },
   ): Promise<{ end: ChildEnd; said: string }> {
     const { io, plan } = this.#night;
-    const child = await startChild(process.execPath, {
-      args: [rig, ...words],
-      cwd: io.cwd,
-      env: { ...io.env, BOARDRIG_NIGHT: plan.night },
-    });
-    const end = await endOf(child, { signal: io.signal, limitMs });
-    return { end, said: `${child.stdout.text()}${child.stderr.text()}` };
-  }
-}
-
-async function endOf(
-  child: Child,
-  { signal, limitMs }: { signal: AbortSignal; limitMs: number },
-): Promise<ChildEnd> {
-  const kill = (): void => child.kill('SIGKILL');
-  let timer = setTimeout(kill, limitMs);
-  const onAbort = (): void => {
-    child.kill(signal.reason === 'SIGINT' || signal.reason === 'SIGHUP' ? signal.reason : 'SIGTERM');
-    clearTimeout(timer);
-    timer = setTimeout(kill, graceMs);
-  };
-  if (signal.aborted) onAbort();
-  else signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await child.ended;
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', onAbort);
+    const { end, stdout, stderr } = await runRig(words, { io, limitMs, env: { BOARDRIG_NIGHT: plan.night } });
+    return { end, said: `${stdout.text()}${stderr.text()}` };
   }
 }
 

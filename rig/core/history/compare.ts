@@ -1,10 +1,11 @@
-import type { Verdict } from '../../contracts/verdict.js';
+import type { SlowerStage } from '../../contracts/night.js';
+import { type Verdict, worstFirst } from '../../contracts/verdict.js';
 import { boardAskedFor, type RunRecord, type TestRecord } from '../../record/model.js';
 import { median } from '../statistics/median.js';
 import { tendsToBeGreater } from '../statistics/rank-test.js';
 import type { Reader } from './database.js';
 import { type KnownResult, type Subject, subjectHistories } from './results.js';
-import { type SlowerStage, slowerStages } from './stages.js';
+import { alpha, runsBefore, slowerStages } from './stages.js';
 
 /** What has changed from one run to a later one. */
 export interface Comparison {
@@ -41,10 +42,6 @@ export interface SlowerTest extends Subject {
   readonly p: number;
 }
 
-/** Told below this chance of seeing it though nothing has changed. */
-const alpha = 0.05;
-const resultsBefore = 40;
-
 /**
  * @param history what lies between and before the two; without it nothing is said of slowness and of what was first bad
  */
@@ -75,7 +72,7 @@ export function compareRuns(before: RunRecord, after: RunRecord, history: Reader
     stillFailing: both.filter((test) => isBad(test.before) && isBad(test.after)),
     flaky: both.filter((test) => test.after === 'flaky'),
     ...(history ? slowerTests(history, after) : { slower: [], slowerByChance: 0 }),
-    slowerStages: history ? slowerStages(history, { run: after.run, runsBefore: resultsBefore, alpha }) : [],
+    slowerStages: history ? slowerStages(history, { run: after.run }) : [],
     gone: only(old, young),
     added: only(young, old),
   };
@@ -106,7 +103,7 @@ function slowerTests(history: Reader, after: RunRecord): Pick<Comparison, 'slowe
   const known = subjectHistories(history, {
     matches: (test) => names.has(test),
     untilMs,
-    limit: resultsBefore,
+    limit: runsBefore,
   });
   const earlier = new Map(known.map((subject) => [keyOf(subject), subject.results]));
   const tests = passed.map(({ times, ...subject }): SlowerTest => {
@@ -135,7 +132,6 @@ function isBad(verdict: Verdict): boolean {
 }
 
 function bySubject(tests: readonly TestRecord[]): Map<string, TestRecord> {
-  const worstFirst: readonly Verdict[] = ['failed', 'errored', 'blocked', 'flaky', 'passed', 'skipped'];
   const found = new Map<string, TestRecord>();
   for (const test of tests) {
     const known = found.get(keyOf(subjectOf(test)));

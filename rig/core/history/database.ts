@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import { constants, copyFile, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Database } from 'node-sqlite3-wasm';
 import type { Cancellable } from '../../contracts/capabilities.js';
 import { messageOf, RigError } from '../../contracts/errors.js';
-import { takeLock } from '../../lifetime/named-lock.js';
+import { lockAddress, takeLock } from '../../lifetime/named-lock.js';
 import { migrations, schema, schemaVersion } from './schema.js';
 
 /** One row, by column. */
@@ -82,7 +81,10 @@ export class HistoryFile {
   ): Promise<T> {
     await mkdir(dirname(this.path), { recursive: true });
     const greeting = `boardrig history, pid ${process.pid}`;
-    await using _lock = await takeLock(lockAddress(this.path), { greeting, ...(signal ? { signal } : {}) });
+    await using _lock = await takeLock(lockAddress(this.path, 'history'), {
+      greeting,
+      ...(signal ? { signal } : {}),
+    });
     await this.#removeLeftovers();
     const copy = `${this.path}.new-${process.pid}-${unique()}`;
     try {
@@ -247,11 +249,6 @@ async function publish(from: string, to: string): Promise<void> {
 async function sync(path: string): Promise<void> {
   await using file = await open(path, 'r');
   await file.sync();
-}
-
-function lockAddress(path: string): string {
-  const place = createHash('sha256').update(path).digest('hex').slice(0, 24);
-  return `\0boardrig-history-${process.getuid?.() ?? 0}-${place}`;
 }
 
 let count = 0;

@@ -1,6 +1,5 @@
 import type { TrendPoint } from '../../contracts/night.js';
-import type { Verdict } from '../../contracts/verdict.js';
-import { countVerdicts, type VerdictCounts } from '../../contracts/verdict.js';
+import { countVerdicts, type Verdict, type VerdictCounts, worstFirst } from '../../contracts/verdict.js';
 import { median } from '../statistics/median.js';
 import type { Reader } from './database.js';
 
@@ -85,7 +84,6 @@ export function suiteTrend(tests: readonly TestNights[], suite: string): TrendPo
 
 /** The verdict that a person has to know of first. */
 export function worstOf(counts: VerdictCounts): Verdict {
-  const worstFirst: readonly Verdict[] = ['failed', 'errored', 'blocked', 'flaky', 'passed', 'skipped'];
   return worstFirst.find((verdict) => counts[verdict] > 0) ?? 'blocked';
 }
 

@@ -1,32 +1,20 @@
+import type { SlowerStage } from '../../contracts/night.js';
 import { median } from '../statistics/median.js';
 import { tendsToBeGreater } from '../statistics/rank-test.js';
 import type { Reader } from './database.js';
 
-/** A stage of the boot that comes later than it used to. */
-export interface SlowerStage {
-  readonly board: string;
-  readonly stage: string;
-  readonly medianMs: number;
-  readonly medianBeforeMs: number;
-  readonly boots: number;
-  readonly bootsBefore: number;
-  /** Of the rank test, multiplied by the number of stages that were tested (Bonferroni). */
-  readonly p: number;
-}
+/** Told below this chance of seeing it though nothing has changed. */
+export const alpha = 0.05;
+/** A run is judged against so many of the same board before it. */
+export const runsBefore = 40;
 
-export interface StageQuestion {
-  /** The run that is judged. */
-  readonly run: string;
-  /** Against so many runs of the same board before it, with the image of the same name where it has one. */
-  readonly runsBefore: number;
-  /** Told below this. */
-  readonly alpha: number;
-}
-
-/** Stages that took longer in a run than in those before it, by the order of their times alone: a rank test over all boots. */
+/**
+ * Stages that took longer in a run than in those before it, with the image of the same name where it has one; by the order of
+ * their times alone: a rank test over all boots.
+ */
 export function slowerStages(
   history: Reader,
-  { run, runsBefore, alpha }: StageQuestion,
+  { run, runs = runsBefore }: { readonly run: string; readonly runs?: number },
 ): readonly SlowerStage[] {
   const pairs = history.all(
     `select board, stage, json_group_array(ms) as times, min(stage.started) as began
@@ -39,8 +27,8 @@ export function slowerStages(
       board: String(board),
       stage: String(stage),
       began: Number(began),
-      runsBefore,
       run,
+      runs,
     });
     const p = Math.min(1, tendsToBeGreater(now, before).p * pairs.length);
     return {
@@ -62,14 +50,14 @@ function timesBefore(
     board,
     stage,
     began,
-    runsBefore,
     run,
+    runs,
   }: {
     readonly board: string;
     readonly stage: string;
     readonly began: number;
-    readonly runsBefore: number;
     readonly run: string;
+    readonly runs: number;
   },
 ): readonly number[] {
   const [row] = history.all(
@@ -77,7 +65,7 @@ function timesBefore(
        select distinct run from stage where board = ? and stage = ? and started < ?
          and run in (select id from run where image_name is (select image_name from run where name = ?))
        order by started desc limit ?)`,
-    [board, stage, board, stage, began, run, runsBefore],
+    [board, stage, board, stage, began, run, runs],
   );
   return numbers(row?.times);
 }

@@ -1,4 +1,4 @@
-import type { Quarantine } from '../../contracts/matrix.js';
+import { isExpired, type Quarantine } from '../../contracts/matrix.js';
 import type { NightTest, QuarantineState } from '../../contracts/night.js';
 import type { Verdict } from '../../contracts/verdict.js';
 
@@ -18,11 +18,6 @@ export function quarantineOf(all: readonly Quarantine[], at: TestAt): Quarantine
   );
 }
 
-/** Its day is over for a night that began then. */
-export function isExpired({ expires }: Quarantine, nightStartedAt: string): boolean {
-  return nightStartedAt.slice(0, 10) > expires;
-}
-
 /** A known problem excuses what a board does wrong: errors of the rig are another matter. */
 export function isExcused(
   quarantine: Quarantine | undefined,
@@ -30,7 +25,7 @@ export function isExcused(
 ): boolean {
   return (
     quarantine !== undefined &&
-    !isExpired(quarantine, startedAt) &&
+    !isExpired(quarantine, { startedAt }) &&
     (verdict === 'failed' || verdict === 'flaky')
   );
 }
@@ -48,7 +43,7 @@ export function stateOf(
   const words = options.tonight.filter((verdict) => verdict !== 'blocked' && verdict !== 'skipped');
   const allPassed = words.length > 0 && words.every((verdict) => verdict === 'passed');
   const passedNights = allPassed ? 1 + Math.min(...options.passedBefore) : 0;
-  const expired = isExpired(quarantine, options.startedAt);
+  const expired = isExpired(quarantine, options);
   const here = words.length === 0 ? 'not run' : allPassed ? 'passing' : 'failing';
   return {
     ...quarantine,

@@ -7,11 +7,17 @@ import type {
   NightPlan,
   NightReport,
   NightResult,
-  NightSlowerStage,
   QuarantineState,
+  SlowerStage,
   SuiteCell,
 } from '../../contracts/night.js';
-import { countVerdicts, exitCodeOf, exitCodes, type VerdictCounts } from '../../contracts/verdict.js';
+import {
+  countVerdicts,
+  exitCodeOf,
+  exitCodeOfSignal,
+  exitCodes,
+  type VerdictCounts,
+} from '../../contracts/verdict.js';
 import { lastWord, nightsPassed, suiteTrend, type TestNights, worstOf } from '../history/nights.js';
 import { type Attempted, outcomeOf } from './outcome.js';
 import { isExcused, quarantineOf, stateOf } from './quarantine.js';
@@ -26,7 +32,7 @@ export interface NightFacts {
   readonly whyNot: (job: NightJob) => string;
   readonly offline: ReadonlyMap<string, string>;
   readonly console: (result: NightResult) => string | undefined;
-  readonly slowerStages: readonly NightSlowerStage[];
+  readonly slowerStages: readonly SlowerStage[];
   readonly signal?: string | undefined;
 }
 
@@ -61,9 +67,8 @@ function exitCodeOfNight(
   night: { counts: VerdictCounts; excused: VerdictCounts; signal: string | undefined },
 ): number {
   const { counts, excused, signal } = night;
-  if (signal === 'SIGINT') return exitCodes.sigint;
-  if (signal === 'SIGTERM') return exitCodes.sigterm;
-  if (signal === 'SIGHUP') return exitCodes.sighup;
+  const ended = exitCodeOfSignal(signal);
+  if (ended !== undefined) return ended;
   if (flakyLimit !== undefined && counts.flaky - excused.flaky > flakyLimit) return exitCodes.failed;
   return exitCodeOf({
     ...counts,

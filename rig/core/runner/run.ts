@@ -2,6 +2,7 @@ import { type ErrorRecord, RigError, toErrorRecord } from '../../contracts/error
 import {
   countVerdicts,
   exitCodeOf,
+  exitCodeOfSignal,
   exitCodes,
   type Verdict,
   type VerdictCounts,
@@ -102,9 +103,8 @@ function exitCodeOfRun(
   counts: VerdictCounts,
   end: { error: ErrorRecord | undefined; signalName: string | undefined },
 ): number {
-  if (end.signalName === 'SIGINT') return exitCodes.sigint;
-  if (end.signalName === 'SIGTERM') return exitCodes.sigterm;
-  if (end.signalName === 'SIGHUP') return exitCodes.sighup;
+  const ended = exitCodeOfSignal(end.signalName);
+  if (ended !== undefined) return ended;
   const code = exitCodeOf(counts);
   return end.error && code !== exitCodes.failed ? exitCodes.rigFailed : code;
 }

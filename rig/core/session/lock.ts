@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import type { Cancellable } from '../../contracts/capabilities.js';
 import type { Holder } from '../../contracts/session.js';
 import { pause } from '../../lifetime/abortable.js';
-import { type LockVisit, tryLock, visitLock } from '../../lifetime/named-lock.js';
+import { type LockVisit, lockAddress, tryLock, visitLock } from '../../lifetime/named-lock.js';
 import { type BoardPlaces, boardPlaces, ensurePlaces, type SessionRoots, sessionRoots } from './directory.js';
 import { busyError, parseHolder, readHolder } from './holder.js';
 
@@ -41,7 +40,7 @@ export async function acquireBoard(
   const roots = options.roots ?? sessionRoots();
   const places = boardPlaces(name, roots);
   ensurePlaces(places, roots);
-  const address = lockAddress(name, roots);
+  const address = addressOf(name, roots);
   const end = options.waitMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + options.waitMs;
   for (;;) {
     options.signal?.throwIfAborted();
@@ -97,7 +96,7 @@ export async function holderGone(
   name: string,
   options: Cancellable & { readonly roots: SessionRoots; readonly withinMs: number | undefined },
 ): Promise<boolean> {
-  using connection = await visitLock(lockAddress(name, options.roots), options.signal);
+  using connection = await visitLock(addressOf(name, options.roots), options.signal);
   if (!connection) return true;
   return connection.gone(options.withinMs ?? Number.POSITIVE_INFINITY, options.signal);
 }
@@ -108,7 +107,7 @@ export async function boardHolder(
   options: Cancellable & { readonly roots?: SessionRoots | undefined } = {},
 ): Promise<Holder | undefined> {
   const roots = options.roots ?? sessionRoots();
-  using connection = await visitLock(lockAddress(name, roots), options.signal);
+  using connection = await visitLock(addressOf(name, roots), options.signal);
   return (
     connection && (holderOf(connection) ?? readHolder(boardPlaces(name, roots).holder) ?? unreadableHolder)
   );
@@ -126,8 +125,7 @@ const unreadableHolder: Holder = {
   since: '?',
 };
 
-/** Abstract names have no owner, so the name is tied to the user and the (private) runtime folder. */
-export function lockAddress(name: string, roots: SessionRoots): string {
-  const place = createHash('sha256').update(`${roots.runtime}\0${name}`).digest('hex').slice(0, 24);
-  return `\0boardrig-${process.getuid?.() ?? 0}-${place}-${name.slice(0, 32)}`;
+/** Tied to the runtime folder, which is private. */
+function addressOf(name: string, roots: SessionRoots): string {
+  return lockAddress(`${roots.runtime}\0${name}`, name);
 }

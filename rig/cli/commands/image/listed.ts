@@ -1,4 +1,5 @@
 import { visibleLine } from '../../../../reports/visible.js';
+
 /** What a person reads of an image or update: a line for each fact that there is. */
 export function listed(lines: readonly (readonly [string, string | undefined])[]): string {
   return lines
