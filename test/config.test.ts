@@ -13,6 +13,7 @@ import { builtInTypes, loadBoardType } from '../rig/config/board-type.js';
 import { findBoard, findBoards } from '../rig/config/find-boards.js';
 import { type Lab, type LabOptions, loadLab } from '../rig/config/lab.js';
 import { labJsonSchema } from '../rig/config/lab-json-schema.js';
+import { matrixJsonSchema } from '../rig/config/matrix-json-schema.js';
 import { packageRoot } from '../rig/config/package.js';
 import { Problems } from '../rig/config/problems.js';
 import { maskSecrets } from '../rig/config/secrets.js';
@@ -363,6 +364,30 @@ t.test('the JSON Schema says what the code says', async (t) => {
     ['boards.a.drivers.power', 'boards.a.drivers.console', 'boards.a.colour'],
   );
 });
+
+t.test(
+  'the JSON Schema of a matrix takes the one of the documents, and refuses what the reader refuses',
+  (t) => {
+    const schema = matrixJsonSchema();
+    const text = readFileSync(join(packageRoot, 'docs/run-the-nightly.md'), 'utf8');
+    const [, example = ''] = /```yaml matrix\.yaml\n([\s\S]*?)```/.exec(text) ?? [];
+    const good = parseYaml(Buffer.from(example), 'matrix.yaml').data as Record<string, unknown>;
+    t.same(violations(schema, good), []);
+    const bad = {
+      ...good,
+      retries: 6,
+      matrix: { boards: [], suites: ['boot'], tier: 'daily' },
+      colour: 'red',
+    };
+    t.same(
+      violations(schema, bad)
+        .map((line) => line.split(':')[0])
+        .sort(),
+      ['colour', 'matrix.boards', 'matrix.tier', 'retries'],
+    );
+    t.end();
+  },
+);
 
 t.test('the examples of the documents are right', async (t) => {
   const schema = labJsonSchema(await Promise.all(Object.values(allDrivers).map((open) => open())));

@@ -418,8 +418,8 @@ export const grammar: readonly CommandEntry[] = [
     load: () => import('./commands/new.js').then(({ suite }) => ({ run: suite })),
   },
   {
-    usage: 'schema',
-    summary: 'prints the JSON Schema of lab.yaml, for editors',
+    usage: 'schema [file]',
+    summary: 'prints the JSON Schema of lab.yaml (lab, the default) or of a matrix of rig nightly (matrix), for editors',
     load: () => import('./commands/schema.js'),
   },
 ];
