@@ -88,6 +88,52 @@ t.test(
   },
 );
 
+const heldSuite = `import { suite } from 'boardrig';
+import { existsSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
+export default suite('s', { summary: 'held' }, (test) => {
+  test('waits for its file to go', { from: 'any' }, async (t) => {
+    await t.board.power.on();
+    while (existsSync('hold')) await wait(50);
+    t.ok(true);
+  });
+});
+`;
+
+t.test('a retry goes on where a board shows that it is not well; one that somebody has is not taken for that', async (t) => {
+  const lab = world(t);
+  // Both jobs fail at the second order; the retry of the first one finds desk-2 with its third.
+  desk(lab, { 'desk-1': { failing: [2] }, 'desk-2': { failing: [2, 3] } });
+  lab.write({ 's.ts': powerSuite, 'matrix.yaml': 'matrix: { boards: [desk], suites: [./s.ts] }\n' });
+  const { stdout, stderr } = await lab.rig(['nightly', '--matrix', 'matrix.yaml']);
+  const night = nightOf(lab);
+  t.match(
+    verdicts(night),
+    { 'desk-1/s/speaks': 'flaky', 'desk-2/s/speaks': 'flaky' },
+    `both on desk-1\n${stdout}${stderr}`,
+  );
+  t.same(
+    night.jobs.flatMap(({ attempts }) => attempts.slice(1).map(({ board }) => board)),
+    ['desk-1', 'desk-1'],
+  );
+  t.match(night.boards.find(({ name }) => name === 'desk-2')?.offline, /the relay is stuck/);
+
+  lab.write({ 'held.ts': heldSuite, hold: '' });
+  lab.write({ 'held.yaml': 'matrix: { boards: [desk-1], suites: [./s.ts], deadline: 3s }\n' });
+  const somebody = lab.start(['run', './held.ts', '--board', 'desk-1']);
+  await somebody.untilEvent('its test', ({ type }) => type === 'test.start');
+  const held = await lab.rig(['nightly', '--matrix', 'held.yaml']);
+  t.equal(held.code, 3, held.stdout);
+  const later = nightOf(lab);
+  t.match(later.counts, { blocked: 2, passed: 0 });
+  t.equal(later.boards[0]?.offline, undefined, 'nobody knows whether it is well');
+  const [reason] = later.jobs.flatMap(({ suites }) => suites.flatMap(({ tests }) => tests.map((one) => one.reason)));
+  t.match(reason, /the check of desk-1 did not come to an end: .*desk-1/);
+  rmSync(join(lab.cwd, 'hold'));
+  t.equal((await somebody.ended).code, 0);
+  t.equal((await lab.rig(['nightly', '--resume'])).code, 0, 'once it is free the night can go on');
+});
+
 t.test('only what was asked for is done, and bad words are refused', async (t) => {
   const lab = world(t);
   desk(lab, { 'desk-1': {}, 'desk-2': {} });
@@ -223,18 +269,6 @@ t.test('rig bisect tries images until the first bad one is found', async (t) => 
   const bad = await lab.rig(['bisect', '0.img', ...on]);
   t.match([bad.code, bad.stderr], [2, /at least two images/]);
 });
-
-const heldSuite = `import { suite } from 'boardrig';
-import { existsSync } from 'node:fs';
-import { setTimeout as wait } from 'node:timers/promises';
-export default suite('s', { summary: 'held' }, (test) => {
-  test('waits for its file to go', { from: 'any' }, async (t) => {
-    await t.board.power.on();
-    while (existsSync('hold')) await wait(50);
-    t.ok(true);
-  });
-});
-`;
 
 t.test('a night that CI aborts powers its boards off, writes its reports, and can go on', async (t) => {
   const lab = world(t);

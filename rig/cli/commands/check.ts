@@ -4,7 +4,7 @@ import { RigError, toErrorRecord } from '../../contracts/errors.js';
 import { exitCodes } from '../../contracts/verdict.js';
 import { sessionRoots } from '../../core/session/directory.js';
 import { noteCheck, readOffline } from '../../core/session/offline.js';
-import { openSession } from '../../core/session/open.js';
+import { openSession, waitingLine } from '../../core/session/open.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { openLab } from '../open-lab.js';
 import { openDevices } from '../registry.js';
@@ -36,6 +36,7 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
     openDevices,
     exclusive: true,
     wait: input.options.wait === true,
+    onWait: (holder) => io.err(`${waitingLine(board.name, holder)}\n`),
     roots,
     signal: io.signal,
   }).catch((error: unknown) => {

@@ -14,7 +14,6 @@ import { jobCommand } from './job-command.js';
 
 /** Of a job whose row gives none: a suite that hangs must not take the night with it. */
 const defaultJobMs = 2 * 3_600_000;
-const healthMs = 10 * 60_000;
 
 export interface NightRun {
   readonly plan: NightPlan;
@@ -47,6 +46,8 @@ class RunningNight implements NightRan {
   readonly #healthy = new Set<string>();
   readonly #tries = new Map<string, number>();
   readonly #trouble = new Map<string, string>();
+  /** Boards that somebody had all the time that a job would have had: not unwell, but of no use to this night. */
+  readonly #taken = new Map<string, string>();
   readonly #endsAt: number;
 
   constructor(night: NightRun) {
@@ -64,7 +65,7 @@ class RunningNight implements NightRan {
     }
     await schedule(tasks, {
       host: plan.host,
-      isUsable: (board) => !this.offline.has(board),
+      isUsable: (board) => !this.offline.has(board) && !this.#taken.has(board),
       // What usually takes longer than what is left of the night gives way to what does not.
       mayBegin: ({ usualMs }) => !io.signal.aborted && this.#endsAt - performance.now() > usualMs,
     });
@@ -75,7 +76,7 @@ class RunningNight implements NightRan {
     if (io.signal.aborted) return `the night was ended by ${String(io.signal.reason)}`;
     const offline = this.offline.get(job.board);
     if (offline !== undefined) return `${job.board} is offline: ${offline}`;
-    return this.#trouble.get(job.id) ?? 'the time of the night was over';
+    return this.#trouble.get(job.id) ?? this.#taken.get(job.board) ?? 'the time of the night was over';
   };
 
   #task(job: NightJob, how: Pick<JobTask, 'boards' | 'lastResort' | 'usualMs'>): JobTask {
@@ -83,7 +84,7 @@ class RunningNight implements NightRan {
       cost: job.cost,
       ...how,
       begin: (board) =>
-        this.#attempt(job, board).catch((error: unknown) => {
+        this.#attempt(job, { board, how }).catch((error: unknown) => {
           this.#trouble.set(job.id, firstLine(messageOf(error)));
           this.#night.say(`${job.id}: ${messageOf(error)}`);
           return [];
@@ -91,15 +92,20 @@ class RunningNight implements NightRan {
     };
   }
 
-  async #attempt(job: NightJob, board: string): Promise<readonly JobTask[]> {
+  async #attempt(
+    job: NightJob,
+    { board, how }: { board: string; how: Pick<JobTask, 'boards' | 'lastResort' | 'usualMs'> },
+  ): Promise<readonly JobTask[]> {
     const { dir, io, plan } = this.#night;
-    if (!job.virtual && !(await this.#isHealthy(board))) return [];
+    // A retry may have another board to go to.
+    if (!job.virtual && !(await this.#isHealthy(board, { limitMs: this.#timeFor(job) })))
+      return io.signal.aborted ? [] : [this.#task(job, how)];
     const before = await readAttempts(dir, job.id);
     const attempt = (before.at(-1)?.attempt ?? 0) + 1;
     const tries = (this.#tries.get(job.id) ?? 0) + 1;
     this.#tries.set(job.id, tries);
     const left = leftOf(job, before, { retries: plan.retries, late: tries === 1 });
-    const deadlineMs = Math.min(job.deadlineMs ?? defaultJobMs, this.#endsAt - performance.now());
+    const deadlineMs = this.#timeFor(job);
     const runDir = join(dir, attemptDir(job.id, attempt));
     await mkdir(dirname(runDir), { recursive: true });
     const words = jobCommand({ plan, job, board, dir: runDir, left, deadlineMs });
@@ -123,12 +129,23 @@ class RunningNight implements NightRan {
     ];
   }
 
-  async #isHealthy(board: string): Promise<boolean> {
+  #timeFor({ deadlineMs = defaultJobMs }: NightJob): number {
+    return Math.min(deadlineMs, this.#endsAt - performance.now());
+  }
+
+  /** Waits for a board that somebody has, as long as its job would. */
+  async #isHealthy(board: string, { limitMs }: { limitMs: number }): Promise<boolean> {
     if (this.#healthy.has(board)) return true;
     const { io, plan } = this.#night;
     const lab = plan.labFile === undefined ? [] : ['--lab', plan.labFile];
-    const { end, said } = await this.#rig(['check', board, '--wait', ...lab], { limitMs: healthMs });
+    const { end, said } = await this.#rig(['check', board, '--wait', ...lab], { limitMs });
     if (io.signal.aborted) return false;
+    if (end.signal === 'SIGKILL') {
+      const why = `the check of ${board} did not come to an end: ${lastLine(said)}`;
+      this.#taken.set(board, why);
+      this.#night.say(why);
+      return false;
+    }
     if (end.code === 0) {
       this.#healthy.add(board);
       return true;
