@@ -1,5 +1,6 @@
 // test: vm, 10 minutes
 // Whole nights by the command: what the rig spoils, boards that are not well, limits, and a night that is killed again and again.
+// Long because each night is told with its suite beside it.
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -100,39 +101,44 @@ export default suite('s', { summary: 'held' }, (test) => {
 });
 `;
 
-t.test('a retry goes on where a board shows that it is not well; one that somebody has is not taken for that', async (t) => {
-  const lab = world(t);
-  // Both jobs fail at the second order; the retry of the first one finds desk-2 with its third.
-  desk(lab, { 'desk-1': { failing: [2] }, 'desk-2': { failing: [2, 3] } });
-  lab.write({ 's.ts': powerSuite, 'matrix.yaml': 'matrix: { boards: [desk], suites: [./s.ts] }\n' });
-  const { stdout, stderr } = await lab.rig(['nightly', '--matrix', 'matrix.yaml']);
-  const night = nightOf(lab);
-  t.match(
-    verdicts(night),
-    { 'desk-1/s/speaks': 'flaky', 'desk-2/s/speaks': 'flaky' },
-    `both on desk-1\n${stdout}${stderr}`,
-  );
-  t.same(
-    night.jobs.flatMap(({ attempts }) => attempts.slice(1).map(({ board }) => board)),
-    ['desk-1', 'desk-1'],
-  );
-  t.match(night.boards.find(({ name }) => name === 'desk-2')?.offline, /the relay is stuck/);
+t.test(
+  'a retry goes on where a board shows that it is not well; one that somebody has is not taken for that',
+  async (t) => {
+    const lab = world(t);
+    // Both jobs fail at the second order; the retry of the first one finds desk-2 with its third.
+    desk(lab, { 'desk-1': { failing: [2] }, 'desk-2': { failing: [2, 3] } });
+    lab.write({ 's.ts': powerSuite, 'matrix.yaml': 'matrix: { boards: [desk], suites: [./s.ts] }\n' });
+    const { stdout, stderr } = await lab.rig(['nightly', '--matrix', 'matrix.yaml']);
+    const night = nightOf(lab);
+    t.match(
+      verdicts(night),
+      { 'desk-1/s/speaks': 'flaky', 'desk-2/s/speaks': 'flaky' },
+      `both on desk-1\n${stdout}${stderr}`,
+    );
+    t.same(
+      night.jobs.flatMap(({ attempts }) => attempts.slice(1).map(({ board }) => board)),
+      ['desk-1', 'desk-1'],
+    );
+    t.match(night.boards.find(({ name }) => name === 'desk-2')?.offline, /the relay is stuck/);
 
-  lab.write({ 'held.ts': heldSuite, hold: '' });
-  lab.write({ 'held.yaml': 'matrix: { boards: [desk-1], suites: [./s.ts], deadline: 3s }\n' });
-  const somebody = lab.start(['run', './held.ts', '--board', 'desk-1']);
-  await somebody.untilEvent('its test', ({ type }) => type === 'test.start');
-  const held = await lab.rig(['nightly', '--matrix', 'held.yaml']);
-  t.equal(held.code, 3, held.stdout);
-  const later = nightOf(lab);
-  t.match(later.counts, { blocked: 2, passed: 0 });
-  t.equal(later.boards[0]?.offline, undefined, 'nobody knows whether it is well');
-  const [reason] = later.jobs.flatMap(({ suites }) => suites.flatMap(({ tests }) => tests.map((one) => one.reason)));
-  t.match(reason, /the check of desk-1 did not come to an end: .*desk-1/);
-  rmSync(join(lab.cwd, 'hold'));
-  t.equal((await somebody.ended).code, 0);
-  t.equal((await lab.rig(['nightly', '--resume'])).code, 0, 'once it is free the night can go on');
-});
+    lab.write({ 'held.ts': heldSuite, hold: '' });
+    lab.write({ 'held.yaml': 'matrix: { boards: [desk-1], suites: [./s.ts], deadline: 3s }\n' });
+    const somebody = lab.start(['run', './held.ts', '--board', 'desk-1']);
+    await somebody.untilEvent('its test', ({ type }) => type === 'test.start');
+    const held = await lab.rig(['nightly', '--matrix', 'held.yaml']);
+    t.equal(held.code, 3, held.stdout);
+    const later = nightOf(lab);
+    t.match(later.counts, { blocked: 2, passed: 0 });
+    t.equal(later.boards[0]?.offline, undefined, 'nobody knows whether it is well');
+    const [reason] = later.jobs.flatMap(({ suites }) =>
+      suites.flatMap(({ tests }) => tests.map((one) => one.reason)),
+    );
+    t.match(reason, /the check of desk-1 did not come to an end: .*desk-1/);
+    rmSync(join(lab.cwd, 'hold'));
+    t.equal((await somebody.ended).code, 0);
+    t.equal((await lab.rig(['nightly', '--resume'])).code, 0, 'once it is free the night can go on');
+  },
+);
 
 t.test('only what was asked for is done, and bad words are refused', async (t) => {
   const lab = world(t);
@@ -159,6 +165,43 @@ t.test('only what was asked for is done, and bad words are refused', async (t) =
     );
     t.match([code, stderr], [2, said]);
   }
+});
+
+t.test('the shards of a night become one night, and only all of them', async (t) => {
+  const lab = world(t);
+  desk(lab, { 'desk-1': {}, 'desk-2': { failing: [1] } });
+  lab.write({ 's.ts': powerSuite, 'matrix.yaml': 'matrix: { boards: [desk], suites: [./s.ts] }\n' });
+  for (const [index, code] of [0, 3].entries()) {
+    const shard = ['--shard', `${index + 1}/2`, '--report', `shard-${index + 1}`];
+    t.equal((await lab.rig(['nightly', '--matrix', 'matrix.yaml', ...shard])).code, code);
+  }
+  const merged = await lab.rig(['nightly', 'merge', 'shard-2', 'shard-1']);
+  t.equal(merged.code, 3, `${merged.stdout}${merged.stderr}`);
+  const night = nightOf(lab);
+  t.match(night.counts, { passed: 2, blocked: 2, failed: 0, errored: 0 });
+  t.equal(night.plan.shard, undefined);
+  t.match(night.boards.find(({ name }) => name === 'desk-2')?.offline, /the relay is stuck/);
+  const reasons = night.jobs.flatMap(({ suites }) =>
+    suites.flatMap(({ tests }) => tests.map((one) => one.reason)),
+  );
+  t.match(
+    reasons.filter((reason) => reason !== undefined),
+    [/^desk-2 is offline/, /^desk-2 is offline/],
+    'as its shard has told it',
+  );
+  const [attempt] = await readAttempts(night.dir, 'desk-1.default');
+  t.equal(attempt?.run?.tests.length, 2, 'the runs are in its folder');
+  t.match(readFileSync(join(night.dir, 'report.html'), 'utf8'), /desk-1[\s\S]*desk-2/, 'one page');
+  t.match(readFileSync(join(night.dir, 'junit.xml'), 'utf8'), 'tests="4"');
+  for (const [shards, said] of [
+    [['shard-1'], /Of the 2 shards of the night 2 is missing/],
+    [['shard-1', 'shard-1'], /not the shards of one night/],
+    [[night.dir], /is no shard/],
+  ] as const) {
+    const refused = await lab.rig(['nightly', 'merge', ...shards]);
+    t.match([refused.code, refused.stderr], [2, said]);
+  }
+  t.equal(lab.runs.length, 1, 'what is refused leaves nothing');
 });
 
 const manyTests = `import { suite } from 'boardrig';

@@ -98,6 +98,17 @@ export const grammar: readonly CommandEntry[] = [
     load: () => import('./commands/nightly.js'),
   },
   {
+    usage: 'nightly merge <nights...>',
+    summary: 'makes one night of the folders of all its shards, with one page',
+    options: [
+      ['--report <dir>', 'folder of the merged night (default: a new one under runs/)'],
+      ['--junit <file>', 'also write the JUnit report here'],
+      ['--summary <file>', 'also write a summary in Markdown here'],
+      json,
+    ],
+    load: () => import('./commands/nightly.js').then(({ merge }) => ({ run: merge })),
+  },
+  {
     usage: 'up <board>',
     summary: 'puts an image on a board, powers it on, and keeps its session in the background',
     options: [
@@ -419,7 +430,8 @@ export const grammar: readonly CommandEntry[] = [
   },
   {
     usage: 'schema [file]',
-    summary: 'prints the JSON Schema of lab.yaml (lab, the default) or of a matrix of rig nightly (matrix), for editors',
+    summary:
+      'prints the JSON Schema of lab.yaml (lab, the default) or of a matrix of rig nightly (matrix), for editors',
     load: () => import('./commands/schema.js'),
   },
 ];

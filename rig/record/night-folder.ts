@@ -68,6 +68,21 @@ export async function readPlan(dir: string): Promise<NightPlan> {
   }
 }
 
+/** What the night came to. @throws RigError `record.not-a-night` (blame: config), also for one that has not ended */
+export async function readNight(dir: string): Promise<NightReport> {
+  const path = join(dir, reportFile);
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as NightReport;
+  } catch (error) {
+    throw new RigError(`Cannot read what a night came to from ${path}: ${messageOf(error)}`, {
+      code: 'record.not-a-night',
+      blame: 'config',
+      hint: 'A night that was interrupted has none yet: rig nightly --resume.',
+      cause: error,
+    });
+  }
+}
+
 /** Relative to the folder of the night. */
 export function attemptDir(job: string, attempt: number): string {
   return `jobs/${job}/${attempt}`;

@@ -23,6 +23,7 @@ import { pruneNights } from '../../record/retention.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { CiSummary } from '../github.js';
 import { historyFile } from '../history-file.js';
+import { mergeNights, type NightThatRan } from '../night/merge-nights.js';
 import { nightFolder, planNight } from '../night/plan-night.js';
 import { reportNight } from '../night/report-night.js';
 import { runNight } from '../night/run-night.js';
@@ -58,7 +59,7 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
     timeoutMs: lastRunsMs,
     signal: io.signal,
   });
-  const say = (line: string): void => (options.json === true ? io.err : io.out)(`${visibleLine(line)}\n`);
+  const say = sayer(input, io);
   const ran = await runNight({
     ...night,
     io,
@@ -71,14 +72,38 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
       );
     },
   });
-  const signal = io.signal.aborted ? String(io.signal.reason) : undefined;
-  const history = historyFile(io);
+  return tellNight({ plan, dir, ran }, { input, io, ci });
+}
+
+/** `rig nightly merge DIR...`: makes one night of its shards, and writes its reports. */
+export async function merge(input: CommandInput, io: CommandIo): Promise<number> {
+  const dirs = (input.args[0] as readonly string[]).map((dir) => resolve(io.cwd, dir));
+  const report = input.options.report as string | undefined;
+  using ci = new CiSummary(io);
+  const night = await mergeNights(dirs, {
+    place: (night) => (report === undefined ? join(io.cwd, 'runs', night) : resolve(io.cwd, report)),
+    argv: process.argv.slice(2),
+  });
+  return tellNight(night, { input, io, ci });
+}
+
+/** Lines beside what the command answers. */
+function sayer({ options }: CommandInput, io: CommandIo): (line: string) => void {
+  return (line) => (options.json === true ? io.err : io.out)(`${visibleLine(line)}\n`);
+}
+
+/** Writes the reports of a night that is over, says what it came to, and makes room. @returns the exit code */
+async function tellNight(
+  { plan, dir, ran }: NightThatRan,
+  { input, io, ci }: { input: CommandInput; io: CommandIo; ci: CiSummary },
+): Promise<number> {
+  const { options } = input;
   const report = await reportNight({
     plan,
     dir,
-    history,
-    signal,
-    say,
+    history: historyFile(io),
+    signal: io.signal.aborted ? String(io.signal.reason) : undefined,
+    say: sayer(input, io),
     offline: ran.offline,
     whyNot: ran.whyNot,
   });
