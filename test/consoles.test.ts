@@ -2,17 +2,20 @@
 // Console drivers beyond those of drivers.test.ts: RFC 2217 against Debian's ser2net, programs, adapters that come back.
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { programConsoleDriver } from '../drivers/console/program.js';
 import { rfc2217ConsoleDriver } from '../drivers/console/rfc2217.js';
 import { serialConsoleDriver } from '../drivers/console/serial.js';
 import { encodeData, TelnetDecoder } from '../drivers/console/telnet.js';
 import type { DeviceEvent } from '../rig/contracts/driver.js';
-import { programFarEnd, ptyFarEnd, ser2netFarEnd } from './wired/far-ends.js';
+import { consoleFaultConformance, type FaultyConsole } from './conformance/console-faults.js';
+import { programFarEnd, ptyFarEnd, ser2netFarEnd, socketFarEnd } from './wired/far-ends.js';
+import { behindFaultyRelay } from './wired/faulty-relay.js';
 import { lineConformance } from './wired/line.js';
-import { codeOf, open, openLine, Sink, until } from './wired/support.js';
+import { codeOf, folder, open, openLine, Sink, until } from './wired/support.js';
 
 t.setTimeout(300_000);
 
@@ -22,6 +25,26 @@ const noSocat = !existsSync('/usr/bin/socat') && 'needs socat';
 t.test('console-rfc2217 through ser2net', { skip: noSer2net }, (t) => lineConformance(t, ser2netFarEnd));
 
 t.test('console-program through socat', { skip: noSocat }, (t) => lineConformance(t, programFarEnd));
+
+t.test('console-tcp, a server that answers late, garbage or never', (t) =>
+  consoleFaultConformance(t, async (t) =>
+    behindFaultyRelay(t, { far: await socketFarEnd(t, undefined), agrees: false }),
+  ),
+);
+
+t.test('console-rfc2217, a server that answers late, garbage or never', { skip: noSer2net }, (t) =>
+  consoleFaultConformance(t, async (t) =>
+    behindFaultyRelay(t, { far: await ser2netFarEnd(t), agrees: true }),
+  ),
+);
+
+t.test('console-serial, a port that is not there, comes late, and says garbage', (t) =>
+  consoleFaultConformance(t, faultyPort),
+);
+
+t.test('console-program, a program that fails, and one that says garbage', (t) =>
+  consoleFaultConformance(t, faultyProgram),
+);
 
 t.test('console-rfc2217 sets the port of the other host, as stty sees it', { skip: noSer2net }, async (t) => {
   const far = await ser2netFarEnd(t);
@@ -173,4 +196,44 @@ async function replugged(t: Test, path: string) {
   const far = await ptyFarEnd(t);
   symlinkSync(far.path, path);
   return far;
+}
+
+let ports = 0;
+
+/** Its adapter's name in /dev is made and taken away, as udev does it. */
+async function faultyPort(t: Test): Promise<FaultyConsole> {
+  const far = await ptyFarEnd(t);
+  ports += 1;
+  const path = `/dev/shm/consoles-test-${process.pid}-${ports}`;
+  t.teardown(() => rmSync(path, { force: true }));
+  return {
+    ...far,
+    options: { path },
+    agrees: false,
+    fault: (wanted) => {
+      rmSync(path, { force: true });
+      // A port of another name is not taken for it; the link shows when the adapter is there.
+      if (wanted !== 'gone') symlinkSync(far.path, path);
+    },
+  };
+}
+
+/** The program that carries the console reads what is wrong with it from a file. */
+async function faultyProgram(t: Test): Promise<FaultyConsole> {
+  const far = await ptyFarEnd(t);
+  const file = join(folder(t), 'fault');
+  const program = `
+case "$(cat ${file})" in
+  gone) echo 'no such console' >&2; exit 3;;
+  silent) trap '' TERM; exec sleep 1000;;
+  late) sleep 0.3;;
+esac
+exec /usr/bin/socat - ${far.path},raw,echo=0`;
+  return {
+    ...far,
+    driver: programConsoleDriver,
+    options: { command: ['/bin/sh', '-c', program] },
+    agrees: false,
+    fault: (wanted) => writeFileSync(file, wanted ?? ''),
+  };
 }

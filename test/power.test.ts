@@ -204,6 +204,27 @@ t.test('power-http, a relay that answers late, garbage or never', (t) =>
   }),
 );
 
+t.test(
+  'power-snmp, an agent that answers late, garbage or never',
+  { skip: !hasSnmp && 'needs snmpd and snmp' },
+  (t) =>
+    powerFaultConformance(t, async (t) => {
+      const pdu = await startPdu(t);
+      const stateDir = folder(t);
+      const login = { host: '127.0.0.1', port: pdu.port, community: 'secret-words' };
+      const options = { ...login, table: 'apc', outlet: 3, timeout: '2s' };
+      return {
+        open: () => open(snmpPowerDriver, options, [], stateDir),
+        get isOn() {
+          return pdu.isOn;
+        },
+        set fault(fault: SwitchFault | undefined) {
+          pdu.fault = fault;
+        },
+      };
+    }),
+);
+
 t.test('power-command, a command that answers late, garbage or never', (t) =>
   powerFaultConformance(t, async (t) => {
     const cwd = folder(t);

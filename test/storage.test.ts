@@ -17,6 +17,7 @@ import type { Driver } from '../rig/contracts/driver.js';
 import { interlocked } from '../rig/core/session/interlock.js';
 import { runProgram } from '../rig/lifetime/run-program.js';
 import { type MuxMaker, muxConformance } from './conformance/mux.js';
+import { type FaultyMux, muxFaultConformance } from './conformance/mux-faults.js';
 import { playBoard } from './wired/desk-board.js';
 import { FakeGpio } from './wired/fake-gpio.js';
 import { FakeReader } from './wired/fake-reader.js';
@@ -86,6 +87,47 @@ t.test('mux-usbsdmux keeps what every mux keeps', (t) =>
     muxBoard(t, () => usbsdmux(t)),
   ),
 );
+
+for (const [name, make] of [
+  ['mux-gpio', gpioMux],
+  ['mux-sdwire', sdwire],
+] as const)
+  t.test(`${name}, a card that stays where it is or moves late`, (t) =>
+    muxFaultConformance(t, ['deaf', 'late'], (t) => faultyCard(make(t))),
+  );
+
+t.test('mux-usbsdmux, a card that stays where it is, a program that says garbage or never ends', (t) =>
+  muxFaultConformance(t, ['deaf', 'late', 'garbage', 'silent'], (t) => {
+    const made = usbsdmux(t);
+    const program = readFileSync(made.program, 'utf8');
+    const card = faultyCard(made);
+    const words = { garbage: 'head -c 300 /dev/urandom', silent: 'exec sleep 1000' };
+    return {
+      ...card,
+      get isAtRig() {
+        return made.reader.isIn;
+      },
+      fault: (wanted) => {
+        card.fault(wanted);
+        const said = wanted === 'garbage' || wanted === 'silent' ? words[wanted] : undefined;
+        writeFileSync(made.program, said === undefined ? program : `#!/bin/sh\n${said}\n`);
+      },
+    };
+  }),
+);
+
+function faultyCard({ driver, options, reader }: MuxUnderTest): FaultyMux {
+  return {
+    open: () => open(driver, { ...options, appear: '1s' }),
+    get isAtRig() {
+      return reader.isIn;
+    },
+    fault: (wanted) => {
+      reader.stuck = wanted === 'deaf';
+      reader.lateMs = wanted === 'late' ? 300 : 0;
+    },
+  };
+}
 
 t.test('the drive is the one in the USB socket of the mux, and no other', async (t) => {
   const root = folder(t);
@@ -299,9 +341,11 @@ case "$2" in get) cat ${state};; host|dut|off) echo "$2" > ${state};; *) exit 2;
 `,
   );
   chmodSync(program, 0o755);
+  let told = false;
   const follow = setInterval(() => {
     const wanted = readFileSync(state, 'utf8').trim() === 'host';
-    if (wanted === existsSync(reader.drive)) return;
+    if (wanted === told) return;
+    told = wanted;
     if (wanted) reader.put();
     else reader.take();
   }, 20);

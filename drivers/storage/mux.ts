@@ -16,9 +16,10 @@ export interface Selector {
 
 /** Options that every mux has. */
 export const muxShape = {
-  appear: duration
-    .default(20_000)
-    .meta({ description: 'Allowed time for the drive to appear at the rig after the switch, and to go.' }),
+  appear: duration.default(20_000).meta({
+    description:
+      'Allowed time for an order to the mux, and for the drive to appear at the rig after it, and to go.',
+  }),
 };
 
 export const usbPath = z.string().regex(/^\d+-\d+(?:\.\d+)*$/, {
@@ -81,7 +82,8 @@ export class MuxDevice implements Device {
 
   async #toBoard(cancel: Cancellable = {}): Promise<void> {
     const was = await this.#known(cancel);
-    if (was === 'board') return this.#moved('board', was);
+    // A switch that says so may have left the medium where it was.
+    if (was === 'board' && !this.#reader.find()) return this.#moved('board', was);
     await this.#reader.release();
     this.#side = undefined;
     await this.#selector.select('board', cancel);

@@ -21,7 +21,6 @@ const options = driverOptions(
   }),
 );
 
-const commandMs = 20_000;
 /** Its word for each side; it has a third, `off`: connected to neither. */
 const words = { rig: 'host', board: 'dut' } as const;
 
@@ -44,7 +43,7 @@ export function usbsdmuxDriver(folders: DeviceFolders = hostFolders): Driver {
       if (usb === undefined)
         throw missing(serial, { folders, cause: new Error(`${device} is in no USB device`) });
       return new MuxDevice('mux-usbsdmux', {
-        selector: new Program(program, path),
+        selector: new Program(program, { path, timeoutMs: appear }),
         reader: new UsbReader(usb, folders),
         appear,
         context,
@@ -56,10 +55,12 @@ export function usbsdmuxDriver(folders: DeviceFolders = hostFolders): Driver {
 class Program implements Selector {
   readonly #program: string;
   readonly #path: string;
+  readonly #timeoutMs: number;
 
-  constructor(program: string, path: string) {
+  constructor(program: string, { path, timeoutMs }: { path: string; timeoutMs: number }) {
     this.#program = program;
     this.#path = path;
+    this.#timeoutMs = timeoutMs;
   }
 
   async select(side: MuxSide, cancel: Cancellable): Promise<void> {
@@ -83,7 +84,8 @@ class Program implements Selector {
 
   async #run(word: string, { signal }: Cancellable): Promise<string> {
     try {
-      return (await runProgram(this.#program, [this.#path, word], { timeoutMs: commandMs, signal })).stdout;
+      const limits = { timeoutMs: this.#timeoutMs, signal };
+      return (await runProgram(this.#program, [this.#path, word], limits)).stdout;
     } catch (cause) {
       signal?.throwIfAborted();
       throw new RigError(`Cannot drive the USB-SD-Mux ${this.#path}: ${(cause as Error).message}`, {

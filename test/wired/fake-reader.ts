@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DeviceFolders } from '../../drivers/storage/usb-drive.js';
 
@@ -9,6 +9,9 @@ export class FakeReader {
   readonly #name: string;
   readonly #usb: string;
   readonly #card: string;
+  #stuck = false;
+  #lateMs = 0;
+  #wanted: 'in' | 'out' = 'out';
 
   constructor(root: string, { usb, name = 'sda' }: { usb: string; name?: string }) {
     this.folders = { sys: join(root, 'sys'), dev: join(root, 'dev') };
@@ -35,15 +38,50 @@ export class FakeReader {
     return join(this.usbFolder, `${this.#usb}:1.0/host0/target0:0:0/0:0:0:0`);
   }
 
-  /** The card is in the reader. */
+  /** The mux takes its orders and does nothing. Undone, it does what it was told last. */
+  set stuck(stuck: boolean) {
+    this.#stuck = stuck;
+    if (!stuck) this.#carryOut();
+  }
+
+  /** The mux takes so long. */
+  set lateMs(ms: number) {
+    this.#lateMs = ms;
+  }
+
+  /** The card is to be in the reader. */
   put(): void {
+    this.#order('in');
+  }
+
+  /** The card is to be in the board. */
+  take(): void {
+    this.#order('out');
+  }
+
+  get isIn(): boolean {
+    return existsSync(this.drive);
+  }
+
+  #order(wanted: 'in' | 'out'): void {
+    this.#wanted = wanted;
+    if (this.#lateMs > 0) setTimeout(() => this.#carryOut(), this.#lateMs);
+    else this.#carryOut();
+  }
+
+  #carryOut(): void {
+    if (this.#stuck) return;
+    if (this.#wanted === 'in') this.#put();
+    else this.#take();
+  }
+
+  #put(): void {
     rmSync(this.drive, { force: true });
     symlinkSync(this.#card, this.drive);
     this.#size(2048);
   }
 
-  /** The card is in the board. */
-  take(): void {
+  #take(): void {
     this.#size(0);
     rmSync(this.drive, { force: true });
   }

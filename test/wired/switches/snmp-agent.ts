@@ -5,6 +5,7 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { pollUntil } from '../../../rig/lifetime/poll.js';
+import type { SwitchFault } from '../../conformance/power-faults.js';
 import { folder } from '../support.js';
 
 export const snmpd = '/usr/sbin/snmpd';
@@ -15,7 +16,7 @@ export const apcState = '1.3.6.1.4.1.318.1.1.12.3.5.1.1.4';
 
 /**
  * A PDU with eight outlets: Debian's own agent in front (so the wire is not ours), whose two tables a shell script keeps in
- * files. Its states are those of the APC table; it is slow when told to be.
+ * files. Its states are those of the APC table.
  */
 export interface FakePdu {
   readonly port: number;
@@ -24,6 +25,9 @@ export interface FakePdu {
   /** What the outlet is, asked with Debian's snmpget. */
   ask(oid: string): string;
   set(state: 'on' | 'off'): void;
+  readonly isOn: boolean;
+  /** Undefined: it is well. */
+  set fault(fault: SwitchFault | undefined);
 }
 
 export async function startPdu(t: Test): Promise<FakePdu> {
@@ -31,12 +35,19 @@ export async function startPdu(t: Test): Promise<FakePdu> {
   const script = join(cwd, 'outlet.sh');
   const state = join(cwd, 'state');
   const log = join(cwd, 'log');
+  const fault = join(cwd, 'fault');
   writeFileSync(state, '2');
+  writeFileSync(fault, '');
   writeFileSync(log, '');
   // snmpd.conf(5), "pass": -g OID prints OID, type and value; -s OID TYPE VALUE sets.
   writeFileSync(
     script,
     `#!/bin/sh
+case "$(cat ${fault}) $1 $2" in
+  garbage*-g*) printf '%s\\nstring\\n%s\\n' "$2" 'ttyS0 login: '; exit 0;;
+  deaf*-s*) exit 0;;
+  late*-s*) sleep 0.3;;
+esac
 case "$1 $2" in
   "-g .${apcCommand}.3" | "-g .${apcState}.3") printf '%s\\ninteger\\n%s\\n' "$2" "$(cat ${state})";;
   "-s .${apcCommand}.3")
@@ -103,6 +114,16 @@ pass .${apcState} ${script}
     ask,
     orders: () => readFileSync(log, 'utf8').split('\n').filter(Boolean),
     set: (wanted) => writeFileSync(state, wanted === 'on' ? '1' : '2'),
+    get isOn() {
+      return readFileSync(state, 'utf8').trim() === '1';
+    },
+    set fault(wanted: SwitchFault | undefined) {
+      writeFileSync(fault, wanted ?? '');
+      // One that is stopped keeps what it is asked, and answers when nobody waits any more.
+      agent.kill(wanted === 'silent' ? 'SIGSTOP' : 'SIGCONT');
+      // It keeps what a script said until it asks for something else (ucd-snmp/extensible.h, NETSNMP_EXCACHETIME).
+      if (wanted !== 'silent') ask(`${apcCommand}.3`);
+    },
   };
 }
 
