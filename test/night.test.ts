@@ -9,8 +9,7 @@ import { loadLab } from '../rig/config/lab.js';
 import { readMatrixFile } from '../rig/config/matrix-file.js';
 import { packageRoot } from '../rig/config/package.js';
 import type { ErrorRecord } from '../rig/contracts/errors.js';
-import type { Quarantine } from '../rig/contracts/matrix.js';
-import type { NightResult } from '../rig/contracts/night.js';
+import type { NightResult, PlannedQuarantine } from '../rig/contracts/night.js';
 import type { Verdict } from '../rig/contracts/verdict.js';
 import { bisect } from '../rig/core/bisect/bisect.js';
 import { lastWord, nightsPassed, suiteTrend, type TestNights } from '../rig/core/history/nights.js';
@@ -369,7 +368,8 @@ quarantine: [{ test: one, reason: '', expires: soon }]
     t.match(shape, line);
 });
 
-const known: Quarantine = {
+const known: PlannedQuarantine = {
+  places: 1,
   test: 'boot/one',
   reason: 'the clock drifts',
   owner: 'https://bugs.example/7',
@@ -404,12 +404,22 @@ t.test('a quarantine excuses until its day is over, and asks for release', async
   t.match(report({ quarantine: [{ ...known, boards: ['b'] }] }), { exitCode: 1 }, 'on that board alone');
   const errored = report({}, await attempt({ one: 'errored', two: 'passed' }));
   t.match(errored, { exitCode: 3, excused: 0 }, 'the rig is not excused');
-  const state = (tonight: Verdict[], before: number[]) =>
-    stateOf(known, { tonight, passedBefore: before, startedAt: '2026-03-10T01:00:00Z' });
+  const state = (tonight: Verdict[], before: number[], places = tonight.length) =>
+    stateOf({ ...known, places }, { tonight, passedBefore: before, startedAt: '2026-03-10T01:00:00Z' });
   t.match(state(['passed'], [2]), { state: 'passing', passedNights: 3, release: true });
   t.match(state(['passed', 'passed'], [5, 1]), { passedNights: 2, release: false }, 'on all its boards');
   t.match(state(['blocked'], [9]), { state: 'not run', passedNights: 0, release: false });
   t.match(state(['flaky'], [9]), { state: 'failing', release: false });
+  t.match(
+    state(['passed'], [9], 2),
+    { passedNights: 10, release: false },
+    'a shard knows of one of two boards',
+  );
+  t.match(state(['passed', 'blocked'], [9, 9]), { release: false }, 'and who is offline has not passed');
+  const named = report({ quarantine: [{ ...known, test: 'boot/three', places: 1 }] });
+  t.same(named.notes, [], 'its place is in another shard');
+  const misnamed = report({ quarantine: [{ ...known, test: 'boot/tree', places: 0 }] });
+  t.match(misnamed.notes, [/^No test of the matrix is boot\/tree.* is its name right\?$/]);
 });
 
 t.test('what was not run is blocked and never green; flaky tests have a limit', async (t) => {

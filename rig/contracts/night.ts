@@ -19,7 +19,12 @@ export interface NightPlan {
   readonly host: HostLimits & { readonly name: string; readonly cpus: number; readonly memoryMiB: number };
   /** The most valuable first. */
   readonly jobs: readonly NightJob[];
-  readonly quarantine: readonly Quarantine[];
+  readonly quarantine: readonly PlannedQuarantine[];
+}
+
+export interface PlannedQuarantine extends Quarantine {
+  /** How often its test is in the whole matrix, on each board and with each image once: a shard, or what was asked for, may have fewer. */
+  readonly places: number;
 }
 
 /** One board with one image: one run, whose suites share its boots. */
@@ -149,10 +154,11 @@ export interface NightFailure extends NightResult {
   readonly console?: string;
 }
 
-export interface QuarantineState extends Quarantine {
+export interface QuarantineState extends PlannedQuarantine {
   readonly state: 'failing' | 'passing' | 'not run' | 'expired';
   /** How many nights on end it has passed. */
   readonly passedNights: number;
+  /** It passed often enough, tonight in every place that it is for. */
   readonly release: boolean;
 }
 

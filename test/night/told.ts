@@ -42,6 +42,7 @@ const usual: readonly Verdict[] = [
 /** A night with everything that a page has to show. @param name of a test, an error and a reason */
 export function toldNight(name = 'reaches an HTTP server of the rig'): NightReport {
   const quarantine = {
+    places: 1,
     test: `rollback/${name}`,
     reason: name,
     owner: 'https://bugs.example.com/17',

@@ -10,6 +10,7 @@ import type { SuiteDefinition, Tier } from '../../contracts/suite.js';
 import type { HistoryFile } from '../../core/history/database.js';
 import { lastWord, testNights, usualMs } from '../../core/history/nights.js';
 import { byValue, type NightFilter, planJobs, shardOf } from '../../core/night/plan.js';
+import { placesOf } from '../../core/night/quarantine.js';
 import { planBoard } from '../../core/runner/plan.js';
 import { nightName } from '../../record/night-folder.js';
 import { loadSuites } from '../suite-loader.js';
@@ -40,12 +41,14 @@ export async function planNight(request: NightRequest): Promise<NightPlan> {
     : tinyMatrix(lab);
   const host = hostOf(matrix);
   await suites.load(matrix.rows.flatMap((row) => row.suites.map(({ ref }) => ref)));
-  const all = planJobs(matrix, {
-    boards: lab.boards,
-    host,
-    filter,
-    tests: (board, row) => suites.testsOn(board, row),
-  });
+  const planned = (part: NightFilter): NightJob[] =>
+    planJobs(matrix, {
+      boards: lab.boards,
+      host,
+      filter: part,
+      tests: (board, row) => suites.testsOn(board, row),
+    });
+  const [whole, all] = [planned({}), planned(filter)];
   const startedAt = new Date();
   const own = shard ? shardOf(all, shard) : all;
   if (all.length === 0) throw nothingSelected();
@@ -63,7 +66,7 @@ export async function planNight(request: NightRequest): Promise<NightPlan> {
     ...(shard ? { shard } : {}),
     host: { ...matrix.host, name: hostname(), ...host },
     jobs: await inOrder(own, { history: request.history, untilMs: startedAt.getTime() }),
-    quarantine: matrix.quarantine,
+    quarantine: matrix.quarantine.map((one) => ({ ...one, places: placesOf(one, whole) })),
   };
 }
 

@@ -1,5 +1,5 @@
 import { isExpired, type Quarantine } from '../../contracts/matrix.js';
-import type { NightTest, QuarantineState } from '../../contracts/night.js';
+import type { NightJob, NightTest, PlannedQuarantine, QuarantineState } from '../../contracts/night.js';
 import type { Verdict } from '../../contracts/verdict.js';
 
 /** Where a test ran. */
@@ -16,6 +16,15 @@ export function quarantineOf(all: readonly Quarantine[], at: TestAt): Quarantine
       (boards === undefined || boards.includes(at.board)) &&
       (image === undefined || image === at.image),
   );
+}
+
+/** As often as the test of a quarantine is in `jobs`, on each board and with each image once. */
+export function placesOf(
+  quarantine: Quarantine,
+  jobs: readonly Pick<NightJob, 'board' | 'image' | 'tests'>[],
+): number {
+  const all = jobs.flatMap(({ board, image, tests }) => tests.map((test) => ({ ...test, board, image })));
+  return all.filter((at) => quarantineOf([quarantine], at) !== undefined).length;
 }
 
 /** A known problem excuses what a board does wrong: errors of the rig are another matter. */
@@ -37,10 +46,11 @@ export function isExcused(
  * @param passedBefore in how many nights before this one each of them passed, on end
  */
 export function stateOf(
-  quarantine: Quarantine,
+  quarantine: PlannedQuarantine,
   options: { tonight: readonly Verdict[]; passedBefore: readonly number[]; startedAt: string },
 ): QuarantineState {
-  const words = options.tonight.filter((verdict) => verdict !== 'blocked' && verdict !== 'skipped');
+  const { tonight } = options;
+  const words = tonight.filter((verdict) => verdict !== 'blocked' && verdict !== 'skipped');
   const allPassed = words.length > 0 && words.every((verdict) => verdict === 'passed');
   const passedNights = allPassed ? 1 + Math.min(...options.passedBefore) : 0;
   const expired = isExpired(quarantine, options);
@@ -49,6 +59,9 @@ export function stateOf(
     ...quarantine,
     state: expired ? 'expired' : here,
     passedNights,
-    release: passedNights >= quarantine.releaseAfter,
+    release:
+      passedNights >= quarantine.releaseAfter &&
+      tonight.length >= quarantine.places &&
+      !tonight.includes('blocked'),
   };
 }

@@ -57,8 +57,8 @@ export function nightReport(facts: NightFacts): NightReport {
     quarantine,
     slowerStages: facts.slowerStages,
     notes: quarantine
-      .filter(({ state }) => state === 'not run')
-      .map(({ test }) => `The quarantined test ${test} was not run tonight: is its name right?`),
+      .filter(({ places }) => places === 0)
+      .map(({ test }) => `No test of the matrix is ${test}, which is in quarantine: is its name right?`),
   };
 }
 
