@@ -1,7 +1,7 @@
 import type { Architecture } from '../../rig/contracts/board.js';
 import { RigError } from '../../rig/contracts/errors.js';
 import type { BuildRequest } from '../../rig/contracts/image-builder.js';
-import { grubTargets, type TinyBoot, virtAddresses } from './boot-kinds.js';
+import { grubTargets, orangePiBoot, type TinyBoot, virtAddresses } from './boot-kinds.js';
 
 /** What differs between the boards that the reference OS is built for. */
 export interface TinyBoard {
@@ -94,6 +94,19 @@ const ubootTools = {
 /** The cloud kernel has no gpio_keys: gpiomon waits for the power key on the PL061 instead. */
 const gpioKey = { packages: ['gpiod', 'libgpiod2'], programs: ['usr/bin/gpiomon'] };
 
+/** The network of QEMU's Raspberry Pis is on USB, and so `usb0`: its address is one of local administration (drivers/net/usb/usbnet.c). */
+const raspberryPi = {
+  disk: 'mmcblk0',
+  link: 'usb0',
+  // QEMU answers its power domains with an error that the driver takes for a reason to panic, and its I2C with a clock of zero.
+  kernelWords: 'initcall_blacklist=bcm2835_power_driver_init,bcm2835_i2c_driver_init',
+  packages: [...everyPackage, 'libgcc-s1'],
+  programs: everyProgram,
+  initrdModules: ['bcm2835', 'sdhci-iproc', ...ext4Modules],
+  rootModules: ['dwc2', 'cdc_ether', 'bcm2835-rng', 'bcm2835_wdt', 'leds-gpio', ...fatModules],
+  updateModules: [],
+} as const;
+
 export const tinyBoards = {
   'virt-arm64': {
     slug: 'virt-arm64',
@@ -176,6 +189,74 @@ export const tinyBoards = {
     rootModules: ['e1000e', 'virtio-rng', 'virtio_pci', ...fatModules, 'evdev', 'button'],
     updateModules,
   },
+  'pc-x86-32': {
+    slug: 'pc-x86-32',
+    arch: 'i386',
+    kernelPackage: 'linux-image-686',
+    boot: grubTargets.i386,
+    disk: 'sda',
+    link: 'eth0',
+    console: 'ttyS0',
+    powerButton: 'acpi',
+    packages: [...updates.packages, 'libgcc-s1', grubTargets.i386.package],
+    programs: updates.programs,
+    initrdModules: ['ahci', 'sd_mod', ...ext4Modules],
+    rootModules: ['e1000', ...fatModules, 'evdev', 'button'],
+    updateModules,
+  },
+  'orangepi-pc': {
+    slug: 'orangepi-pc',
+    arch: 'armhf',
+    kernelPackage: 'linux-image-armmp',
+    boot: orangePiBoot,
+    disk: 'mmcblk0',
+    link: 'eth0',
+    console: 'ttyS0',
+    packages: [...updates.packages, 'libgcc-s1', ...ubootTools.packages, 'u-boot-sunxi'],
+    programs: [...updates.programs, ...ubootTools.programs],
+    initrdModules: ['sunxi-mmc', ...ext4Modules],
+    rootModules: ['dwmac-sun8i', ...fatModules, 'leds-gpio'],
+    updateModules,
+  },
+  sabrelite: {
+    slug: 'sabrelite',
+    arch: 'armhf',
+    kernelPackage: 'linux-image-armmp',
+    boot: { kind: 'firmware-files', deviceTrees: ['imx6q-sabrelite.dtb'] },
+    disk: 'mmcblk3',
+    link: 'eth0',
+    console: 'ttymxc1',
+    packages: [...everyPackage, 'libgcc-s1'],
+    programs: everyProgram,
+    // The regulator and the GPIO controllers come first: what hangs on them is not looked for again in time.
+    initrdModules: ['gpio-mxc', 'anatop-regulator', 'sdhci-esdhc-imx', ...ext4Modules],
+    rootModules: ['fec', 'imx2_wdt', ...fatModules],
+    updateModules: [],
+  },
+  'raspi-armel': {
+    slug: 'raspi-armel',
+    arch: 'armel',
+    kernelPackage: 'linux-image-rpi',
+    boot: { kind: 'firmware-files', deviceTrees: ['bcm2835-rpi-zero.dtb', 'bcm2835-rpi-a-plus.dtb'] },
+    ...raspberryPi,
+    console: 'ttyAMA0',
+  },
+  raspi2b: {
+    slug: 'raspi2b',
+    arch: 'armhf',
+    kernelPackage: 'linux-image-armmp',
+    boot: { kind: 'firmware-files', deviceTrees: ['bcm2836-rpi-2-b.dtb'] },
+    ...raspberryPi,
+    console: 'ttyAMA0',
+  },
+  raspi3b: {
+    slug: 'raspi3b',
+    arch: 'arm64',
+    kernelPackage: 'linux-image-arm64',
+    boot: { kind: 'firmware-files', deviceTrees: ['broadcom/bcm2837-rpi-3-b.dtb'] },
+    ...raspberryPi,
+    console: 'ttyS1',
+  },
 } as const satisfies Readonly<Record<string, TinyBoard>>;
 
 /** The board that a request without a board means. */
@@ -183,6 +264,8 @@ const firstOf: Readonly<Partial<Record<Architecture, keyof typeof tinyBoards>>> 
   arm64: 'virt-arm64',
   amd64: 'virt-x86-64',
   armhf: 'virt-armhf',
+  i386: 'pc-x86-32',
+  armel: 'raspi-armel',
 };
 
 /**

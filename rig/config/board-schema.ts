@@ -89,6 +89,7 @@ export const boardTypeSchema = z.strictObject({
       disk: text.optional(),
       network: z.array(text).optional(),
       leds: z.record(text, plainName.nullable()).optional(),
+      clock: z.boolean().optional(),
     })
     .default({}),
   budgets: z

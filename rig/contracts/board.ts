@@ -53,6 +53,8 @@ export interface BoardType {
     readonly network?: readonly string[];
     /** LEDs by the kernel's names (/sys/class/leds), each with the name of the GPIO line that shows it, or null. */
     readonly leds?: Readonly<Record<string, string | null>>;
+    /** `false`: no clock of it runs while it is off, so that the time is right once the system has asked for it. */
+    readonly clock?: boolean;
   };
   /** Allowed time to each stage since power-on, on a host of reference speed. */
   readonly budgetsMs: { readonly [stage in Exclude<Stage, 'off' | 'recovery'>]?: number } & {

@@ -8,8 +8,9 @@ import { isOnPath, isThere, runProgram } from './program.mjs';
 const groupsOf = {
   start: ['run'],
   full: ['run', 'full'],
-  test: ['run', 'full', 'test'],
-  labhost: ['run', 'full', 'test', 'labhost'],
+  night: ['run', 'night'],
+  test: ['run', 'full', 'night', 'test'],
+  labhost: ['run', 'full', 'night', 'test', 'labhost'],
   bench: ['run', 'bench'],
 };
 

@@ -9,6 +9,8 @@ const full = ['full', '--with', 'engine', '--variant', 'dev'];
 const imagesOf = {
   start: [arm64],
   full: [full],
+  // A night makes the images of its boards itself.
+  night: [],
   test: [arm64, amd64],
   labhost: [arm64],
   bench: [arm64, amd64],

@@ -1,4 +1,4 @@
-// `npm run setup -- [--for start|full|test|labhost|bench] [--yes]`: installs what is missing. Plain Node without dependencies,
+// `npm run setup -- [--for start|full|night|test|labhost|bench] [--yes]`: installs what is missing. Plain Node without dependencies,
 // since on a fresh clone there are none.
 import { parseArgs } from 'node:util';
 import { SetupProblem } from './problem.mjs';

@@ -1,5 +1,6 @@
 import type { AddTest, TestContext } from '../../rig/mod.js';
 import { boardClockOffsetS } from '../board/clock.js';
+import { promisedOrNot } from '../board/promised.js';
 import { kernelLogCommand, parseKernelLog, warningLevel } from '../facts/kernel-log.js';
 import { parseOsRelease } from '../facts/os-release.js';
 import { parseUptime } from '../facts/uptime.js';
@@ -47,6 +48,10 @@ export function systemTests(test: AddTest): void {
   });
 
   test('the clock is right', { tier: 'smoke' }, async (t: TestContext) => {
+    if (t.board.type.inventory.clock === false && (await promisedOrNot(t, 'timeSync')) === undefined)
+      t.skip(
+        'the board has no clock that runs while it is off, and its product does not promise to ask for the time',
+      );
     let offsetS = Number.NaN;
     await t.step("Compare with the host's clock", () =>
       t

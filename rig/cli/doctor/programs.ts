@@ -9,7 +9,7 @@ import type { Check } from './check.js';
 
 /** Group, Debian package, and the programs or files that the rig needs of it; the list that set-up installs from. */
 type PackageList = Readonly<
-  Record<'run' | 'full' | 'test' | 'labhost' | 'bench', Readonly<Record<string, readonly string[]>>>
+  Record<'run' | 'full' | 'night' | 'test' | 'labhost' | 'bench', Readonly<Record<string, readonly string[]>>>
 >;
 
 /** Programs whose version matters enough to be shown. */
@@ -19,6 +19,7 @@ const administratorFolders = ['/usr/sbin', '/sbin'];
 const purposes = {
   run: 'virtual boards',
   full: 'rig image build full',
+  night: 'rig nightly',
   test: 'npm test',
   labhost: 'npm run test:labhost',
   bench: 'npm run bench',
@@ -28,7 +29,7 @@ const purposes = {
 export async function checkPrograms(path: string): Promise<Check[]> {
   const file = join(packageRoot, 'rig/setup/debian-packages.json');
   const list = JSON.parse(readFileSync(file, 'utf8')) as PackageList;
-  const groups = ['run', 'full', 'test', 'labhost', 'bench'] as const;
+  const groups = ['run', 'full', 'night', 'test', 'labhost', 'bench'] as const;
   return Promise.all(
     groups.flatMap((group) =>
       Object.entries(list[group]).map(async ([name, needed]): Promise<Check> => {
