@@ -11,10 +11,12 @@ import { CharacterDeviceLines } from '../drivers/lines/character-device.js';
 import { buttonPowerDriver } from '../drivers/power/button.js';
 import { commandPowerDriver } from '../drivers/power/command.js';
 import { httpPowerDriver } from '../drivers/power/http.js';
+import { answerToDigest } from '../drivers/power/http-digest.js';
 import { snmpPowerDriver } from '../drivers/power/snmp.js';
 import { portStates, usbHubPowerDriver } from '../drivers/power/usb-hub.js';
 import { packageRoot } from '../rig/config/package.js';
 import type { DeviceEvent, Driver } from '../rig/contracts/driver.js';
+import { runProgram } from '../rig/lifetime/run-program.js';
 import type { DeviceMaker } from './conformance/device.js';
 import { powerConformance } from './conformance/power.js';
 import { powerFaultConformance, type SwitchFault } from './conformance/power-faults.js';
@@ -264,6 +266,58 @@ t.test('power-http: logins, and relays that answer nonsense or nothing', async (
       message: `Cannot read the state of relay ${kind === 'tasmota' ? '1 of Tasmota' : '0 of Shelly'} ${relay.host}: it answered 401: no`,
     });
   }
+  await t.test(
+    'a digest, which curl answers too',
+    { skip: !existsSync('/usr/bin/curl') && 'needs curl' },
+    async (t) => {
+      const relay = await startRelay(t, 'shelly-gen2', { password: 'hush hush' });
+      const url = `http://${relay.host}/rpc/Switch.GetStatus?id=0`;
+      const curl = async (password: string): Promise<string> =>
+        (await runProgram('curl', ['-s', '--digest', '-u', `admin:${password}`, url])).stdout;
+      t.match(await curl('hush hush'), '"output":false', 'the relay is as curl knows them');
+      t.equal(await curl('hush'), 'no', 'and lets nobody else in');
+      const password = 'hush hush';
+      const device = await open(httpPowerDriver, { ...relayOptions['shelly-gen2'](relay.host), password });
+      await device.capabilities.power?.on();
+      t.match(await curl(password), '"output":true');
+      await device[Symbol.asyncDispose]();
+      t.notOk(relay.isOn);
+      const wrong = await open(httpPowerDriver, {
+        ...relayOptions['shelly-gen2'](relay.host),
+        password: 'hush',
+      });
+      await t.rejects(Promise.all([wrong.capabilities.power?.state()]), { message: /it answered 401: no/ });
+    },
+  );
+
+  await t.test('digests of RFC 7616, 3.9.1, and what is none', (t) => {
+    const request = {
+      user: 'Mufasa',
+      password: 'Circle of Life',
+      method: 'GET',
+      uri: '/dir/index.html',
+      cnonce: 'f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ',
+    };
+    const challenge = (algorithm: string): string =>
+      `Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=${algorithm}, nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"`;
+    const responseOf = (text: string): string | undefined =>
+      /response="([0-9a-f]+)"/.exec(answerToDigest(text, request) ?? '')?.[1];
+    t.equal(responseOf(challenge('MD5')), '8ca523f5e9506fed4657c9700eebdbec');
+    t.equal(
+      responseOf(challenge('SHA-256')),
+      '753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1',
+    );
+    for (const none of [
+      'Basic realm="x"',
+      'Digest',
+      challenge('SHA-512-256'),
+      'Digest realm="x", nonce="y", qop="auth-int"',
+    ])
+      t.equal(answerToDigest(none, request), undefined, none);
+    t.match(answerToDigest(`Basic realm="x", ${challenge('MD5')}`, request), /^Digest username="Mufasa"/);
+    t.end();
+  });
+
   const relay = await startRelay(t, 'shelly');
   const device = await open(httpPowerDriver, { ...relayOptions.shelly(relay.host), timeout: '1s' });
   const { power } = device.capabilities;

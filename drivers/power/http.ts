@@ -4,6 +4,7 @@ import type { Driver } from '../../rig/contracts/driver.js';
 import { RigError } from '../../rig/contracts/errors.js';
 import { Deadline } from '../../rig/lifetime/deadline.js';
 import { driverOptions } from '../options.js';
+import { answerToDigest } from './http-digest.js';
 import { type HttpOrder, presets, type StateReading } from './http-presets.js';
 import { type Actuator, SwitchDevice } from './switch.js';
 import { switchShape } from './switch-options.js';
@@ -123,24 +124,42 @@ class HttpRelay implements Actuator {
     );
   }
 
+  /** Sent unasked, where the password does not stand in the address already or the device wants a digest of it. */
+  get #basic(): string | undefined {
+    const { user, password, preset } = this.#options;
+    if (preset === 'tasmota' || preset === 'shelly-gen2') return undefined;
+    if (user === undefined && password === undefined) return undefined;
+    return `Basic ${Buffer.from(`${user ?? ''}:${password ?? ''}`).toString('base64')}`;
+  }
+
+  /** Undefined when there is no password, or no digest is asked for. */
+  #digest(response: Response, { url, method = 'GET' }: HttpOrder): string | undefined {
+    const { user = 'admin', password } = this.#options;
+    const challenge = response.headers.get('www-authenticate');
+    if (password === undefined || challenge === null) return undefined;
+    const { pathname, search } = new URL(url);
+    return answerToDigest(challenge, { user, password, method, uri: `${pathname}${search}` });
+  }
+
   async #ask(order: HttpOrder, what: string, { signal }: Cancellable): Promise<string> {
-    const { user, password, timeout, preset } = this.#options;
-    using deadline = new Deadline({ timeoutMs: timeout, signal, what });
-    const basic = Buffer.from(`${user ?? ''}:${password ?? ''}`).toString('base64');
-    const login: Record<string, string> =
-      (user === undefined && password === undefined) || preset === 'tasmota'
-        ? {}
-        : { authorization: `Basic ${basic}` };
-    try {
-      const response = await fetch(order.url, {
+    using deadline = new Deadline({ timeoutMs: this.#options.timeout, signal, what });
+    const send = (authorization: string | undefined): Promise<Response> =>
+      fetch(order.url, {
         method: order.method ?? 'GET',
-        headers: { ...login, ...order.headers },
+        headers: { ...(authorization === undefined ? {} : { authorization }), ...order.headers },
         body: order.body ?? null,
         // A relay sends nobody elsewhere; a login page does.
         redirect: 'error',
         signal: deadline.signal,
       });
-      const answer = await limitedText(response);
+    try {
+      let response = await send(this.#basic);
+      let answer = await limitedText(response);
+      const digest = response.status === 401 ? this.#digest(response, order) : undefined;
+      if (digest !== undefined) {
+        response = await send(digest);
+        answer = await limitedText(response);
+      }
       if (!response.ok) throw new Error(`it answered ${response.status}: ${answer.slice(0, 200)}`);
       return answer;
     } catch (cause) {
