@@ -220,6 +220,35 @@ t.test('options that are wrong are all told', async (t) => {
   ]);
 });
 
+t.test("a device that two lab files name is only one board's at a time", async (t) => {
+  const far = await socketFarEnd(t, undefined);
+  const of = (name: string): BoardConfig => ({
+    ...board,
+    name,
+    drivers: { console: { driver: 'console-tcp', options: far.options } },
+  });
+  const [first] = await openDevices(of('here'), context(), {});
+  t.equal(first?.driver.name, 'console-tcp');
+  await t.rejects(openDevices(of('there'), context(), {}), {
+    code: 'device.busy',
+    message: `Cannot use console ${far.options.address}: the board here (process ${process.pid}) has it`,
+  });
+  await first?.[Symbol.asyncDispose]();
+  const [second] = await openDevices(of('there'), context(), {});
+  await second?.[Symbol.asyncDispose]();
+  t.pass('free again after closing');
+  const refused = {
+    ...of('there'),
+    drivers: { power: { driver: 'power-gpio', options: { line: 'NO-SUCH-LINE' } } },
+  };
+  await t.rejects(openDevices(refused, context(), {}));
+  t.not(
+    await codeOf(openDevices(refused, context(), {})),
+    'device.busy',
+    "what could not be opened is nobody's",
+  );
+});
+
 t.test('a board that cannot be opened whole is closed again, in reverse order', async (t) => {
   const first = fileSwitch(t);
   const half: BoardConfig = {

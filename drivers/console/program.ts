@@ -27,6 +27,7 @@ export const programConsoleDriver: Driver = {
   roles: ['console'],
   validate: options.validate,
   optionsSchema: options.optionsSchema,
+  claimScope: 'lab',
   claims: (config) => [`console program ${JSON.stringify(options.parse(config).command)}`],
   open: async (config) => {
     const { command } = options.parse(config);

@@ -35,6 +35,7 @@ export const commandPowerDriver: Driver = {
   roles: ['power'],
   validate: options.validate,
   optionsSchema: options.optionsSchema,
+  claimScope: 'lab',
   claims: (config) => [`power switch ${JSON.stringify(options.parse(config).on)}`],
   open: async (config, context, cancel) => {
     const parsed = options.parse(config);

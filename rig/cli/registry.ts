@@ -1,8 +1,10 @@
 import type { BoardConfig, DriverConfig } from '../contracts/board.js';
-import type { Device, Driver } from '../contracts/driver.js';
+import type { Cancellable } from '../contracts/capabilities.js';
+import type { Device, Driver, DriverContext } from '../contracts/driver.js';
 import { RigError } from '../contracts/errors.js';
 import type { OpenDevices } from '../core/session/assemble.js';
 import { DisposalStack } from '../lifetime/disposal-stack.js';
+import { ClaimedDevice, takeClaims } from './claimed-device.js';
 
 /**
  * The one place that names concrete drivers. Each is loaded when a board asks for it, so that `rig --help` costs
@@ -50,7 +52,9 @@ export const openDevices: OpenDevices = async (board, context, options) => {
         );
       const driver = await load();
       options.signal?.throwIfAborted();
-      devices.push(opened.use(await driver.open(config, context, options)));
+      // A strap may be an output of a board that somebody left on.
+      if (role === 'bootMode') for (const { capabilities } of devices) await capabilities.power?.off(options);
+      devices.push(opened.use(await openClaimed(driver, { board, config, context, ...options })));
     }
     opened.move();
     return devices;
@@ -67,6 +71,26 @@ export const openDevices: OpenDevices = async (board, context, options) => {
     throw error;
   }
 };
+
+async function openClaimed(
+  driver: Driver,
+  {
+    board,
+    config,
+    context,
+    signal,
+  }: { board: BoardConfig; config: DriverConfig; context: DriverContext } & Cancellable,
+): Promise<Device> {
+  const names = driver.claimScope === 'lab' ? [] : (driver.claims?.(config) ?? []);
+  if (names.length === 0) return driver.open(config, context, { signal });
+  const claims = await takeClaims(board.name, names, signal);
+  try {
+    return new ClaimedDevice(await driver.open(config, context, { signal }), claims);
+  } catch (error) {
+    await claims[Symbol.asyncDispose]();
+    throw error;
+  }
+}
 
 /** Loads the drivers of `boards` without opening anything; an unknown one is told when its board is opened. */
 export async function loadDrivers(boards: readonly BoardConfig[]): Promise<void> {

@@ -52,6 +52,8 @@ export interface Driver {
    * device: two boards that claim one are a mistake in the lab file. Called with valid options only.
    */
   claims?(config: DriverConfig): readonly string[];
+  /** `lab`: its claims are words of one lab file, which may mean another device in another (a command by its name). Default: `machine`. */
+  readonly claimScope?: 'machine' | 'lab';
   /** JSON Schema of the options, for `rig schema`. */
   readonly optionsSchema: { readonly [key: string]: Json };
   open(config: DriverConfig, context: DriverContext, options?: Cancellable): Promise<Device>;
