@@ -108,6 +108,7 @@ t.test('both partition tables, every FAT: what was asked for is there, the rest 
   const shapes = {
     'GPT, FAT32': {},
     'GPT, FAT16': { fat: 16 },
+    'MBR, FAT32': { table: 'label: dos\nstart=2048, size=98304, type=c\n' },
     'MBR, FAT16': { table: mbr('e'), fat: 16, sizeBytes: 16 * mebibyte },
     'MBR, FAT12': { table: mbr('1'), fat: 12, sizeBytes: 4 * mebibyte },
     'MBR, FAT16 in a logical partition': {
@@ -416,6 +417,12 @@ t.test('on a terminal it asks, again when an answer is wrong, and never shows th
   });
   const code = await new Promise((resolve) => child.once('close', resolve));
   t.equal(code, 0, shown);
+  // What is drawn from the first column on, with the rest of the line cleared, takes the place of what stood there.
+  const wiped = shown
+    .split('\x1b[1G\x1b[0J')
+    .slice(0, -1)
+    .filter((before) => /\): $/.test(before));
+  t.same(wiped, [], 'no question is wiped from the screen');
   t.match(shown, '"bad name" is no host name');
   t.match(shown, 'key has 4 characters');
   t.notMatch(shown, 'a secret key');

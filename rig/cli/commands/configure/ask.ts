@@ -67,9 +67,10 @@ class Questions implements Disposable {
     { hidden = false }: { readonly hidden?: boolean } = {},
   ): Promise<string | undefined> {
     for (;;) {
-      process.stderr.write(question);
+      if (hidden) process.stderr.write(question);
       this.#hidden = hidden;
-      const text = await this.#answer();
+      // The reader draws its line anew, and wipes a question that it does not know of; one that may write nothing wipes nothing.
+      const text = await this.#answer(hidden ? '' : question);
       if (hidden) process.stderr.write('\n');
       this.#hidden = false;
       if (text === '') return undefined;
@@ -79,9 +80,9 @@ class Questions implements Disposable {
     }
   }
 
-  async #answer(): Promise<string> {
+  async #answer(question: string): Promise<string> {
     const options = this.#signal ? { signal: this.#signal } : {};
-    return await this.#lines.question('', options);
+    return await this.#lines.question(question, options);
   }
 
   [Symbol.dispose](): void {
