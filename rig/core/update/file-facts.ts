@@ -1,19 +1,12 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
+import { stat } from 'node:fs/promises';
 import type { Cancellable } from '../../contracts/capabilities.js';
+import { sha256OfFile } from '../../lifetime/hash-file.js';
 
 /** Hash and size of a file. @throws the signal's reason */
 export async function fileFacts(
   path: string,
-  { signal }: Cancellable = {},
+  options: Cancellable = {},
 ): Promise<{ readonly sha256: string; readonly sizeBytes: number }> {
-  const hash = createHash('sha256');
-  let sizeBytes = 0;
-  const input = createReadStream(path);
-  input.on('data', (chunk) => {
-    sizeBytes += chunk.length;
-  });
-  await pipeline(input, hash, signal ? { signal } : {});
-  return { sha256: hash.digest('hex'), sizeBytes };
+  const sha256 = await sha256OfFile(path, options);
+  return { sha256, sizeBytes: (await stat(path)).size };
 }

@@ -1,7 +1,7 @@
 import type { Cancellable } from '../../contracts/capabilities.js';
 import type { AlignedPool } from '../aligned-pool.js';
 import type { Medium } from '../medium/medium.js';
-import type { FlashProgress } from './../progress.js';
+import type { FlashProgress } from '../progress.js';
 import { tooLarge } from '../refusals.js';
 import type { ExtentHasher } from './extents.js';
 import type { Piece } from './piece.js';
