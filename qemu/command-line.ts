@@ -1,4 +1,5 @@
 import type { Architecture, MachineSpec } from '../rig/contracts/board.js';
+import type { BootFiles } from '../rig/contracts/capabilities.js';
 import type { Accelerator } from './accelerator.js';
 import type { Identity } from './identity.js';
 import { tracedEvents, traceOf } from './write-log/own-flushes.js';
@@ -17,6 +18,8 @@ export interface MachineParts {
   readonly served?: string | undefined;
   /** Raw file; absent: the slot is empty. */
   readonly card?: string | undefined;
+  /** What the network has for a firmware that asks it; absent: nothing. */
+  readonly bootFiles?: BootFiles | undefined;
   /** Flash image with U-Boot's start-up environment. */
   readonly environmentFlash?: string | undefined;
   /** What the board's firmware found on the medium. */
@@ -73,7 +76,7 @@ export function commandLine(arch: Architecture, spec: MachineSpec, parts: Machin
     ...serial(spec, parts.serialPath),
     ...boot(spec, parts),
     ...panicDevice(arch, spec),
-    ...network(spec, parts.identity),
+    ...network(spec, parts),
     ...random(spec),
     ...disk(spec, parts),
     ...card(spec, parts.card),
@@ -161,9 +164,9 @@ function panicDevice(arch: Architecture, spec: MachineSpec): string[] {
   return isPc ? ['-device', 'pvpanic'] : [];
 }
 
-function network(spec: MachineSpec, identity: Identity): string[] {
+function network(spec: MachineSpec, { identity, bootFiles }: MachineParts): string[] {
   if (spec.nic === undefined) return [];
-  const netdev = ['-netdev', `user,id=${netdevId},ipv6=off`];
+  const netdev = ['-netdev', `user,id=${netdevId},ipv6=off${bootOptions(bootFiles)}`];
   // It is on the board already, and takes what is not claimed by a device.
   if (spec.nic === 'on-board') return [...netdev, '-net', `nic,netdev=${netdevId},macaddr=${identity.mac}`];
   const device = {
@@ -175,6 +178,12 @@ function network(spec: MachineSpec, identity: Identity): string[] {
     usb: 'usb-net',
   }[spec.nic];
   return [...netdev, '-device', `${device},netdev=${netdevId},id=${nicId},mac=${identity.mac}`];
+}
+
+/** QEMU's own TFTP server, and the name that its DHCP server tells (QEMU's manual, "-netdev user"). */
+function bootOptions(files: BootFiles | undefined): string {
+  if (files === undefined) return '';
+  return `,tftp=${escapeOption(files.folder)},bootfile=${escapeOption(files.bootFile)}`;
 }
 
 function random(spec: MachineSpec): string[] {

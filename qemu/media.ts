@@ -1,5 +1,5 @@
 import type { MachineSpec } from '../rig/contracts/board.js';
-import type { Cancellable, Capabilities, Drive, MuxSide } from '../rig/contracts/capabilities.js';
+import type { BootFiles, Cancellable, Capabilities, Drive, MuxSide } from '../rig/contracts/capabilities.js';
 import type { DriverContext } from '../rig/contracts/driver.js';
 import type { ExplorableMedium, MediumLog, ServedView } from '../rig/contracts/powercut.js';
 import { Card } from './card.js';
@@ -11,8 +11,8 @@ import { MediumLogFiles } from './write-log/medium-log.js';
 const mebibyte = 1024 * 1024;
 const defaultMiB = 512;
 
-/** What its disk and its card reader hold. */
-export type MediumParts = Pick<MachineParts, 'disk' | 'writeLog' | 'served' | 'card'>;
+/** What its disk and its card reader hold, and what it could boot instead. */
+export type MediumParts = Pick<MachineParts, 'disk' | 'writeLog' | 'served' | 'card' | 'bootFiles'>;
 
 /** Does something with the board off, and nothing else of the board meanwhile. */
 export type WhileOff = <T>(act: (signal: AbortSignal) => Promise<T>, options?: Cancellable) => Promise<T>;
@@ -30,6 +30,7 @@ export class Media {
   #log: MediumLogFiles | undefined;
   /** What the board boots from instead of the disk. */
   #served: ServedView['socketPath'] | undefined;
+  #bootFiles: BootFiles | undefined;
 
   constructor(spec: MachineSpec, context: DriverContext) {
     this.#spec = spec;
@@ -43,18 +44,20 @@ export class Media {
     this.#side = spec.slot === undefined ? 'board' : 'rig';
   }
 
-  capabilities(whileOff: WhileOff): Pick<Capabilities, 'storage' | 'mux'> {
-    const { disk, slot } = this.#spec;
+  capabilities(whileOff: WhileOff): Pick<Capabilities, 'storage' | 'mux' | 'netboot'> {
+    const { disk, slot, netboot } = this.#spec;
     return {
       ...(disk === undefined ? {} : { storage: this.#storage(whileOff) }),
       ...(disk === undefined && slot === undefined ? {} : { mux: this.#mux(whileOff) }),
+      ...(netboot ? { netboot: this.#netboot(whileOff) } : {}),
     };
   }
 
-  /** What is in the machine at the next power-on; a disk of a board with a slot is blank until something is written to it. */
+  /** What is in the machine at the next power-on; a disk that the board itself writes is blank until then. */
   async inMachine(options: Cancellable): Promise<MediumParts> {
-    const { disk, slot, mediumMiB = defaultMiB } = this.#spec;
-    if (disk !== undefined && slot !== undefined && this.disk.file === undefined)
+    const { disk, slot, netboot = false, mediumMiB = defaultMiB } = this.#spec;
+    const writesItself = slot !== undefined || (netboot && this.#side === 'board');
+    if (disk !== undefined && writesItself && this.disk.file === undefined)
       await this.disk.blank(mediumMiB * mebibyte, options);
     const served = this.#served;
     return {
@@ -62,6 +65,7 @@ export class Media {
       writeLog: served === undefined && this.disk.file !== undefined ? await this.#log?.next() : undefined,
       served,
       card: this.#card && this.#side === 'board' ? (await this.#card.drive()).path : undefined,
+      bootFiles: this.#bootFiles,
     };
   }
 
@@ -141,6 +145,19 @@ export class Media {
           if (!this.#card) await this.disk.putBack({ holds: options?.holds, signal });
           this.#moved('board');
         }, options),
+    };
+  }
+
+  #netboot(whileOff: WhileOff): NonNullable<Capabilities['netboot']> {
+    return {
+      offer: (files, options) =>
+        whileOff(async () => {
+          this.#bootFiles = files;
+        }, options),
+      // A running QEMU serves them until its end: it has no order to stop.
+      withdraw: async () => {
+        this.#bootFiles = undefined;
+      },
     };
   }
 

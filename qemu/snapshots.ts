@@ -204,9 +204,9 @@ function otherKey(dir: string, reasons: readonly string[]): RigError {
 }
 
 /**
- * QEMU cannot save its nvme (hw/nvme/ctrl.c: unmigratable) and usb-net (hw/usb/dev-network.c: unmigratable); a card in a slot has no
- * image to lie on.
+ * QEMU cannot save its nvme (hw/nvme/ctrl.c: unmigratable) and usb-net (hw/usb/dev-network.c: unmigratable); a card in a slot, or a
+ * disk that the board wrote from the network, has no image to lie on.
  */
-export function canBeSaved({ disk, nic, slot }: MachineSpec): boolean {
-  return disk !== 'nvme' && nic !== 'usb' && slot === undefined;
+export function canBeSaved({ disk, nic, slot, netboot = false }: MachineSpec): boolean {
+  return disk !== 'nvme' && nic !== 'usb' && slot === undefined && !netboot;
 }

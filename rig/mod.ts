@@ -50,4 +50,5 @@ export type {
   WantedBundle,
 } from './contracts/update.js';
 export { type LinePattern, patternOf } from './core/board/line-pattern.js';
+export { installsItself } from './core/provision/method.js';
 export { type AddTest, suite } from './core/runner/define.js';

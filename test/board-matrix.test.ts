@@ -9,6 +9,7 @@ import { builtInTypes } from '../rig/config/board-type.js';
 import { packageRoot } from '../rig/config/package.js';
 import { Problems } from '../rig/config/problems.js';
 import { readBoardType } from '../rig/config/read-board-type.js';
+import { installsItself } from '../rig/core/provision/method.js';
 
 const rig = join(packageRoot, 'dist/rig/cli/main.js');
 const report = mkdtempSync(join(tmpdir(), 'board-matrix-'));
@@ -29,8 +30,8 @@ function run(words: readonly string[]): Promise<{ code: number; said: string }> 
 for (const name of builtInTypes()) {
   const problems = new Problems();
   const found = await readBoardType(name, packageRoot, { cwd: packageRoot, env: {}, problems });
-  // A flasher's board needs its own suite first: test/flasher.test.ts.
-  if (!found?.type.machine || found.type.flash === 'flasher') continue;
+  // What a flasher installs is tested where it is installed: test/flasher.test.ts.
+  if (!found?.type.machine || installsItself(found.type)) continue;
   await t.test(name, async (t) => {
     const junit = join(report, `${name}.xml`);
     const words = ['run', 'boot', 'networking', '--tier', 'smoke', '--board', name, '--junit', junit];

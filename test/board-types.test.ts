@@ -20,6 +20,7 @@ import { packageRoot } from '../rig/config/package.js';
 import { Problems } from '../rig/config/problems.js';
 import { readBoardType } from '../rig/config/read-board-type.js';
 import type { BoardType } from '../rig/contracts/board.js';
+import { installsItself } from '../rig/core/provision/method.js';
 import { readBackupGpt, readGpt } from '../rig/image/gpt.js';
 
 const mebibyte = 1024 * 1024;
@@ -46,7 +47,7 @@ t.test('every type is right, and says what it was written from', async (t) => {
     );
     if (type.untested !== undefined) t.ok((type.sources ?? []).length > 0, `${name} names its documents`);
     t.equal(
-      type.flash === 'flasher',
+      installsItself(type),
       type.flasher !== undefined,
       `${name}: signs of a flasher where there is one`,
     );

@@ -3,12 +3,24 @@
 // the LED pattern that says so and the log on its medium.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { buildFlasher } from '../qemu/image/flasher.js';
 import { inspectImage } from '../qemu/image/inspect.js';
+import { mediumWriter } from '../rig/cli/medium-writer.js';
 import { cacheDir } from '../rig/config/folders.js';
 import { packageRoot } from '../rig/config/package.js';
 import type { Image, MachineSpec } from '../rig/contracts/board.js';
@@ -51,6 +63,74 @@ t.test('end to end: rig run flashing on the board that a flasher installs', asyn
   t.match(page, 'Provision (flasher) 6 of 7', 'the report shows the plan');
   t.match(page, '<span>status</span>', 'and the LED as a lane');
 });
+
+t.test('flash: netboot, the same flasher from the network, served by the rig', async (t) => {
+  using world = new World();
+  const words = ['run', 'flashing', '--board', 'virt-arm64-netboot', '--report', 'report'];
+  const { code, stdout, stderr } = await world.rig([...words, '--only', 'flasher']);
+  t.equal(code, 0, stdout + stderr);
+  t.match(stdout, '1 passed');
+  const events = readEvents(join(world.cwd, 'report'));
+  const steps = events.flatMap((event) =>
+    event.type === 'provision' && event.phase === 'end' ? [`${event.method}: ${event.what}`] : [],
+  );
+  t.same(steps.slice(-5), [
+    'netboot: power off',
+    'netboot: offer the flasher over the network',
+    'netboot: power on',
+    'netboot: the flasher copies the image from the rig to the internal storage and powers off',
+    'netboot: offer nothing over the network',
+  ]);
+  t.match(readFileSync(join(world.cwd, 'report/report.html'), 'utf8'), 'Provision (netboot) 4 of 5');
+});
+
+t.test(
+  'what a board gets from the network: files by TFTP, the image and the configuration by HTTP',
+  async (t) => {
+    const folder = folderOf(t);
+    const { partitions } = await inspectImage(flasher.path);
+    const inner = partitions.find(({ name }) => name === 'flash-image');
+    t.ok(inner, 'the flasher holds an image');
+    const [start, size] = [inner?.startBytes ?? 0, inner?.sizeBytes ?? 0];
+    const get = async (path: string): Promise<{ status: number; body: Buffer }> => {
+      const answer = await fetch(`http://127.0.0.1:${port}${path}`);
+      return { status: answer.status, body: Buffer.from(await answer.arrayBuffer()) };
+    };
+    const served = await mediumWriter.serve(flasher, { bindAddress: '127.0.0.1' });
+    const { files } = served;
+    const port = Number(
+      /^rig_port=(\d+)\n$/.exec(readFileSync(join(files.folder, 'netboot.env'), 'utf8'))?.[1],
+    );
+    t.same(readdirSync(files.folder).sort(), ['Image', 'boot.scr', 'initrd', 'netboot.env', 'netboot.scr']);
+    t.ok(existsSync(join(files.folder, files.bootFile)));
+    writeFileSync(join(folder, 'files.tar'), (await get('/files.tar')).body);
+    const listed = execFileSync('tar', ['-tf', join(folder, 'files.tar')], { encoding: 'utf8' });
+    t.same(listed.split('\n').filter(Boolean).sort(), ['config.json', 'image.ranges']);
+    const { body } = await get('/blocks/256/1024');
+    writeFileSync(join(folder, 'blocks'), body);
+    const where = `${start + 256 * 4096}:0`;
+    execFileSync('cmp', ['-n', String(1024 * 4096), '-i', where, flasher.path, join(folder, 'blocks')]);
+    t.equal((await get(`/blocks/${size / 4096 - 1}/1`)).body.length, 4096, 'the last block');
+    for (const path of [`/blocks/${size / 4096}/1`, '/blocks/0/0', '/blocks/-1/1', '/../flasher', '/'])
+      t.equal((await get(path)).status, 404, path);
+    await served[Symbol.asyncDispose]();
+    t.notOk(existsSync(files.folder), 'nothing is left of it');
+    await t.rejects(get('/files.tar'), 'and nobody answers');
+    await t.rejects(
+      mediumWriter.serve({ path: noFlasher(folder), sha256: '' }, { bindAddress: '127.0.0.1' }),
+      {
+        code: 'image.not-a-flasher',
+        blame: 'config',
+      },
+    );
+  },
+);
+
+function noFlasher(folder: string): string {
+  const path = join(folder, 'no-flasher.img');
+  writeFileSync(path, Buffer.alloc(1024 * 1024));
+  return path;
+}
 
 t.test('flash: sd, the plan of a board whose card a mux takes to the rig', async (t) => {
   using world = new World();

@@ -12,11 +12,10 @@ import { provision } from '../rig/core/provision/carry-out.js';
 import { dangerOf, type ProvisionMethod, type ProvisionStep, planOf } from '../rig/core/provision/plan.js';
 import { boardConfig } from './fakes/scripted-board.js';
 
-const methods = ['direct', 'sd', 'flasher'] as const;
+const methods = ['direct', 'sd', 'flasher', 'netboot'] as const;
 
-t.test('every plan is safe from whatever state it begins in; netboot has none', async (t) => {
+t.test('every plan is safe from whatever state it begins in', async (t) => {
   for (const method of methods) t.equal(dangerOf(planOf(method)), undefined, method);
-  t.throws(() => planOf('netboot'), { code: 'provision.no-netboot', blame: 'config' });
 });
 
 t.test(
@@ -58,23 +57,39 @@ t.test('what would harm is told with its step', async (t) => {
     [['power-off', 'mux-to-board', 'power-on'], /leaves the board on/],
     [['put'], /may be on while its medium changes/],
     [['power-off', 'flasher'], /not running/],
+    [['offer'], /step 1 .*restart into the flasher/],
+    [['power-off', 'power-on', 'install'], /step 3 .*not running/],
+    [['power-off', 'offer', 'withdraw', 'power-on', 'install'], /step 5 .*not running/],
+    [['power-off', 'offer'], /install it anew/],
   ];
   for (const [steps, danger] of cases) t.match(dangerOf(steps) ?? '', danger, steps.join(' '));
   const underPower = { muxUnderPower: true };
   t.equal(dangerOf(['mux-to-rig', 'write', 'mux-to-board', 'power-off'], underPower), undefined);
 });
 
+const nothingToWrite: MediumWriter['write'] = async () => ({ mappedBytes: 0, writtenBytes: 0 });
+
 /** A board whose devices write down what is done to them. */
-function bench(options: { readonly lies?: boolean; readonly type?: Partial<BoardType> } = {}) {
+function bench(
+  options: {
+    readonly lies?: boolean;
+    readonly silent?: boolean;
+    readonly fails?: 'on';
+    readonly type?: Partial<BoardType>;
+  } = {},
+) {
   const done: string[] = [];
   const events: EventBody[] = [];
   let power: 'on' | 'off' = 'on';
+  let offered = false;
   const note = (what: string): void => void done.push(what);
   const capabilities: Capabilities = {
     power: {
       on: async () => {
+        if (options.fails === 'on') throw new Error('no supply');
         note('on');
-        power = 'on';
+        // A flasher that was offered does its work and powers the board off.
+        power = offered ? 'off' : 'on';
       },
       off: async () => {
         note('off');
@@ -90,6 +105,20 @@ function bench(options: { readonly lies?: boolean; readonly type?: Partial<Board
       },
       toBoard: async ({ holds } = {}) => note(`to board with ${holds?.sha256 ?? 'who knows what'}`),
     },
+    ...(options.silent
+      ? {}
+      : {
+          netboot: {
+            offer: async ({ bootFile }) => {
+              note(`offer ${bootFile}`);
+              offered = true;
+            },
+            withdraw: async () => {
+              note('withdraw');
+              offered = false;
+            },
+          },
+        }),
   };
   const board = boardConfig();
   const session: BoardSession = {
@@ -104,7 +133,17 @@ function bench(options: { readonly lies?: boolean; readonly type?: Partial<Board
   const circuit = new Circuit(session, { scale: 1, emit: (event) => events.push(event) });
   const image = { path: '/image', sha256: 'abc', sizeBytes: 1 };
   const run = (method: ProvisionMethod, write: MediumWriter['write']): Promise<void> => {
-    const writer: MediumWriter = { write, verify: async () => {} };
+    const writer: MediumWriter = {
+      write,
+      verify: async () => {},
+      serve: async () => {
+        note('serve');
+        return {
+          files: { folder: '/boot', bootFile: 'first' },
+          [Symbol.asyncDispose]: async () => note('serve no more'),
+        };
+      },
+    };
     return provision(method, { circuit, power: boardPower(circuit), writer, image });
   };
   return { done, events, run, note };
@@ -130,6 +169,28 @@ t.test('sd: each device in its turn, each step told', async (t) => {
     '4/4 start',
     '4/4 end',
   ]);
+});
+
+t.test('netboot: offered only while the board is installed', async (t) => {
+  const { done, events, run } = bench();
+  await run('netboot', nothingToWrite);
+  t.same(done, ['off', 'serve', 'offer first', 'on', 'withdraw', 'serve no more']);
+  t.match(events.at(-1), { type: 'provision', method: 'netboot', step: 5, steps: 5, phase: 'end' });
+});
+
+t.test('netboot: a board that does not come on is offered nothing any more', async (t) => {
+  const { done, run } = bench({ fails: 'on' });
+  await t.rejects(run('netboot', nothingToWrite), /no supply/);
+  t.same(done, ['off', 'serve', 'offer first', 'withdraw', 'serve no more']);
+});
+
+t.test('netboot where nothing answers the board: refused before anything is switched', async (t) => {
+  const { done, run } = bench({ silent: true });
+  await t.rejects(run('netboot', nothingToWrite), {
+    code: 'provision.no-netboot',
+    blame: 'config',
+  });
+  t.same(done, []);
 });
 
 t.test('a power switch that does not switch: the medium never moves', async (t) => {

@@ -22,6 +22,7 @@ const image = makeImage(join(root, 'image'));
 const noWriter: MediumWriter = {
   write: async () => ({ mappedBytes: 0, writtenBytes: 0 }),
   verify: async () => {},
+  serve: async () => ({ files: { folder: '', bootFile: '' }, [Symbol.asyncDispose]: async () => {} }),
 };
 
 interface Outcome {

@@ -32,12 +32,16 @@ const bootMiB = 64;
 const leds: Readonly<Partial<Record<BuildRequest['arch'], string>>> = { arm64: '9030000.pl061:1' };
 
 /** Programs of busybox that the flasher calls. */
-const applets =
-  'sh mount umount mkdir cat cp dd grep tail dmesg usleep insmod blockdev sha256sum sync poweroff'.split(' ');
+const applets = `
+  blockdev cat cp dd dmesg grep ifconfig insmod mkdir mount poweroff sh sha256sum sync tail tar umount usleep wget
+`
+  .trim()
+  .split(/\s+/);
 
 /**
- * An image that installs the image of `request`: booted from a medium in the slot, it writes that one to the internal medium.
- * The inner image lies in a partition as it is, with its block map; the flasher's own system is a kernel and an initial RAM disk.
+ * An image that installs the image of `request`: booted from a medium in the slot, or from the network where the rig serves it, it
+ * writes that one to the internal medium. The inner image lies in a partition as it is, with its block map; the flasher's own
+ * system is a kernel and an initial RAM disk.
  *
  * @throws RigError `image.no-flasher`; as `buildImage`
  */
@@ -180,6 +184,9 @@ async function bootTree(options: {
     .file('boot.scr', {
       data: writeUbootScript(await guestFile('flasher-boot.cmd', fill), { name: 'flasher' }),
     })
+    .file('netboot.scr', {
+      data: writeUbootScript(await guestFile('flasher-netboot.cmd', fill), { name: 'flasher-netboot' }),
+    })
     .file('Image', { from: kernel.image })
     .file('initrd', { data: await flasherInitrd(packages, request) })
     .file('image.ranges', `${list.join('\n')}\n`)
@@ -193,7 +200,7 @@ async function flasherInitrd(packages: string, request: BuildRequest): Promise<B
   for (const applet of applets) tree.link(`bin/${applet}`, 'busybox');
   tree.file('init', await guestFile('flasher-init.sh'), { mode: 0o755 });
   const board = tinyBoardOf(request);
-  const wanted = [...board.initrdModules, 'vfat', 'nls_cp437', 'nls_ascii'];
+  const wanted = [...board.initrdModules, 'virtio_net', 'vfat', 'nls_cp437', 'nls_ascii'];
   const modules = await modulesInOrder(wanted, await findKernel(packages));
   for (const file of modules) tree.file(`modules/${basename(file)}`, { from: file });
   tree.file('modules/order', modules.map((file) => `${basename(file)}\n`).join(''));

@@ -1,4 +1,5 @@
 import type { Image } from '../contracts/board.js';
+import { installsItself } from '../core/provision/method.js';
 import type { AttachedSession } from '../core/session/attached.js';
 import { type BoardRequest, backgroundSession, capability, imageFor } from './board-command.js';
 import type { CommandInput, CommandIo } from './command.js';
@@ -39,6 +40,6 @@ export async function bringUp(
 
 /** What a board wrote on its internal storage by itself nobody knows; it is there as long as the session is. */
 function isBlank({ board, capabilities }: AttachedSession, { started }: { started: boolean }): boolean {
-  if (board.type.flash === 'flasher' && board.type.machine) return started;
+  if (installsItself(board.type) && board.type.machine) return started;
   return capabilities.storage?.state().kind === 'unknown';
 }

@@ -4,6 +4,7 @@ import type { ImageFacts } from '../../qemu/image/inspect.js';
 import { cacheDir } from '../config/folders.js';
 import type { BoardConfig, Image } from '../contracts/board.js';
 import { RigError } from '../contracts/errors.js';
+import { installsItself } from '../core/provision/method.js';
 import { buildReferenceImage } from './build-image.js';
 
 /** Version that reference images carry unless another is asked for. */
@@ -96,7 +97,7 @@ async function buildReference(
     },
     {
       cacheDir: cacheDir(request.env),
-      flasher: board.type.flash === 'flasher',
+      flasher: installsItself(board.type),
       signal: request.signal,
       progress: request.progress,
     },

@@ -5,6 +5,7 @@ import type { MediumWriter } from '../contracts/medium-writer.js';
 export const mediumWriter: MediumWriter = {
   write: (image, drive, options) => engine(options, (writer) => writer.write(image, drive, options)),
   verify: (image, drive, options) => engine(options, (writer) => writer.verify(image, drive, options)),
+  serve: (image, options) => engine(options, (writer) => writer.serve(image, options)),
 };
 
 /** Node's own calls reject with an AbortError; who aborted is in the signal. */

@@ -49,6 +49,7 @@ const machine = z.strictObject({
   slot: z.enum(['virtio-mmio', 'virtio-pci']).optional(),
   card: memoryMiB.optional(),
   lines: z.record(plainName, z.int().min(0).max(223)).optional(),
+  netboot: z.boolean().optional(),
   nic: z.enum(['virtio-mmio', 'virtio-pci', 'e1000', 'e1000e', 'usb', 'on-board']).optional(),
   rng: z.enum(['virtio-mmio', 'virtio-pci']).optional(),
   watchdog: z.enum(['i6300esb']).optional(),

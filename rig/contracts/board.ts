@@ -43,7 +43,7 @@ export interface BoardType {
   readonly knownKernelWarnings?: readonly KnownWarning[];
   /** The medium may change sides while the board is on; absent: never. */
   readonly muxUnderPower?: boolean;
-  /** How a flasher image tells on this board what it does, for `flash: flasher`. */
+  /** How a flasher image tells on this board what it does, for `flash: flasher` and `netboot`. */
   readonly flasher?: FlasherSigns;
   readonly inventory: {
     readonly cpus?: number;
@@ -119,6 +119,8 @@ export interface MachineSpec {
   readonly cardMiB?: number;
   /** Lines of the machine's GPIO controllers that the rig sees, by name, numbered as `qemu/gpio-registers.ts` has it. */
   readonly lines?: Readonly<Record<string, number>>;
+  /** Its firmware asks the network what to boot, before it looks at the disk; the disk is blank until something is written to it. */
+  readonly netboot?: boolean;
   readonly nic?: 'virtio-mmio' | 'virtio-pci' | 'e1000' | 'e1000e' | 'usb' | 'on-board';
   readonly rng?: 'virtio-mmio' | 'virtio-pci';
   /** A watchdog timer; when it runs out the machine is reset. */

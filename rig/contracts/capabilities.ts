@@ -6,7 +6,7 @@ import type { Snapshots } from './snapshot.js';
  * is written once above the drivers, in `rig/core`.
  *
  * `reset` pulls a reset line; `powerButton` asks the running system to shut down; `mux` takes the medium out of the board
- * and puts it back. `update` has no interface here: the profile says how a product is updated. `measure` has none yet and may already
+ * and puts it back; `netboot` answers a board that asks the network what to boot. `update` has no interface here: the profile says how a product is updated. `measure` has none yet and may already
  * be declared as a need: no board has it, so such tests are skipped with that reason.
  */
 export const capabilityNames = [
@@ -17,6 +17,7 @@ export const capabilityNames = [
   'console',
   'storage',
   'mux',
+  'netboot',
   'gpio',
   'link',
   'address',
@@ -147,6 +148,25 @@ export interface ToBoardOptions extends Cancellable {
   readonly holds?: ImageFile | undefined;
 }
 
+/**
+ * Tells the board's firmware what to boot when it asks the network (DHCP or BOOTP, RFC 2131 and 951; files by TFTP, RFC 1350). Where
+ * nobody tells it anything it goes on to its medium. Idempotent both ways.
+ */
+export interface Netboot {
+  /** From the next power-on on, until `withdraw`. Who offers sees to it that the board is off: one that restarts may take it. */
+  offer(files: BootFiles, options?: Cancellable): Promise<void>;
+  /** Also while the board is on: what it has loaded it keeps. */
+  withdraw(options?: Cancellable): Promise<void>;
+}
+
+/** What a board loads from the network. */
+export interface BootFiles {
+  /** A folder of this host; nothing outside of it is served. */
+  readonly folder: string;
+  /** Name in the folder of what the firmware loads first. */
+  readonly bootFile: string;
+}
+
 export type LineLevel = 0 | 1;
 
 /**
@@ -197,6 +217,7 @@ export interface Capabilities {
   readonly console?: ConsolePort;
   readonly storage?: Storage;
   readonly mux?: Mux;
+  readonly netboot?: Netboot;
   readonly gpio?: Gpio;
   readonly capture?: Capture;
   readonly link?: Link;
@@ -213,6 +234,7 @@ export const deviceCapabilities = [
   'console',
   'storage',
   'mux',
+  'netboot',
   'gpio',
   'capture',
   'link',

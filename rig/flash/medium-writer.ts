@@ -4,6 +4,7 @@ import { AlignedPool } from './aligned-pool.js';
 import { findBmap } from './bmap/find.js';
 import { flash, mapOf, pool } from './flash.js';
 import { openOwnDrive } from './medium/own-drive.js';
+import { serveFlasher } from './netboot/serve-flasher.js';
 import { FlashProgress } from './progress.js';
 import { FileSource } from './source/file.js';
 import { packingOf } from './source/formats.js';
@@ -26,6 +27,7 @@ export const mediumWriter: MediumWriter = {
   },
 
   verify: readBack,
+  serve: serveFlasher,
 };
 
 /** The image is read too, even where its map has checksums: then it is known which of the two is wrong. */

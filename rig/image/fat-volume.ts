@@ -78,6 +78,11 @@ export class FatVolume {
     return await readFile(copy);
   }
 
+  /** Copies all that it holds into the folder `into` of this host. */
+  async copyAll(into: string): Promise<void> {
+    await this.#run('mcopy', ['-s', '-n', '-i', this.#file, '::/', into]);
+  }
+
   /** Makes the folder above it too. @throws RigError `image.boot-partition-full` */
   async write(path: string, content: string | Uint8Array): Promise<void> {
     const cut = path.lastIndexOf('/');

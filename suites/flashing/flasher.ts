@@ -1,4 +1,11 @@
-import { type AddTest, type GpioEdge, type Image, patternOf, type TestContext } from '../../rig/mod.js';
+import {
+  type AddTest,
+  type GpioEdge,
+  type Image,
+  installsItself,
+  patternOf,
+  type TestContext,
+} from '../../rig/mod.js';
 import { imageOf } from './image.js';
 import { assertConfigured, configuration } from './versions.js';
 
@@ -11,9 +18,8 @@ export function flasherTests(test: AddTest): void {
     needs: ['gpio', 'shell'],
     deadlineMs: 400_000,
   }, async (t: TestContext) => {
-    const { flash, flasher } = t.board.type;
-    const led = flasher?.led;
-    if (flash !== 'flasher' || led === undefined)
+    const led = t.board.type.flasher?.led;
+    if (!installsItself(t.board.type) || led === undefined)
       t.skip('the board is not flashed by a flasher that has an LED');
     imageOf(t);
     const wanted = configuration(t);

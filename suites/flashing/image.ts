@@ -1,4 +1,4 @@
-import type { Image, TestContext } from '../../rig/mod.js';
+import { type Image, installsItself, type TestContext } from '../../rig/mod.js';
 
 /** The image of the run, which a test of flashing cannot do without. */
 export function imageOf(t: TestContext): Image {
@@ -7,9 +7,8 @@ export function imageOf(t: TestContext): Image {
   return t.skip('the run has no image to flash');
 }
 
-/** The image of the run; ends the test where the medium that the rig can take out is not the one that the board boots from. */
+/** The image of the run; ends the test where the board boots from what that image installs. */
 export function bootImageOf(t: TestContext): Image {
-  if (t.board.type.flash === 'flasher')
-    t.skip('what the rig can take out of this board is not what it boots from');
+  if (installsItself(t.board.type)) t.skip('the image of the run is a flasher, which installs another one');
   return imageOf(t);
 }

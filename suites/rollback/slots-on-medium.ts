@@ -1,4 +1,4 @@
-import type { TestContext } from '../../rig/mod.js';
+import { installsItself, type TestContext } from '../../rig/mod.js';
 import { partitionSum } from '../board/partition-sum.js';
 import type { Start } from './start.js';
 
@@ -15,8 +15,7 @@ export async function slotsOnMedium(t: TestContext, from: Pick<Start, 'promise'>
 export async function slotsOfImage(t: TestContext, from: Pick<Start, 'promise'>): Promise<SlotSums> {
   const { image, type } = t.board;
   if (!image) return t.skip('nobody knows which image is on the medium');
-  if (type.flash === 'flasher')
-    return t.skip('what the rig can take out of this board is not what it boots from');
+  if (installsItself(type)) return t.skip('the image of the run is a flasher, which installs another one');
   return sumsOf(t, from, { path: image.path, of: 'the image' });
 }
 

@@ -22,6 +22,7 @@ t.teardown(() => rmSync(root, { recursive: true, force: true }));
 const noWriter: MediumWriter = {
   write: async () => ({ mappedBytes: 0, writtenBytes: 0 }),
   verify: async () => {},
+  serve: async () => ({ files: { folder: '', bootFile: '' }, [Symbol.asyncDispose]: async () => {} }),
 };
 
 export type Define = (test: AddTest) => void;

@@ -1,8 +1,10 @@
 #!/bin/sh
-# Process 1 of a flasher image: copies the image that lies beside it to the internal medium, reads it back, hands its
-# configuration on, and powers off. An LED blinks evenly while it works and stays on at the end; three short flashes and a
+# Process 1 of a flasher image: copies the image that lies beside it (or, booted from the network, that the rig serves) to the internal
+# medium, reads it back, hands its configuration on, and powers off. An LED blinks evenly while it works and stays on at the end; three short flashes and a
 # pause say that it has given up, and the log on the flasher's own medium says why.
 export PATH=/bin
+# A fetch that breaks off is an error also where what it brought is written well.
+set -o pipefail
 mount -t devtmpfs dev /dev
 mount -t proc proc /proc
 mount -t sysfs sys /sys
@@ -12,6 +14,7 @@ block=4096
 blinker=
 led=
 medium_boot=
+server=
 
 say() {
   echo "boardrig: flasher $*" >/dev/console
@@ -19,12 +22,20 @@ say() {
   echo "$up $*" >>$log
 }
 
-# The line that the command line names as CHIP:LINE; without one the flasher works in the dark.
-find_led() {
+# What the bootloader says of this boot.
+read_words() {
   read -r line </proc/cmdline
   for word in $line; do
-    case $word in rig.led=*:*) chip=${word#rig.led=} ;; esac
+    case $word in
+      rig.led=*:*) chip=${word#rig.led=} ;;
+      rig.source=http://*) server=${word#rig.source=} ;;
+      rig.net=*,*,*) net=${word#rig.net=} ;;
+    esac
   done
+}
+
+# The line that the command line names as CHIP:LINE; without one the flasher works in the dark.
+find_led() {
   for folder in /sys/class/gpio/gpiochip*; do
     [ -r "$folder/label" ] && read -r label <"$folder/label" || continue
     [ "$label" = "${chip%:*}" ] || continue
@@ -81,6 +92,7 @@ fail() { # CODE TEXT...
   stop_blinking
   light 0
   keep_log
+  [ -n "$medium_boot" ] || tail -n 20 $log >/dev/console
   # Powered on it stays, so that whoever comes sees it.
   blink_failed
 }
@@ -93,6 +105,18 @@ partitions_named() { # NAME
     disk=${folder%/*}
     echo "${folder##*/} ${disk##*/}"
   done
+}
+
+# The interface that the firmware came over, with the address that it got there: MAC,ADDRESS,MASK.
+join_network() {
+  mac=${net%%,*}
+  address=${net#*,}
+  for folder in /sys/class/net/*; do
+    read -r own_mac <"$folder/address"
+    [ "$own_mac" = "$mac" ] || continue
+    ifconfig "${folder##*/}" "${address%,*}" netmask "${address#*,}" up && return
+  done
+  return 1
 }
 
 # Fixed media that can be written and are not the flasher's own.
@@ -109,29 +133,44 @@ internal_media() {
 }
 
 while read -r module; do insmod "/modules/$module"; done </modules/order
+read_words
 find_led
 blink_working &
 blinker=$!
 say "working"
 
-tries=0
-until [ -n "$(partitions_named flash-image)" ] || [ "$tries" -ge 100 ]; do
-  tries=$((tries + 1))
-  usleep 100000
-done
-set -- $(partitions_named flash-image)
-[ $# -gt 0 ] || fail no-image "no medium holds a partition flash-image"
-[ $# -eq 2 ] || fail two-flashers "media of $2 and $4 both hold a flasher: take one out"
-source=/dev/$1
-own=$2
-set -- $(partitions_named flash-boot)
-medium_boot=/dev/$1
+# Sets where the image is, and mounts the files that lie beside it.
+find_medium() {
+  tries=0
+  until [ -n "$(partitions_named flash-image)" ] || [ "$tries" -ge 100 ]; do
+    tries=$((tries + 1))
+    usleep 100000
+  done
+  set -- $(partitions_named flash-image)
+  [ $# -gt 0 ] || fail no-image "no medium holds a partition flash-image"
+  [ $# -eq 2 ] || fail two-flashers "media of $2 and $4 both hold a flasher: take one out"
+  source=/dev/$1
+  own=$2
+  set -- $(partitions_named flash-boot)
+  medium_boot=/dev/$1
+  mount -t vfat -o ro "$medium_boot" /medium || fail no-boot "cannot mount $medium_boot"
+}
+
+# The same of a rig that serves it: no medium of this board is the flasher's own.
+find_server() {
+  source=$server
+  own=the-network
+  join_network || fail no-network "no interface has what the firmware got: $net"
+  wget -q -O /files.tar "$server/files.tar" && tar -x -f /files.tar -C /medium ||
+    fail no-image "cannot get $server/files.tar"
+}
+
 mkdir -p /medium /boot
-mount -t vfat -o ro "$medium_boot" /medium || fail no-boot "cannot mount $medium_boot"
+if [ -n "$server" ]; then find_server; else find_medium; fi
 cp -r /medium/image.ranges /config
 [ -f /medium/config.json ] && cp /medium/config.json /boot/
 [ -d /medium/system-connections ] && cp -r /medium/system-connections /boot/
-umount /medium
+[ -n "$server" ] || umount /medium
 read -r _ image_bytes total_blocks version </config
 
 tries=0
@@ -147,6 +186,14 @@ target=/dev/$1
   fail too-small "$target has $(($2 * 512)) bytes, the image needs $image_bytes"
 say "writing version=$version from $source to $target"
 
+copy_blocks() { # FIRST COUNT
+  if [ -z "$server" ]; then
+    dd if="$source" of="$target" bs=$block skip="$1" seek="$1" count="$2" conv=notrunc 2>>$log
+    return
+  fi
+  wget -q -O - "$server/blocks/$1/$2" 2>>$log | dd of="$target" bs=$block seek="$1" iflag=fullblock conv=notrunc 2>>$log
+}
+
 done_blocks=0
 while read -r first count sum; do
   [ "$first" = image ] && continue
@@ -155,8 +202,7 @@ while read -r first count sum; do
   while [ "$at" -lt "$end" ]; do
     part=$((end - at))
     [ "$part" -le 2048 ] || part=2048
-    dd if="$source" of="$target" bs=$block skip="$at" seek="$at" count="$part" conv=notrunc 2>>$log ||
-      fail write-error "at block $at of $target"
+    copy_blocks "$at" "$part" || fail write-error "at block $at of $target"
     at=$((at + part))
     done_blocks=$((done_blocks + part))
     percent=$((done_blocks * 100 / total_blocks))

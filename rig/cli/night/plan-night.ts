@@ -11,6 +11,7 @@ import type { HistoryFile } from '../../core/history/database.js';
 import { lastWord, testNights, usualMs } from '../../core/history/nights.js';
 import { byValue, type NightFilter, planJobs, shardOf } from '../../core/night/plan.js';
 import { placesOf } from '../../core/night/quarantine.js';
+import { installsItself } from '../../core/provision/method.js';
 import { planBoard } from '../../core/runner/plan.js';
 import { nightName } from '../../record/night-folder.js';
 import { loadSuites } from '../suite-loader.js';
@@ -72,7 +73,7 @@ export async function planNight(request: NightRequest): Promise<NightPlan> {
 
 /** What a person gets who configured nothing: what every board of QEMU must be able to do, with the fewest boots. */
 function tinyMatrix(lab: Lab): Matrix {
-  const boards = lab.boards.filter(({ from, type }) => from === 'built-in' && type.flash !== 'flasher');
+  const boards = lab.boards.filter(({ from, type }) => from === 'built-in' && !installsItself(type));
   const suites = ['boot', 'networking'].map((name) => ({ name, ref: name }));
   return {
     rows: [

@@ -1,7 +1,7 @@
 import type { Image } from '../../contracts/board.js';
-import type { Drive, ImageFile, Mux } from '../../contracts/capabilities.js';
-import { RigError, toErrorRecord } from '../../contracts/errors.js';
-import type { MediumWriter } from '../../contracts/medium-writer.js';
+import type { Drive, ImageFile, Mux, Netboot } from '../../contracts/capabilities.js';
+import { messageOf, RigError, toErrorRecord } from '../../contracts/errors.js';
+import type { MediumWriter, ServedFlasher } from '../../contracts/medium-writer.js';
 import type { Board } from '../../contracts/suite.js';
 import { need } from '../board/absent.js';
 import type { Circuit } from '../board/circuit.js';
@@ -20,13 +20,14 @@ export interface ProvisionParts {
  * Puts an image on the board as its type says, step by step, each told in the event log. Afterwards the board is off; after an
  * error its medium is unknown.
  *
- * @throws RigError what a step throws, `provision.unsafe-plan`, `provision.power-not-off`
+ * @throws RigError what a step throws, `provision.unsafe-plan`, `provision.power-not-off`, `provision.no-netboot`
  */
 export async function provision(method: ProvisionMethod, parts: ProvisionParts): Promise<void> {
   const steps = planOf(method);
   const { circuit } = parts;
   const danger = dangerOf(steps, circuit.session.board.type);
   if (danger !== undefined) throw unsafePlan(method, danger);
+  if (method === 'netboot') netbootOf(circuit);
   const carrier = new Carrier(parts);
   for (const [index, step] of steps.entries()) {
     const event = {
@@ -44,6 +45,7 @@ export async function provision(method: ProvisionMethod, parts: ProvisionParts):
     } catch (error) {
       const record = toErrorRecord(error);
       circuit.tell({ ...event, phase: 'end', ms: ms(), error: record });
+      await carrier.giveUp();
       throw error;
     }
     circuit.tell({ ...event, phase: 'end', ms: ms() });
@@ -54,6 +56,7 @@ class Carrier {
   readonly #parts: ProvisionParts;
   #drive: Drive | undefined;
   #written: ImageFile | undefined;
+  #served: ServedFlasher | undefined;
 
   constructor(parts: ProvisionParts) {
     this.#parts = parts;
@@ -85,8 +88,38 @@ class Carrier {
       case 'put':
         return this.#put();
       case 'flasher':
+      case 'install':
         return flasherEnd(this.#parts);
+      case 'offer':
+        return this.#offer();
+      case 'withdraw':
+        return this.#withdraw();
     }
+  }
+
+  /** After a step that failed nobody waits any more for a board that restarts into the flasher. */
+  async giveUp(): Promise<void> {
+    const { circuit } = this.#parts;
+    try {
+      await this.#withdraw();
+    } catch (error) {
+      const message = `Cannot stop offering the flasher over the network: ${messageOf(error)}`;
+      circuit.emit({ type: 'log', level: 'warning', board: circuit.name, message });
+    }
+  }
+
+  async #offer(): Promise<void> {
+    const { circuit, writer, image } = this.#parts;
+    const bindAddress = circuit.session.board.type.machine ? '127.0.0.1' : '0.0.0.0';
+    this.#served = await writer.serve(image, { bindAddress, ...circuit.cancellable() });
+    await netbootOf(circuit).offer(this.#served.files, circuit.cancellable());
+  }
+
+  async #withdraw(): Promise<void> {
+    await using served = this.#served;
+    if (!served) return;
+    this.#served = undefined;
+    await netbootOf(this.#parts.circuit).withdraw();
   }
 
   /** The plan says that it is off; this asks the power switch itself. */
@@ -119,6 +152,17 @@ class Carrier {
     const { circuit } = this.#parts;
     return need(circuit.session.capabilities.mux, 'mux', circuit.name);
   }
+}
+
+/** @throws RigError `provision.no-netboot` */
+function netbootOf({ name, session }: Circuit): Netboot {
+  const { netboot } = session.capabilities;
+  if (netboot) return netboot;
+  throw new RigError(`Nothing here answers ${name} when it asks the network what to boot`, {
+    code: 'provision.no-netboot',
+    blame: 'config',
+    hint: 'Give the board a driver with "netboot" in the lab file, or its type another flash method: sd, flasher or direct.',
+  });
 }
 
 function unsafePlan(method: string, danger: string): RigError {

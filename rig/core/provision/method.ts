@@ -12,3 +12,8 @@ export function provisionMethodOf(
   if (flash === 'none' || flash === 'direct') return storage ? 'direct' : undefined;
   return flash;
 }
+
+/** A board whose image is a flasher: what it boots afterwards, it has written itself. */
+export function installsItself({ flash }: Pick<BoardType, 'flash'>): boolean {
+  return flash === 'flasher' || flash === 'netboot';
+}

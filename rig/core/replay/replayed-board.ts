@@ -19,6 +19,7 @@ import type { VirtualTime } from './virtual-time.js';
 const nobodyWrites: MediumWriter = {
   write: async () => ({ mappedBytes: 0, writtenBytes: 0 }),
   verify: async () => {},
+  serve: async () => ({ files: { folder: '', bootFile: '' }, [Symbol.asyncDispose]: async () => {} }),
 };
 
 /** What a run tells of one board. */

@@ -177,6 +177,7 @@ export class ReplayedSession implements BoardSession {
         },
         toBoard: () => this.#setSide('board'),
       },
+      netboot: { offer: async () => {}, withdraw: async () => {} },
       gpio: {
         lines: async () => [],
         read: (line) => nothing(`the level of its line ${line}`),

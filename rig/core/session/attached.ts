@@ -116,6 +116,12 @@ function remoteCapabilities(
       await client.request('mux.toBoard', holds ? { holds: { ...holds } } : {}, { signal });
     },
   };
+  const netboot: NonNullable<Capabilities['netboot']> = {
+    async offer(files, options) {
+      await client.request('netboot.offer', { ...files }, options);
+    },
+    withdraw: does('netboot.withdraw'),
+  };
   const address: NonNullable<Capabilities['address']> = {
     endpoint: async (port, options) =>
       (await client.request('address.endpoint', { port }, options)) as unknown as Endpoint,
@@ -129,6 +135,7 @@ function remoteCapabilities(
     ...(gives.has('link') ? { link } : {}),
     ...(gives.has('address') ? { address } : {}),
     ...(gives.has('mux') ? { mux } : {}),
+    ...(gives.has('netboot') ? { netboot } : {}),
     ...(gives.has('gpio') ? { gpio: remoteGpio(client) } : {}),
     ...(gives.has('capture') ? { capture: { picture: asks<Uint8Array>('capture.picture') } } : {}),
     ...(gives.has('storage') ? { storage: remoteStorage(client) } : {}),

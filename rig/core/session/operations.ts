@@ -70,6 +70,15 @@ export const operations: Readonly<Record<string, Operation>> = {
       return undefined;
     },
   },
+  'netboot.offer': {
+    exclusive: true,
+    run: async (session, params, signal) => {
+      const files = { folder: text(params, 'folder'), bootFile: text(params, 'bootFile') };
+      await need(session, 'netboot').offer(files, { signal });
+      return undefined;
+    },
+  },
+  'netboot.withdraw': change((session, signal) => need(session, 'netboot').withdraw({ signal })),
   'gpio.lines': look(async (session) => need(session, 'gpio').lines()),
   'gpio.read': look((session, params, signal) =>
     need(session, 'gpio').read(text(params, 'line'), { signal }),
