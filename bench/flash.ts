@@ -132,10 +132,7 @@ async function sparseRows(folder: string, ends: (() => void)[]): Promise<BenchRo
   ];
   const rows: BenchRow[] = [];
   for (const medium of await media(folder, { bytes: (large.size + 1) * mebibyte, ends })) {
-    const costs = await measureAll(
-      { wide: rigFlash(wide, medium), full: rigFlash(full, medium, `${full}.bmap`) },
-      medium,
-    );
+    const costs = await measureAll({ wide: rigFlash(wide, medium), full: rigFlash(full, medium) }, medium);
     const with_ = `an image of ${dense.size} MiB that is all data`;
     const what = `flash ${large.size / 1024} GiB with holes and ${large.mapped} MiB of data, no block map, to a ${medium.name}`;
     rows.push(

@@ -105,6 +105,45 @@ tap.test('drives of this machine', { skip }, async (t: Test) => {
   await world.fails(t, ['raw.bin.gz', '--drive', little.path, '--yes'], 'flash.image-too-large', 2);
 });
 
+tap.test('removable drives, listed and picked', { skip }, async (t: Test) => {
+  for (const name of ['stick', 'camera']) sparse(at(name), 32 * mebibyte);
+  using stick = loopDevice(at('stick'));
+  using camera = loopDevice(at('camera'));
+  sh('mke2fs', ['-q', '-F', camera.path]);
+  mkdirSync(at('photos'));
+  sh('mount', [camera.path, at('photos')]);
+  // What lsblk says of these two, as if they hung on USB.
+  mkdirSync(at('plugged'));
+  const lsblk = `#!/bin/sh
+case " $* " in *" -- "*) ;; *) set -- "$@" ${stick.path} ${camera.path} ;; esac
+${sh('which', ['lsblk']).trim()} "$@" | sed -E 's/"type": *"loop"/"type":"disk"/; s/"rm": *false/"rm":true/; s/"model": *null/"model":"Stick"/'
+`;
+  writeFileSync(at('plugged/lsblk'), lsblk, { mode: 0o755 });
+  const env = { PATH: `${at('plugged')}:${process.env.PATH}` };
+  const pick = (keys: string, meanwhile?: string) =>
+    world.atTerminal(['flash', 'raw.bin'], keys, { env, ...(meanwhile ? { meanwhile } : {}) });
+  try {
+    for (const keys of ['2\n', '\n', 'y\n'])
+      t.equal(pick(keys).status, 2, `answered ${JSON.stringify(keys)}`);
+    const changed = pick(
+      '1\n',
+      `printf x | dd of=${stick.path} bs=1 seek=100 conv=notrunc,fsync status=none`,
+    );
+    t.match(changed.output, /is not the medium any more that was chosen: beginning changed/);
+    t.equal(changed.status, 2);
+    t.equal(readFileSync(at('stick')).readUInt8(101), 0, 'nothing was written');
+    const { status, output } = pick('1\n');
+    t.match(output, `1) ${stick.path} (Stick, 32 MiB, nothing mounted)`);
+    t.match(output, ` - ${camera.path} (Stick, 32 MiB, mounted: ${at('photos')})`);
+    t.match(output, `not to be written: ${camera.path} is mounted on ${at('photos')}`);
+    t.match(output, 'read back and right');
+    t.equal(status, 0);
+    sh('cmp', ['-n', String(imageBytes), at('raw.bin'), stick.path]);
+  } finally {
+    sh('umount', [at('photos')]);
+  }
+});
+
 tap.test('drives that this machine has not', async (t: Test) => {
   const device = (over: Partial<BlockDevice>): BlockDevice => ({
     ...{ path: '/dev/none', kname: 'none', 'maj:min': '8:16', size: 32 * 2 ** 30, type: 'disk' },

@@ -199,6 +199,7 @@ tap.test('a board', async (t: Test) => {
   t.match(last, { event: 'done', place: 'virt-arm64', verified: 'direct' });
   const sha256 = sh('sha256sum', [at('raw.bin')]).split(' ')[0] ?? '';
   t.match(await mediumOf('virt-arm64'), { kind: 'image', sha256 });
+  await sameOnMedium('virt-arm64');
   t.match((await world.flash('raw.bin', '--board', 'virt-arm64', '--delta')).last, { writtenBytes: 0 });
   t.match((await world.flash('raw.bin.gz', '--board', 'virt-arm64')).last, { event: 'done', sha256 });
   t.match(await mediumOf('virt-arm64'), { kind: 'image', sha256 }, 'also of an image that comes packed');
@@ -216,6 +217,17 @@ async function nothingRuns(): Promise<void> {
     what: 'all that was started to end',
     timeoutMs: 60_000,
   });
+}
+
+/** By cmp: what the board has in its slot is what was flashed. */
+async function sameOnMedium(board: string): Promise<void> {
+  const env = { XDG_RUNTIME_DIR: join(world.root, 'run'), XDG_STATE_HOME: world.state };
+  await using session = await attachSession(board, { purpose: 'test', roots: sessionRoots(env) });
+  await session?.takeLease();
+  const holds = session?.capabilities.storage?.state();
+  const drive = await session?.capabilities.mux?.toRig();
+  sh('cmp', ['-n', String(imageBytes), at('raw.bin'), drive?.path ?? 'no drive']);
+  await session?.capabilities.mux?.toBoard(holds?.kind === 'image' ? { holds } : {});
 }
 
 /** What the board's session says of its medium. */

@@ -7,8 +7,8 @@ import { type Ended, World } from '../e2e/world.js';
 const main = join(packageRoot, 'dist', 'rig', 'cli', 'main.js');
 
 const typist = `
-import os, pty, sys
-keys, command = sys.argv[1], sys.argv[2:]
+import os, pty, re, subprocess, sys
+keys, meanwhile, command = sys.argv[1], sys.argv[2], sys.argv[3:]
 pid, fd = pty.fork()
 if pid == 0:
     os.execvp(command[0], command)
@@ -18,7 +18,8 @@ while True:
         said += os.read(fd, 4096)
     except OSError:
         break
-    if keys and b'(y/N)' in said:
+    if keys and re.search(rb'(\\(y/N\\)|will be lost\\)\\?) ', said):
+        subprocess.run(meanwhile, shell=True, check=True)
         os.write(fd, keys.encode())
         keys = ''
 sys.stdout.buffer.write(said)
@@ -51,11 +52,23 @@ export class FlashWorld extends World {
     return { ended, lines, last: lines.at(-1) ?? { event: 'none' } };
   }
 
-  /** The command at a pseudo-terminal, on which `keys` are typed as soon as it asks. */
-  atTerminal(args: readonly string[], keys: string): { status: number | null; output: string } {
-    const { status, stdout } = spawnSync('python3', ['-c', typist, keys, process.execPath, main, ...args], {
+  /**
+   * The command at a pseudo-terminal, on which `keys` are typed as soon as it asks.
+   *
+   * @param options `meanwhile`: what happens, as a command of the shell, while it waits for the answer
+   */
+  atTerminal(
+    args: readonly string[],
+    keys: string,
+    {
+      meanwhile = ':',
+      env = {},
+    }: { readonly meanwhile?: string; readonly env?: Readonly<Record<string, string>> } = {},
+  ): { status: number | null; output: string } {
+    const words = ['-c', typist, keys, meanwhile, process.execPath, main, ...args];
+    const { status, stdout } = spawnSync('python3', words, {
       cwd: this.cwd,
-      env: { ...process.env, XDG_RUNTIME_DIR: join(this.root, 'run'), TERM: 'xterm' },
+      env: { ...process.env, XDG_RUNTIME_DIR: join(this.root, 'run'), TERM: 'xterm', ...env },
       encoding: 'utf8',
     });
     return { status, output: stdout };
