@@ -10,6 +10,7 @@ import t from 'tap';
 import { serialConsoleDriver } from '../drivers/console/serial.js';
 import { tcpConsoleDriver } from '../drivers/console/tcp.js';
 import { lockDevice } from '../drivers/console/uucp-lock.js';
+import { commandNetbootDriver } from '../drivers/netboot/command.js';
 import { commandPowerDriver } from '../drivers/power/command.js';
 import { openDevices } from '../rig/cli/registry.js';
 import type { BoardConfig } from '../rig/contracts/board.js';
@@ -17,6 +18,7 @@ import type { DeviceEvent, Driver } from '../rig/contracts/driver.js';
 import { RigError } from '../rig/contracts/errors.js';
 import { readProcessStat } from '../rig/lifetime/process-stat.js';
 import { consoleConformance } from './conformance/console.js';
+import { netbootConformance } from './conformance/netboot.js';
 import { powerConformance } from './conformance/power.js';
 import { deskLab, deskMaker, fileSwitch, ordersIn, rig, switchFileOf } from './wired/desk-board.js';
 import { ptyFarEnd, socketFarEnd } from './wired/far-ends.js';
@@ -199,6 +201,32 @@ t.test('power-command', async (t) => {
     await until(() => !existsSync(`/proc/${readFileSync(pid, 'utf8').trim()}`), 'the end of the command');
     await device[Symbol.asyncDispose]();
   });
+});
+
+t.test('netboot-command', async (t) => {
+  const place = join(folder(t), 'offered');
+  const shell = (script: string) => ['/bin/sh', '-c', script, place];
+  const options = {
+    offer: shell('printf "%s\\n%s" "$BOARDRIG_BOOT_FOLDER" "$BOARDRIG_BOOT_FILE" > "$0"'),
+    withdraw: shell('rm -f "$0"'),
+  };
+  const told = async () => {
+    if (!existsSync(place)) return undefined;
+    const [folder = '', bootFile = ''] = readFileSync(place, 'utf8').split('\n');
+    return { folder, bootFile };
+  };
+  // What a session that was killed has left.
+  writeFileSync(place, '/gone\nfirst.scr');
+  await netbootConformance(t, { open: () => open(commandNetbootDriver, options), told });
+  const broken = await open(commandNetbootDriver, {
+    ...options,
+    offer: shell('echo "no such host" >&2; exit 1'),
+  });
+  await t.rejects(Promise.resolve(broken.capabilities.netboot?.offer({ folder: '/srv', bootFile: 'x' })), {
+    code: 'netboot.command-failed',
+    message: /"offer" of the lab file: \/bin\/sh ended with exit code 1: no such host/,
+  });
+  await broken[Symbol.asyncDispose]();
 });
 
 t.test('options that are wrong are all told', async (t) => {

@@ -4,20 +4,15 @@ import type { Driver } from '../../rig/contracts/driver.js';
 import { RigError } from '../../rig/contracts/errors.js';
 import { startChild } from '../../rig/lifetime/child-process.js';
 import { outputPipe } from '../../rig/lifetime/output-pipe.js';
+import { command } from '../command.js';
 import { driverOptions } from '../options.js';
 import { ConsoleDevice, OpenLine } from './open-line.js';
 
-const commandWanted =
-  'a list of a program and its arguments, such as [conserver-client, desk] (no shell reads it)';
-
 const options = driverOptions(
   z.strictObject({
-    command: z
-      .array(z.string({ error: 'text (put numbers in quotes)' }), { error: commandWanted })
-      .min(1, { error: commandWanted })
-      .meta({
-        description: 'Program that carries the console on its standard input and output, and its arguments.',
-      }),
+    command: command('[conserver-client, desk]').meta({
+      description: 'Program that carries the console on its standard input and output, and its arguments.',
+    }),
   }),
 );
 

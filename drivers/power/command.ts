@@ -3,24 +3,22 @@ import type { Cancellable, PowerState } from '../../rig/contracts/capabilities.j
 import type { Driver } from '../../rig/contracts/driver.js';
 import { messageOf, RigError } from '../../rig/contracts/errors.js';
 import { runProgram } from '../../rig/lifetime/run-program.js';
+import { command } from '../command.js';
 import { driverOptions } from '../options.js';
 import { type Actuator, SwitchDevice } from './switch.js';
 import { switchShape } from './switch-options.js';
 
-const commandWanted = 'a list of a program and its arguments, such as [uhubctl, -a, on] (no shell reads it)';
-const command = z
-  .array(z.string({ error: 'text (put numbers in quotes)' }), { error: commandWanted })
-  .min(1, { error: commandWanted });
+const order = command('[uhubctl, -a, on]');
 
 const options = driverOptions(
   z.strictObject({
-    on: command.meta({
+    on: order.meta({
       description: 'Program and arguments that switch the board on; harmless when it is on.',
     }),
-    off: command.meta({
+    off: order.meta({
       description: 'Program and arguments that switch the board off; harmless when it is off.',
     }),
-    state: command.optional().meta({
+    state: order.optional().meta({
       description: 'Program and arguments that print `on` or `off`. Without it the last command counts.',
     }),
     ...switchShape,

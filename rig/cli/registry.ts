@@ -21,6 +21,7 @@ export const drivers: Readonly<Record<string, () => Promise<Driver>>> = {
   'mux-gpio': async () => (await import('../../drivers/storage/gpio-mux.js')).gpioMuxDriver(),
   'mux-sdwire': async () => (await import('../../drivers/storage/sdwire.js')).sdwireDriver(),
   'mux-usbsdmux': async () => (await import('../../drivers/storage/usbsdmux.js')).usbsdmuxDriver(),
+  'netboot-command': async () => (await import('../../drivers/netboot/command.js')).commandNetbootDriver,
   'power-command': async () => (await import('../../drivers/power/command.js')).commandPowerDriver,
   'power-button': async () => (await import('../../drivers/power/button.js')).buttonPowerDriver(),
   'power-gpio': async () => (await import('../../drivers/power/gpio.js')).gpioPowerDriver(),
