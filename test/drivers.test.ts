@@ -207,17 +207,17 @@ t.test('netboot-command', async (t) => {
   const place = join(folder(t), 'offered');
   const shell = (script: string) => ['/bin/sh', '-c', script, place];
   const options = {
-    offer: shell('printf "%s\\n%s" "$BOARDRIG_BOOT_FOLDER" "$BOARDRIG_BOOT_FILE" > "$0"'),
+    offer: shell('printf "%s/%s" "$BOARDRIG_BOOT_FOLDER" "$BOARDRIG_BOOT_FILE" > "$0"'),
     withdraw: shell('rm -f "$0"'),
   };
   const told = async () => {
     if (!existsSync(place)) return undefined;
-    const [folder = '', bootFile = ''] = readFileSync(place, 'utf8').split('\n');
-    return { folder, bootFile };
+    return /^who=(.*)$/m.exec(readFileSync(readFileSync(place, 'utf8'), 'utf8'))?.[1];
   };
   // What a session that was killed has left.
-  writeFileSync(place, '/gone\nfirst.scr');
+  writeFileSync(place, '/gone/first.env');
   await netbootConformance(t, { open: () => open(commandNetbootDriver, options), told });
+  t.notOk(existsSync(place), 'the end of a session withdraws');
   const broken = await open(commandNetbootDriver, {
     ...options,
     offer: shell('echo "no such host" >&2; exit 1'),

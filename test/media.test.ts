@@ -14,6 +14,7 @@ import { Layers } from '../rig/core/powercut/layers.js';
 import { OpenDevice } from './conformance/device.js';
 import { type GpioMaker, gpioConformance } from './conformance/gpio.js';
 import { type MuxMaker, muxConformance } from './conformance/mux.js';
+import { netbootConformance } from './conformance/netboot.js';
 import { openBoard, prompt, uBootMachine, uBootMaker } from './qemu/boards.js';
 
 t.setTimeout(240_000);
@@ -37,6 +38,24 @@ t.test('mux: the card in a slot, which the firmware finds before the disk', asyn
     ...uBootMaker,
     open: (emit) => openBoard(emit, { machine: withSlot }),
     scribble,
+  });
+});
+
+t.test('netboot: the board asks by DHCP, and loads by TFTP', async (t) => {
+  const machine = { ...uBootMachine, mediumMiB: 16, netboot: true };
+  await netbootConformance(t, {
+    open: (emit) => openBoard(emit, { machine }),
+    async told(board) {
+      const { power } = board.device.capabilities;
+      await power?.on();
+      await board.until(prompt);
+      const load = 'if dhcp 0x40200000; then env import -t 0x40200000 $filesize who; fi';
+      await board.type(`virtio scan; setenv who -; ${load}; echo to\\ld=$who.\n`);
+      await board.until('told=');
+      const who = await board.until('.');
+      await power?.off();
+      return who === '-' ? undefined : who;
+    },
   });
 });
 

@@ -29,7 +29,7 @@ export class OpenDevice implements AsyncDisposable {
     this.line = line;
   }
 
-  static async of(maker: DeviceMaker): Promise<OpenDevice> {
+  static async of(maker: Pick<DeviceMaker, 'open'> & Partial<DeviceMaker>): Promise<OpenDevice> {
     const told: OpenDevice['told'] = [];
     const device = await maker.open((event) => told.push({ event }));
     const line = await device.capabilities.console?.open({

@@ -1,31 +1,36 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Test } from 'tap';
-import type { BootFiles } from '../../rig/contracts/capabilities.js';
-import type { Device } from '../../rig/contracts/driver.js';
+import { type DeviceMaker, OpenDevice } from './device.js';
 
-export interface NetbootMaker {
-  open(): Promise<Device>;
-  /** What a board that asks the network now is told; undefined: nothing. */
-  told(): Promise<BootFiles | undefined>;
+export interface NetbootMaker extends Pick<DeviceMaker, 'open'> {
+  /** The value of `who` in the file that a board gets when it asks the network now; undefined where it gets none. The board is off before and after. */
+  told(board: OpenDevice): Promise<string | undefined>;
 }
 
 /** What every driver that gives `netboot` keeps. */
-export async function netbootConformance(t: Test, { open, told }: NetbootMaker): Promise<void> {
-  const files = { folder: '/srv/with, comma', bootFile: 'first.scr' };
-  const device = await open();
-  const { netboot } = device.capabilities;
+export async function netbootConformance(t: Test, maker: NetbootMaker): Promise<void> {
+  const folder = join(t.testdir({}), 'with, comma');
+  mkdirSync(folder);
+  for (const who of ['first', 'second']) writeFileSync(join(folder, `${who}.env`), `who=${who}\n`);
+  const files = { folder, bootFile: 'first.env' };
+  const board = await OpenDevice.of(maker);
+  const { netboot } = board.device.capabilities;
   if (!netboot) return void t.fail('the device gives no netboot');
-  t.equal(await told(), undefined, 'nothing is offered at first');
+  t.equal(await maker.told(board), undefined, 'nothing is offered at first');
   await netboot.withdraw();
   await netboot.offer(files);
   await netboot.offer(files);
-  t.same(await told(), files);
-  const other = { ...files, bootFile: 'second.scr' };
-  await netboot.offer(other);
-  t.same(await told(), other, 'the last offer counts');
+  t.equal(await maker.told(board), 'first');
+  t.equal(await maker.told(board), 'first', 'as often as it asks');
+  await netboot.offer({ folder, bootFile: 'second.env' });
+  t.equal(await maker.told(board), 'second', 'the last offer counts');
   await netboot.withdraw();
   await netboot.withdraw();
-  t.equal(await told(), undefined, 'and is withdrawn');
+  t.equal(await maker.told(board), undefined, 'and is withdrawn');
+  const over = AbortSignal.abort(new Error('given up'));
+  await t.rejects(async () => netboot.offer(files, { signal: over }), { message: 'given up' });
+  t.equal(await maker.told(board), undefined, 'what was given up is not offered');
   await netboot.offer(files);
-  await device[Symbol.asyncDispose]();
-  t.equal(await told(), undefined, 'the end of a session withdraws');
+  await board[Symbol.asyncDispose]();
 }
