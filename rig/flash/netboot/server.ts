@@ -59,8 +59,9 @@ export class FlasherServer implements AsyncDisposable {
       response.writeHead(404).end();
       return;
     }
-    const { disk } = this.#served;
-    await send(response, disk.createReadStream({ ...range, autoClose: false }), range.end - range.start + 1);
+    // By its number: each stream of a FileHandle leaves a listener with it.
+    const blocks = createReadStream('', { fd: this.#served.disk.fd, autoClose: false, ...range });
+    await send(response, blocks, range.end - range.start + 1);
   }
 
   /** Bytes of the disk, both ends included; undefined for anything but whole blocks of the image. */
