@@ -85,7 +85,7 @@ export class CrashSpace implements AsyncDisposable {
   readonly alike: Alike = (states, like, read) => {
     const view = new ReadSetView(this.#contents, read);
     const held = view.of(like);
-    return states.filter((state) => view.areEqual(held, view.of(state)));
+    return states.filter((state) => view.holds(state, held));
   };
 
   /** How much of the sampled epochs these boots settle, and what none of them speaks for. */

@@ -49,7 +49,7 @@ export function coverageOf(
       epoch,
       deciding.filter((_, index) => (bits >> index) & 1),
     );
-    if (speakers.some(({ view, held }) => view.areEqual(held, view.of(state)))) settledPatterns += 1n;
+    if (speakers.some(({ view, held }) => view.holds(state, held))) settledPatterns += 1n;
     else if (open.length < mostOpen) open.push(state);
   }
   const free = BigInt(epoch.changes.length - deciding.length);

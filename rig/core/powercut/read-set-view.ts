@@ -23,6 +23,7 @@ export class ReadSetView {
   #durable = 0;
   /** By the changes that matter: what states of the epoch at `#durable` hold. */
   #known = new Map<string, Int32Array>();
+  #compared: { readonly held: Int32Array; readonly differ: Int32Array } | undefined;
 
   constructor(log: LogContents, read: SectorSet) {
     this.#log = log;
@@ -48,10 +49,26 @@ export class ReadSetView {
     return held;
   }
 
-  areEqual(one: Int32Array, other: Int32Array): boolean {
+  #areEqual(one: Int32Array, other: Int32Array): boolean {
     if (one === other) return true;
     for (let index = 0; index < one.length; index += 1) if (one[index] !== other[index]) return false;
     return true;
+  }
+
+  /** Whether `state` holds `held`, found out with a look at no more than it takes. */
+  holds(state: CrashState, held: Int32Array): boolean {
+    this.#advance(state.durable);
+    const differ = this.#differencesTo(held);
+    // Where the medium differed before the epoch and nothing of the state touches it, it still does.
+    let mended = 0;
+    let after = 0;
+    const touched = state.kept.map((entry) => this.#placesOf(entry)).sort((a, b) => a.begin - b.begin);
+    for (const { begin, length } of touched) {
+      const from = Math.max(begin, after);
+      after = Math.max(after, begin + length);
+      mended += (differ[after] ?? 0) - (differ[from] ?? 0);
+    }
+    return mended === differ.at(-1) && this.#areEqual(held, this.of(state));
   }
 
   /** Whether an entry changes a sector of the set. */
@@ -79,6 +96,16 @@ export class ReadSetView {
     for (const [index, slot] of this.#slots.entries())
       hash.update(`${slot} ${this.#log.contents.digestOf(held[index] ?? -1)}\n`);
     return hash.digest('hex');
+  }
+
+  /** By place: at how many before it the medium of `#durable` differs from `held`. */
+  #differencesTo(held: Int32Array): Int32Array {
+    if (this.#compared?.held === held) return this.#compared.differ;
+    const differ = new Int32Array(held.length + 1);
+    for (let place = 0; place < held.length; place += 1)
+      differ[place + 1] = (differ[place] ?? 0) + (held[place] === this.#base[place] ? 0 : 1);
+    this.#compared = { held, differ };
+    return differ;
   }
 
   #apply(relevant: readonly number[], torn: CrashState['torn']): Int32Array {
@@ -124,6 +151,7 @@ export class ReadSetView {
 
   #advance(durable: number): void {
     if (durable === this.#durable) return;
+    this.#compared = undefined;
     this.#known = new Map();
     if (durable < this.#durable) {
       for (const [place, slot] of this.#slots.entries())
