@@ -205,8 +205,10 @@ function otherKey(dir: string, reasons: readonly string[]): RigError {
 
 /**
  * QEMU cannot save its nvme (hw/nvme/ctrl.c: unmigratable) and usb-net (hw/usb/dev-network.c: unmigratable); a card in a slot, or a
- * disk that the board wrote from the network, has no image to lie on.
+ * disk that the board wrote from the network, has no image to lie on. Its SABRE Lite is saved and loaded without a word, and answers no
+ * more (seen with 7.2).
  */
-export function canBeSaved({ disk, nic, slot, netboot = false }: MachineSpec): boolean {
-  return disk !== 'nvme' && nic !== 'usb' && slot === undefined && !netboot;
+export function canBeSaved({ model, disk, nic, slot, netboot = false }: MachineSpec): boolean {
+  const isOnImage = slot === undefined && !netboot;
+  return disk !== 'nvme' && nic !== 'usb' && isOnImage && !/^sabrelite/.test(model);
 }
