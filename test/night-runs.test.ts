@@ -65,6 +65,7 @@ t.test(
       'desk-3/s/speaks': 'blocked',
       'desk-3/s/counts': 'blocked',
     });
+    t.ok((night.rigCpuSeconds ?? 0) > 0, 'what the rig itself took is told');
     const [first] = night.jobs.filter(({ board }) => board === 'desk-1');
     t.same(
       first?.attempts.map(({ board }) => board),

@@ -30,7 +30,7 @@ export function renderGantt(report: NightReport): Markup {
 ${bars.map((bar) => renderBar(bar, { total, y: boards.indexOf(bar.attempt.board) * laneHeight }))}
 ${virtual && cores(bars, { total, top: lanesHeight + 2, of: report.plan.host.cpus })}
 ${[0, 0.25, 0.5, 0.75, 1].map((at) => html`<text class="tick" x="${(at * 100).toFixed(1)}%" y="${lanesHeight + coresHeight + 18}" text-anchor="${at === 0 ? 'start' : at === 1 ? 'end' : 'middle'}">${duration(at * total)}</text>`)}
-</svg></figure></div>${virtual && html`<p class="facts">${usedWords(bars, { total, of: report.plan.host.cpus })}</p>`}</section>`;
+</svg></figure></div>${virtual && html`<p class="facts">${usedWords(bars, { total, of: report.plan.host.cpus, rig: report.rigCpuSeconds })}</p>`}</section>`;
 }
 
 function barsOf({ jobs, plan }: NightReport): Bar[] {
@@ -81,11 +81,14 @@ function cores(bars: readonly Bar[], { total, top, of }: { total: number; top: n
   )}`;
 }
 
-function usedWords(bars: readonly Bar[], { total, of }: { total: number; of: number }): string {
+function usedWords(
+  bars: readonly Bar[],
+  { total, of, rig }: { total: number; of: number; rig: number | undefined },
+): string {
   const used = levelsOf(bars).reduce(
     (sum, { fromMs, toMs, cpus }) => sum + (toMs - fromMs) * Math.min(cpus, of),
     0,
   );
   const cpuSeconds = bars.reduce((sum, { attempt }) => sum + attempt.boardCpuSeconds, 0);
-  return `Jobs were given ${Math.round((used / (total * of)) * 100)} % of the time of ${of} CPUs; the boards used ${cpuSeconds.toFixed(0)} CPU seconds.`;
+  return `Jobs were given ${Math.round((used / (total * of)) * 100)} % of the time of ${of} CPUs; the boards used ${cpuSeconds.toFixed(0)} CPU seconds${rig === undefined || cpuSeconds === 0 ? '' : `, the rig itself ${rig.toFixed(0)} (${((100 * rig) / cpuSeconds).toFixed(1)} % of that)`}.`;
 }

@@ -66,6 +66,8 @@ export interface NightReport {
   readonly plan: NightPlan;
   /** Until the last attempt ended, pauses of an interrupted night included. */
   readonly durationMs: number;
+  /** CPU time of the rig itself: of its processes and programs without the boards. Absent where several processes ran the night. */
+  readonly rigCpuSeconds?: number;
   readonly exitCode: number;
   /** The signal that ended it. */
   readonly signal?: string;

@@ -16,6 +16,8 @@ export interface ProcessStat extends ProcessIdentity {
   readonly state: string;
   /** User and system time of all its threads, those that ended too. */
   readonly cpuSeconds: number;
+  /** The same of its children that have ended and were waited for, and of theirs. */
+  readonly childrenCpuSeconds: number;
 }
 
 /** `/proc/PID/stat` (man 5 proc), or undefined when there is no such process. */
@@ -34,6 +36,7 @@ export function readProcessStat(pid: number): ProcessStat | undefined {
     state: fields[0] ?? '?',
     parentPid: field(4),
     cpuSeconds: (field(14) + field(15)) / ticksPerSecond,
+    childrenCpuSeconds: (field(16) + field(17)) / ticksPerSecond,
     startTicks: field(22),
   };
 }

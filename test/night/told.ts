@@ -144,6 +144,7 @@ export function toldNight(name = 'reaches an HTTP server of the rig'): NightRepo
   return {
     plan,
     durationMs: 590_000,
+    rigCpuSeconds: 12.4,
     exitCode: 1,
     counts: countVerdicts(results.map(({ test }) => test.verdict)),
     excused: 1,

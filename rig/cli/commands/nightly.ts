@@ -10,6 +10,7 @@ import { countVerdicts, exitCodes } from '../../contracts/verdict.js';
 import { worstOf } from '../../core/history/nights.js';
 import { lockAddress, tryLock } from '../../lifetime/named-lock.js';
 import { pollUntil } from '../../lifetime/poll.js';
+import { readProcessStat } from '../../lifetime/process-stat.js';
 import { entries } from '../../record/disk-bytes.js';
 import {
   livingAttempts,
@@ -72,7 +73,11 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
       );
     },
   });
-  return tellNight({ plan, dir, ran }, { input, io, ci });
+  const used = readProcessStat(process.pid);
+  // Of a night that was resumed the processes before this one are not known any more.
+  const cpuSeconds =
+    options.resume === undefined && used ? used.cpuSeconds + used.childrenCpuSeconds : undefined;
+  return tellNight({ plan, dir, ran, cpuSeconds }, { input, io, ci });
 }
 
 /** `rig nightly merge DIR...`: makes one night of its shards, and writes its reports. */
@@ -94,7 +99,7 @@ function sayer({ options }: CommandInput, io: CommandIo): (line: string) => void
 
 /** Writes the reports of a night that is over, says what it came to, and makes room. @returns the exit code */
 async function tellNight(
-  { plan, dir, ran }: NightThatRan,
+  { plan, dir, ran, cpuSeconds }: NightThatRan & { readonly cpuSeconds?: number | undefined },
   { input, io, ci }: { input: CommandInput; io: CommandIo; ci: CiSummary },
 ): Promise<number> {
   const { options } = input;
@@ -104,6 +109,7 @@ async function tellNight(
     history: historyFile(io),
     signal: io.signal.aborted ? String(io.signal.reason) : undefined,
     say: sayer(input, io),
+    cpuSeconds,
     offline: ran.offline,
     whyNot: ran.whyNot,
   });

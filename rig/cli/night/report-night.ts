@@ -20,6 +20,7 @@ export interface Finished extends NightRan {
   readonly dir: string;
   readonly history: HistoryFile;
   readonly signal: string | undefined;
+  readonly cpuSeconds: number | undefined;
   readonly say: (line: string) => void;
 }
 

@@ -127,7 +127,10 @@ function job(
   ];
 }
 
-/** A board of the desk costs this host next to nothing. What is large for the host counts as heavy without being named. */
+/**
+ * A board of the desk costs this host next to nothing. What is large for the host counts as heavy without being named. One that could take every CPU leaves
+ * one to others: a boot keeps one processor busy, and the others for moments.
+ */
 export function costOf(
   { name, type: { machine } }: BoardConfig,
   { host, heavy }: { host: { cpus: number; memoryMiB: number }; heavy: HostLimits['heavy'] },
@@ -135,7 +138,7 @@ export function costOf(
   if (!machine) return { cpus: 0, memoryMiB: 0, heavy: heavy.includes(name) };
   const isLarge = machine.memoryMiB > host.memoryMiB / 2 || (machine.cpus > 1 && machine.cpus >= host.cpus);
   return {
-    cpus: Math.min(machine.cpus, host.cpus),
+    cpus: Math.min(machine.cpus, Math.max(1, host.cpus - 1)),
     memoryMiB: machine.memoryMiB + overheadMiB,
     heavy: isLarge || heavy.includes(name),
   };

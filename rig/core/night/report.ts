@@ -34,11 +34,13 @@ export interface NightFacts {
   readonly console: (result: NightResult) => string | undefined;
   readonly slowerStages: readonly SlowerStage[];
   readonly signal?: string | undefined;
+  /** Of the night's process and its children, the boards among them. */
+  readonly cpuSeconds?: number | undefined;
 }
 
 /** Pure: the same folders and the same history give the same report. */
 export function nightReport(facts: NightFacts): NightReport {
-  const { plan, signal } = facts;
+  const { plan, signal, cpuSeconds } = facts;
   const jobs = plan.jobs.map((job) => jobResult(job, facts));
   const results = jobs.flatMap(({ suites }) => suites.flatMap(({ tests }) => tests));
   const counts = countVerdicts(results.map(({ verdict }) => verdict));
@@ -47,6 +49,7 @@ export function nightReport(facts: NightFacts): NightReport {
   return {
     plan,
     durationMs: Math.max(0, ...jobs.flatMap(({ attempts }) => attempts.map(({ endMs }) => endMs))),
+    ...(cpuSeconds === undefined ? {} : { rigCpuSeconds: Math.max(0, cpuSeconds - boardCpuSeconds(jobs)) }),
     exitCode: exitCodeOfNight(plan, { counts, excused, signal }),
     ...(signal === undefined ? {} : { signal }),
     counts,
@@ -60,6 +63,12 @@ export function nightReport(facts: NightFacts): NightReport {
       .filter(({ places }) => places === 0)
       .map(({ test }) => `No test of the matrix is ${test}, which is in quarantine: is its name right?`),
   };
+}
+
+function boardCpuSeconds(jobs: readonly JobResult[]): number {
+  return jobs
+    .flatMap(({ attempts }) => attempts)
+    .reduce((sum, { boardCpuSeconds }) => sum + boardCpuSeconds, 0);
 }
 
 function exitCodeOfNight(
