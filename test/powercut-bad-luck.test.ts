@@ -54,9 +54,17 @@ t.test('files that must survive and cannot be read are told before anything is c
   t.equal((await leaveKeepsakes(shell(six), profile)).length, 6);
 });
 
-/** Judges a board that comes up healthy each time, as `faces` has it, boot by boot. */
-function judged(faces: readonly { readonly mounts: string; readonly fails?: true }[]) {
+/** Judges a board that comes up healthy each time, as `faces` has it, boot by boot. One that `installs` does what is in its slot. */
+function judged(
+  faces: readonly {
+    readonly mounts?: string;
+    readonly fails?: true;
+    readonly installs?: 'and is done' | 'and stands still';
+  }[],
+  { bySlot = false, done = [] }: { bySlot?: boolean; done?: string[] } = {},
+) {
   let boot = -1;
+  const events = new Set<(event: object) => void>();
   const board = {
     profile,
     ssh: {
@@ -70,15 +78,24 @@ function judged(faces: readonly { readonly mounts: string; readonly fails?: true
     board: {
       session: {
         cpuSeconds: async () => undefined,
-        onEvent: () => ({ [Symbol.dispose]: () => {} }),
+        onEvent: (listener: (event: object) => void) => {
+          events.add(listener);
+          return { [Symbol.dispose]: () => void events.delete(listener) };
+        },
         capabilities: {
           power: {
             on: async () => {
               boot += 1;
-              for (const say of listeners) say(Buffer.from('slot=A\ngood\n'));
+              const installs = faces[boot]?.installs;
+              done.push(installs === undefined ? 'boots' : `installs ${installs}`);
+              for (const say of listeners)
+                say(Buffer.from(installs === undefined ? 'slot=A\ngood\n' : 'slot=F\n'));
+              if (installs !== 'and is done') return;
+              for (const tell of events) tell({ kind: 'power', state: 'off', cause: 'board' });
             },
             off: async () => {},
           },
+          mux: { toRig: async () => void done.push('out of the slot') },
         },
         console: {
           subscribe: ({ data }: { data: (chunk: Uint8Array) => void }) => {
@@ -92,7 +109,15 @@ function judged(faces: readonly { readonly mounts: string; readonly fails?: true
     } as never,
     judgement: {
       signs: { chosen: 'slot=(?<slot>.)', good: 'good' },
-      limits: { bootloaderMs: 1000, loopResets: 4, silentMs: 1000, healthyMs: 1000, maxBoots: 4 },
+      limits: {
+        bootloaderMs: 1000,
+        loopResets: 4,
+        silentMs: 200,
+        healthyMs: 1000,
+        bySlotMs: 1000,
+        maxBoots: 4,
+      },
+      bySlot,
       keepsakes: [],
       sideOf: async () => {
         if (faces[boot]?.fails) throw new RigError('no answer', { code: 'x.y', blame: 'board', hint: '' });
@@ -121,6 +146,19 @@ t.test(
       ).sight.outcome,
       'bricked',
     );
+  },
+);
+
+t.test(
+  'what is in the slot installs its system, and is out of it when the board boots by itself',
+  async (t) => {
+    const mounts = '/dev/a /s ext4 rw 0 0\n/dev/b /d ext4 rw 0 0\n';
+    const done: string[] = [];
+    const { sight } = await judged([{ installs: 'and is done' }, { mounts }], { bySlot: true, done });
+    t.match(sight, { outcome: 'old', slot: 'A', tries: 1 });
+    t.same(done, ['installs and is done', 'out of the slot', 'boots']);
+    const stuck = { installs: 'and stands still' } as const;
+    t.match((await judged([stuck, stuck], { bySlot: true })).sight, { outcome: 'bricked', brick: 'hang' });
   },
 );
 

@@ -124,11 +124,17 @@ t.test('what is dangerous comes first, and writes are explained', async (t) => {
     'flush',
     { at: 1, letters: 'cc' },
     { at: 7, letters: 'c' },
+    'flush',
+    { at: 6, letters: 'd' },
+    { at: 8, letters: 'd' },
+    { at: 0, letters: 'd' },
   ]);
   const danger = new Danger(entries, regionsAt);
   const of = (name: string): number => danger.of(stateByName(entries, name));
   t.ok(of('e1:lost:w3') < of('e0:prefix:w0'), 'the environment before the slot');
   t.equal(of('e1:boundary'), of('e1:torn:w3+1'), 'what comes next counts too');
+  t.equal(of('e2:lost:w6'), of('e1:lost:w3'), 'an environment that is there before the slot is');
+  t.ok(of('e2:lost:w6') < of('e2:prefix:w6'), 'rather than one that is not there either');
   t.same(
     explainWrites([3], {
       entries,

@@ -6,7 +6,7 @@ import tap from 'tap';
 import type { Certificate } from '../rig/contracts/powercut-verdict.js';
 import type { PowercutSummary } from '../rig/core/powercut/judge/certificate.js';
 import { World } from './e2e/world.js';
-import { recordTruncation } from './powercut-judge/truncated-script.js';
+import { recordTruncation } from './powercut-judge/recorded-writes.js';
 import { referenceImage } from './snapshots/guest.js';
 
 tap.setTimeout(600_000);
@@ -19,7 +19,7 @@ tap.test(
   async (t) => {
     using world = new World();
     const folder = join(world.cwd, 'cut');
-    const sector = recordTruncation(folder, await referenceImage(), { board: 'virt-arm64' });
+    const sector = recordTruncation(folder, { image: await referenceImage(), board: 'virt-arm64' });
     const explore = ['powercut', 'virt-arm64', '--resume', folder, '--jobs', '2', '--json'];
     const { code, stdout, stderr } = await world.rig(explore);
     t.equal(code, 1, stderr);

@@ -138,6 +138,7 @@ t.test('a certificate of more states than a call has arguments', async (t) => {
       distinct: 0,
       states: [],
       made: [],
+      toldByBootloader: { states: 0, distinct: 0 },
       checked: { states: 0, disagreed: [] },
     },
   });
@@ -238,9 +239,15 @@ t.test('a budget leaves states, and the boots that were made are not made again'
   );
   const left = world.states.length - first.verdicts.size;
   t.ok(left > 0 && first.verdicts.size > 0, `${left} left`);
+  const asked = new Set(kept.flatMap(({ tier, trial }) => (tier === 'boot' ? [trial.state] : [])));
+  const { states: told, distinct } = first.toldByBootloader;
+  // Two boots beside each other may tell the same.
+  t.ok(distinct > 0 && distinct <= asked.size, `${distinct} of ${asked.size} boots`);
+  t.ok(told >= distinct && told <= world.states.length, `${told} states`);
   const before = world.booted.length;
   const second = await explore(options(world, { known: kept }));
   t.equal(second.verdicts.size, world.states.length);
+  t.equal(second.toldByBootloader.states, world.states.length);
   t.same(
     world.booted
       .slice(before)

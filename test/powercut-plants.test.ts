@@ -7,7 +7,9 @@ import { buildImage } from '../qemu/image/build.js';
 import { cacheDir } from '../rig/config/folders.js';
 import type { BuildRequest } from '../rig/contracts/image-builder.js';
 import type { Certificate } from '../rig/contracts/powercut-verdict.js';
+import type { PowercutSummary } from '../rig/core/powercut/judge/certificate.js';
 import { World } from './e2e/world.js';
+import { recordEarlySwitch } from './powercut-judge/recorded-writes.js';
 
 tap.setTimeout(40 * 60_000);
 
@@ -40,7 +42,7 @@ tap.test('grub-editenv on FAT empties the file before it writes it: the board re
   const { certificate, code, world, folder } = await explored(t, {
     board: 'virt-x86-64',
     image: { arch: 'amd64', plant: 'plain-grubenv' },
-    options: ['--command', 'grub-editenv /mnt/boot/EFI/BOOT/grubenv set A_TRY=1', '--budget', '12m'],
+    options: ['--command', 'grub-editenv /mnt/boot/EFI/BOOT/grubenv set A_TRY=1', '--budget', '4m'],
   });
   t.equal(code, 1);
   t.ok(certificate.verdicts.bricked > 0);
@@ -66,9 +68,33 @@ for (const order of ['copy first, without a flush', 'switch first'] as const) {
     const { certificate } = await explored(t, {
       board: 'virt-arm64',
       image: { arch: 'arm64' },
-      options: ['--command', switcher({ order }), '--budget', '8m'],
+      options: ['--command', switcher({ order }), '--budget', '5m'],
     });
     const bad = certificate.verdicts.bricked + certificate.verdicts.recovered + certificate.verdicts.dataLost;
     t.ok(bad > 0, 'some cut leaves a slot that does not come up at the first try');
+  });
+}
+
+for (const plant of [undefined, 'no-count'] as const) {
+  const what = plant === undefined ? 'that falls brings it back' : 'that never falls resets it for ever';
+  tap.test(`a cut leaves a board in a slot without an init: a counter ${what}`, async (t) => {
+    using world = new World();
+    const folder = join(world.cwd, 'cut');
+    const request = { flavour: 'tiny', arch: 'arm64', variant: 'dev', version: '1.0.0', plant } as const;
+    const image = await buildImage(request, { cacheDir: cacheDir(process.env) });
+    recordEarlySwitch(folder, { image, board: 'virt-arm64' });
+    const explore = ['powercut', 'virt-arm64', '--resume', folder, '--jobs', '2', '--json'];
+    const { code, stdout, stderr } = await world.rig(explore, { timeoutMs: 20 * 60_000 });
+    t.comment(stderr);
+    const { left } = JSON.parse(stdout) as PowercutSummary;
+    t.equal(left, 0);
+    const { judged } = JSON.parse(readFileSync(join(folder, 'certificate.json'), 'utf8')) as Certificate;
+    const verdicts = new Map(judged.map(({ state, verdict }) => [state, verdict]));
+    t.match(verdicts.get('e0:boundary'), { outcome: 'old', slot: 'A', tries: 1 }, 'before the switch');
+    t.match(verdicts.get('e2:boundary'), { outcome: 'old', slot: 'B', tries: 1 }, 'when all is written');
+    const between = verdicts.get('e1:boundary');
+    if (plant === undefined) t.match(between, { outcome: 'recovered', slot: 'A', tries: 4 });
+    else t.match(between, { outcome: 'bricked', brick: 'reset-loop' });
+    t.equal(code, plant === undefined ? 0 : 1, stderr);
   });
 }

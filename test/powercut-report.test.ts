@@ -55,6 +55,7 @@ t.test('the page tells the verdict, the brick and what it takes, and needs nothi
   t.equal(await page.locator('script').count(), 0);
   t.match(await page.locator('#states').innerText(), '1180591620717411303424', 'what was sampled is told');
   t.match(await page.locator('header').innerText(), 'full judgements: 16 in 204 CPU s', 'and what it cost');
+  t.match(await page.locator('header').innerText(), 'known of 119 of 120 states', "the bootloader's word");
   t.equal(await page.locator('svg.cuts rect.o-bricked').count(), 1);
   t.ok(
     ((await page.locator('svg.cuts rect.o-bricked').boundingBox())?.height ?? 0) > 2,

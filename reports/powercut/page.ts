@@ -40,7 +40,8 @@ function verdictOf({ verdicts, left, checked }: Certificate): { word: string; ve
 }
 
 function header(certificate: Certificate): Markup {
-  const { operation, board, base, model, seed, log, states, distinct, booted, checked } = certificate;
+  const { operation, board, base, model, seed, log, states, distinct, booted, checked, toldByBootloader } =
+    certificate;
   const { word, verdict } = verdictOf(certificate);
   const facts: readonly (readonly [string, string])[] = [
     ['Medium', `${model}: ${modelWords[model]}`],
@@ -56,6 +57,14 @@ function header(certificate: Certificate): Markup {
       'Judged by',
       `${booted} boots${costOf(certificate)}; ${certificate.settledStatically} states settled by the boot of another that read the same bytes`,
     ],
+    ...(toldByBootloader === undefined
+      ? []
+      : ([
+          [
+            "Bootloader's word",
+            `known of ${toldByBootloader.states} of ${states} states, of which it tells ${toldByBootloader.distinct} apart`,
+          ],
+        ] as const)),
     [
       'Checked',
       `${checked.states} states settled without a boot were booted all the same; ${checked.disagreed.length} came out otherwise${checked.disagreed.length > 0 ? `: ${checked.disagreed.join(', ')}` : ''}`,

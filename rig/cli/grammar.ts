@@ -263,7 +263,7 @@ export const grammar: readonly CommandEntry[] = [
     usage: 'powercut <board>',
     summary: 'boots and judges every state that a power cut in an operation can leave on a virtual board',
     options: [
-      ['--operation <name>', 'update, first-boot or config (default: update)'],
+      ['--operation <name>', 'update, first-boot, config or flash (default: update)'],
       ['--command <command>', 'a command on the board instead, and a reboot'],
       ['--from <image>', 'image before the operation (default: the reference image of the board)'],
       ['--update <file>', 'update to install (default: the next version of the reference image)'],

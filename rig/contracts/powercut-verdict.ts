@@ -99,6 +99,8 @@ export interface Certificate {
     readonly boots: number;
     readonly cpuSeconds: number;
   }[];
+  /** States of which the bootloader's word is known, and those that it tells apart; absent of cuts on a physical board. */
+  readonly toldByBootloader?: { readonly states: number; readonly distinct: number };
   /** States settled without a boot that were booted all the same, and how many of them came out otherwise. */
   readonly checked: { readonly states: number; readonly disagreed: readonly string[] };
   readonly verdicts: Readonly<Record<Outcome, number>>;

@@ -78,6 +78,7 @@ export function brickedCertificate(): Certificate {
     notTorn: { writes: 51, states: '98304' },
     states: judged.length,
     distinct: 14,
+    toldByBootloader: { states: 119, distinct: 6 },
     booted: 40,
     settledStatically: 89,
     spent: [

@@ -32,6 +32,7 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
     io.cwd,
     (input.options.base as string | undefined) ?? join(dirname(path), '..', 'base.raw'),
   );
+  if (file.operation === 'flash') throw onlyExplored(path);
   const lab = await openLab(input, io);
   const board = findBoard(lab, file.board);
   await assertBase(base, { file, io });
@@ -117,5 +118,13 @@ async function assertBase(base: string, { file, io }: { file: ReplayFile; io: Co
     code: 'powercut.other-base',
     blame: 'config',
     hint: `Give the medium before the operation, sha256 ${file.base.sha256.slice(0, 12)}…, with --base.`,
+  });
+}
+
+function onlyExplored(path: string): RigError {
+  return new RigError(`${path} is a state of a flash, which needs the flasher in the slot`, {
+    code: 'powercut.no-replay',
+    blame: 'config',
+    hint: 'Go on with its exploration: rig powercut BOARD --resume DIR.',
   });
 }

@@ -60,12 +60,18 @@ export function describe({
   distinct,
   booted,
   left,
+  toldByBootloader,
   checked,
   counterexamples,
 }: Certificate): string {
   const counts = Object.entries(verdicts).map(([outcome, count]) => `${count} ${outcome}`);
   const lines = [
     `${states} states, ${distinct} distinct, ${booted} boots: ${counts.join(', ')}${left > 0 ? `, ${left} left` : ''}`,
+    ...(left > 0 && toldByBootloader
+      ? [
+          `The bootloader's word is known of ${toldByBootloader.states} states, ${toldByBootloader.distinct} of them distinct`,
+        ]
+      : []),
     ...counterexamples.flatMap(({ shrunk, verdict, writes, because }) => [
       `✗ ${shrunk.name}: ${verdict.why}`,
       ...writes.map((write) => `    ${because}: write ${write.entry} in "${write.phase}", ${write.what}`),

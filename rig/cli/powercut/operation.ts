@@ -3,6 +3,7 @@ import {
   commandOperation,
   configOperation,
   firstBootOperation,
+  flashOperation,
   type Operation,
   updateOperation,
 } from '../../core/powercut/record/operation.js';
@@ -14,12 +15,15 @@ export function operationOf({
   command,
   update,
   newVersion,
-}: Pick<RecordedOperation, 'operation' | 'command' | 'update' | 'newVersion'>): Operation {
+  image,
+}: Pick<RecordedOperation, 'operation' | 'command' | 'update' | 'newVersion' | 'image'>): Operation {
   switch (operation) {
     case 'first-boot':
       return firstBootOperation();
     case 'config':
       return configOperation();
+    case 'flash':
+      return flashOperation(image);
     case 'command':
       return commandOperation(command ?? '', newVersion === undefined ? {} : { version: newVersion });
     case 'update': {

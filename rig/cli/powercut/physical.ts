@@ -25,11 +25,13 @@ export async function explorePhysically(
   const { io, scale, folder } = context;
   const progress = (line: string): void => io.err(`${line}\n`);
   const began = performance.now();
+  if (request.operation === 'flash') throw onlyVirtual(board);
   const image = await imageBefore(board, { request, context, progress });
   const update = await updateOf(image, { request, context, progress });
   const { operation: name, command, newVersion } = request;
   const operation = operationOf({
     operation: name,
+    image,
     ...(command === undefined ? {} : { command }),
     ...(newVersion === undefined ? {} : { newVersion }),
     ...(update === undefined ? {} : { update }),
@@ -78,6 +80,14 @@ async function guideFrom(
   const { CrashSpace } = await import('./space.js');
   await using space = await CrashSpace.open(await readOperation(folder), { profile, signal: io.signal });
   return { phases: space.log.phases, entries: space.log.entries.length, dangerous: space.dangerous };
+}
+
+function onlyVirtual(board: BoardConfig): RigError {
+  return new RigError(`Flashing ${board.name} by its flasher cannot be cut`, {
+    code: 'powercut.cannot-cut',
+    blame: 'config',
+    hint: 'Explore --operation flash on a virtual board; on this one cut an update.',
+  });
 }
 
 function cannotCut(board: BoardConfig): RigError {

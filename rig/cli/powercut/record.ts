@@ -23,8 +23,10 @@ export async function record(
   const image = await imageBefore(board, { request, context, progress });
   const update = await updateOf(image, { request, context, progress });
   const { operation: name, command, newVersion, model, seed } = request;
+  if (name === 'flash' && board.type.flash !== 'flasher') throw noFlasher(board);
   const what = {
     operation: name,
+    image,
     ...(command === undefined ? {} : { command }),
     ...(newVersion === undefined ? {} : { newVersion }),
     ...(update === undefined ? {} : { update }),
@@ -45,7 +47,7 @@ export async function record(
   const recorded: RecordedOperation = {
     format: 'boardrig-powercut-operation/1',
     board: { name: board.name, type: board.type.name },
-    ...{ ...what, image, ...recording, model, seed },
+    ...{ ...what, ...recording, model, seed },
     seconds: (performance.now() - began) / 1000,
   };
   await writeOperation(folder, recorded);
@@ -84,4 +86,12 @@ export async function updateOf(
   const bundle = await makeBundle({}, { from: image, update, folder, env, progress, signal });
   if (!bundle) throw noUpdate();
   return bundle;
+}
+
+function noFlasher(board: BoardConfig): RigError {
+  return new RigError(`${board.name} is not flashed by a flasher in its slot`, {
+    code: 'powercut.no-flasher',
+    blame: 'config',
+    hint: 'Its board type needs "flash: flasher"; virt-arm64-flasher is one.',
+  });
 }

@@ -7,7 +7,7 @@ import { OptionReader } from '../read-options.js';
 
 const read = new OptionReader('rig powercut');
 
-export const operationNames = ['update', 'first-boot', 'config', 'command'] as const;
+export const operationNames = ['update', 'first-boot', 'config', 'flash', 'command'] as const;
 export type OperationName = (typeof operationNames)[number];
 
 /** What `rig powercut BOARD` was asked for; nothing has been started. */

@@ -93,9 +93,10 @@ export async function exploreRecorded(options: ExplorationOptions): Promise<Cert
 
 function judgementOf({ board, recorded }: ExplorationOptions, scale: number): Judgement {
   const operation = operationOf(recorded);
-  const { again } = operation;
+  const { again, bySlot = false } = operation;
   return {
-    signs: signsOf(board),
+    signs: signsOf(board, { bySlot }),
+    bySlot,
     limits: limitsOf(board, scale),
     keepsakes: recorded.keepsakes,
     sideOf: (up) => operation.sideOf(up),

@@ -7,6 +7,7 @@ import { type Judgement, judgeFully } from '../../core/powercut/judge/full-judge
 import type { Boots, Trial } from '../../core/powercut/judge/trial.js';
 import { boardPlaces, sessionRoots } from '../../core/session/directory.js';
 import { DisposalStack } from '../../lifetime/disposal-stack.js';
+import { mediumWriter } from '../medium-writer.js';
 import { attach, type BoardsContext, type ExplorableBoard, openTwin } from './boards.js';
 import type { CrashSpace } from './space.js';
 
@@ -53,20 +54,28 @@ export class Workers implements AsyncDisposable {
     judge: (board: CrashBoard) => Promise<Trial<Sight>>,
   ): Promise<Trial<Sight>> {
     const { session, medium } = await this.#board(worker);
+    if (this.#options.judgement.bySlot)
+      await session.capabilities.mux?.toBoard({ signal: this.#options.context.io.signal });
     const { work } = boardPlaces(session.board.name, sessionRoots(this.#options.context.io.env));
     await using view = await this.#options.space.serve(state, { socketPath: join(work, 'medium.sock') });
     return await judge({ session, medium, view });
   }
 
   #board(worker: number): Promise<ExplorableBoard> {
-    const { board, context } = this.#options;
     let opened = this.#boards.get(worker);
     if (!opened) {
-      opened = openTwin(board, { ...context, suffix: `cut${worker + 1}` }).then((twin) =>
-        this.#ends.use(twin),
-      );
+      opened = this.#open(worker);
       this.#boards.set(worker, opened);
     }
     return opened;
+  }
+
+  async #open(worker: number): Promise<ExplorableBoard> {
+    const { board, context, image, judgement } = this.#options;
+    const twin = this.#ends.use(await openTwin(board, { ...context, suffix: `cut${worker + 1}` }));
+    const { mux } = twin.session.capabilities;
+    const { signal } = context.io;
+    if (judgement.bySlot && mux) await mediumWriter.write(image, await mux.toRig({ signal }), { signal });
+    return twin;
   }
 }

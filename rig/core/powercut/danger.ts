@@ -19,7 +19,7 @@ export const bootRelevantKinds: ReadonlySet<RegionKind> = new Set([
 /** What sectors are. */
 export type RegionsAt = (sector: number, sectors: number) => readonly Region[];
 
-/** How dangerous states are, by the writes that the cut fell on: those that are missing, half there, or the last to be there. */
+/** How dangerous states are, by the writes that the cut fell on: those that are missing, half there, the last to be there, or there before a missing one. */
 export class Danger {
   readonly #epochs: readonly Epoch[];
   readonly #ranks: readonly number[];
@@ -52,7 +52,8 @@ export class Danger {
     if (kind === 'prefix') return [kept.at(-1) ?? -1, changes[kept.length] ?? -1];
     const present = new Set(kept);
     const last = kept.at(-1) ?? -1;
-    return changes.filter((entry) => entry < last && !present.has(entry));
+    const from = changes.findIndex((entry) => !present.has(entry));
+    return changes.slice(from).filter((entry) => entry <= last);
   }
 }
 

@@ -48,7 +48,6 @@ export class UpdateControl implements BoardUpdate {
   async install(bundle: Bundle, options: InstallOptions = {}): Promise<void> {
     const how = { ...options, promise: this.#promise, driver: this.#driver };
     const { name } = this.#board.circuit;
-    const before = await this.status();
     const installing = (): Promise<ShellResult> => handOver(this.#board, bundle, how);
     if (this.#driver.reboots) {
       const came = await installAndReboot(this.#board, {
@@ -62,8 +61,8 @@ export class UpdateControl implements BoardUpdate {
     }
     const result = await installing();
     if (!this.#driver.took(result)) throw notInstalled(name, result);
-    const { next } = await this.status();
-    if (next === before.booted) throw notNext(name, next);
+    const { booted, next } = await this.status();
+    if (next === booted) throw notNext(name, next);
   }
 
   async kill(options: WaitOptions = {}): Promise<void> {

@@ -86,6 +86,14 @@ export class BootWatch implements Disposable {
     }
   }
 
+  /** What comes is of a board that is powered on anew. */
+  forget(): void {
+    this.choices.length = 0;
+    this.resets = 0;
+    this.poweredOff = false;
+    this.#bootBegan();
+  }
+
   [Symbol.dispose](): void {
     for (const end of this.#ends) end[Symbol.dispose]();
   }

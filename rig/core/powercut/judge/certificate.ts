@@ -40,6 +40,7 @@ export function certify(parts: CertificateParts): Certificate {
     booted: explored.made.length,
     spent: tiers.map((tier) => spentOn(tier, explored)),
     settledStatically: judged.filter(({ verdict }) => verdict?.by === 'settled').length,
+    toldByBootloader: explored.toldByBootloader,
     checked: explored.checked,
     verdicts: countOutcomes(explored.verdicts.values()),
     left: judged.filter(({ verdict }) => verdict === undefined).length,

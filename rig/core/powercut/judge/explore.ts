@@ -41,6 +41,8 @@ export interface Explored {
   readonly trials: ReadonlyMap<string, Trial<unknown>>;
   /** States that some boot tells apart from all others. */
   readonly distinct: number;
+  /** States of which the bootloader's word is known, and those of them that some boot up to it tells apart. */
+  readonly toldByBootloader: { readonly states: number; readonly distinct: number };
   /** Boots made, those of earlier explorations included. */
   readonly made: readonly MadeTrial[];
   readonly checked: { readonly states: number; readonly disagreed: readonly string[] };
@@ -67,13 +69,13 @@ export async function explore(options: ExploreOptions): Promise<Explored> {
     onContradiction: ({ state }) => void contradicted.add(state),
   };
   let { states } = options;
-  let { verdicts, trials } = await judgeAll({ ...options, states }, round);
+  let { verdicts, trials, booted } = await judgeAll({ ...options, states }, round);
   while (!over()) {
     const names = new Set(states.map(({ name }) => name));
     const more = unspoken(new Set(trials.values())).filter(({ name }) => !names.has(name));
     if (more.length === 0) break;
     states = [...states, ...more];
-    ({ verdicts, trials } = await judgeAll({ ...options, states }, round));
+    ({ verdicts, trials, booted } = await judgeAll({ ...options, states }, round));
   }
   const { checked, otherwise } = await check({ ...options, states, onTrial: round.onTrial }, { verdicts });
   // What was seen counts more than what was concluded: a brick is one, whatever the boot of another state made of it.
@@ -82,15 +84,20 @@ export async function explore(options: ExploreOptions): Promise<Explored> {
     trials.set(trial.state, trial);
     contradicted.add(trial.state);
   }
-  const distinct = new Set([...trials.values()].map(({ state }) => state)).size;
+  const distinct = distinctOf(trials);
   return {
     states,
     verdicts,
     trials,
     distinct,
+    toldByBootloader: { states: booted.size, distinct: distinctOf(booted) },
     made,
     checked: { states: checked, disagreed: [...contradicted] },
   };
+}
+
+function distinctOf(settled: Settled<unknown>): number {
+  return new Set([...settled.values()].map(({ state }) => state)).size;
 }
 
 /** What the rounds of one exploration share. */
@@ -104,7 +111,11 @@ interface Round {
 async function judgeAll(
   { states, alike, jobs, over, signal, toBootloader, fully, onProgress }: ExploreOptions,
   { made, onTrial, onContradiction }: Round,
-): Promise<{ verdicts: Map<string, Verdict>; trials: Map<string, Trial<unknown>> }> {
+): Promise<{
+  verdicts: Map<string, Verdict>;
+  trials: Map<string, Trial<unknown>>;
+  booted: Settled<BootSight>;
+}> {
   const booted = await settle({
     ...{ states, alike, jobs, over, signal, onContradiction },
     boots: toBootloader,
@@ -134,7 +145,7 @@ async function judgeAll(
     verdicts.set(name, verdict);
     trials.set(name, trial);
   }
-  return { verdicts, trials };
+  return { verdicts, trials, booted };
 }
 
 function verdictOf(

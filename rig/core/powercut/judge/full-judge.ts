@@ -17,8 +17,10 @@ export interface Judgement {
   readonly keepsakes: Keepsakes;
   /** Whether a board that is up shows what it was before the operation, or what it is after it. */
   readonly sideOf: (board: Board) => Promise<'old' | 'new'>;
-  /** The operation, or one like it, is done again, up to the point where the bootloader would take what it made; undefined: it need not be. */
-  readonly again?: (board: Board) => Promise<{ readonly slot: string }>;
+  /** Does the operation again, up to the point where the bootloader would take another slot than the one that runs; undefined: it need not be. */
+  readonly again?: (board: Board) => Promise<void>;
+  /** What is in the board's slot installs the system first, and powers the board off. */
+  readonly bySlot?: boolean;
 }
 
 export interface FullLimits extends BootLimits {
@@ -26,6 +28,8 @@ export interface FullLimits extends BootLimits {
   readonly healthyMs: number;
   /** A board that says nothing for so long stands still. */
   readonly silentMs: number;
+  /** For what is in the slot to install a system, from its power-on to the board's power-off. */
+  readonly bySlotMs: number;
   /** More boots than this without a healthy one are a loop: all tries of all slots, and a few. */
   readonly maxBoots: number;
 }
@@ -65,7 +69,8 @@ async function judgeOnce(state: CrashState, options: FullJudging): Promise<Trial
   const before = await session.cpuSeconds();
   const watch = await bootView(board, { signs: judgement.signs, signal });
   try {
-    const verdict = await judgeWatched({ watch, ...options });
+    const stuck = judgement.bySlot ? await untilInstalled(watch, options) : undefined;
+    const verdict = stuck ?? (await judgeWatched({ watch, ...options }));
     await session.capabilities.power?.off();
     const after = await session.cpuSeconds();
     return {
@@ -78,6 +83,23 @@ async function judgeOnce(state: CrashState, options: FullJudging): Promise<Trial
     watch[Symbol.dispose]();
     await session.capabilities.power?.off();
   }
+}
+
+/** Lets what is in the slot install its system, takes it out, and powers the board on again. @returns why that cannot be; undefined when it was done */
+async function untilInstalled(
+  watch: BootWatch,
+  { board: { session }, judgement: { limits }, signal }: FullJudging,
+): Promise<Verdict | undefined> {
+  const end = await watch.until(() => watch.resets > 0, {
+    silentMs: limits.silentMs,
+    timeoutMs: limits.bySlotMs,
+    signal,
+  });
+  if (end !== 'off') return bricked(watch, end);
+  await session.capabilities.mux?.toRig({ signal });
+  watch.forget();
+  await session.capabilities.power?.on({ signal });
+  return undefined;
 }
 
 /** Judges a board that was just powered on, under a watch that began before. */
@@ -166,9 +188,9 @@ async function cannotRepeat(
   { watch, judgement, signal }: WatchedBoard,
   { board, again }: { board: Board; again: NonNullable<Judgement['again']> },
 ): Promise<string | undefined> {
-  let wanted: string;
+  const ran = watch.choices.at(-1)?.slot;
   try {
-    wanted = (await again(board)).slot;
+    await again(board);
   } catch (error) {
     signal?.throwIfAborted();
     return `It cannot take the update again: ${error instanceof Error ? error.message : String(error)}`;
@@ -181,9 +203,9 @@ async function cannotRepeat(
     signal,
   });
   const chosen = watch.choices.at(-1)?.slot;
-  if (end === 'met' && chosen === wanted) return undefined;
+  if (end === 'met' && chosen !== ran) return undefined;
   return end === 'met'
-    ? `After the update was taken again the bootloader chose slot ${chosen}, not ${wanted}`
+    ? `After the update was taken again the bootloader chose slot ${chosen}, which ran before it`
     : 'After the update was taken again the bootloader chose no slot';
 }
 

@@ -15,12 +15,21 @@ export function limitsOf({ type, profile }: BoardConfig, scale: number): FullLim
     healthyMs: 2 * shell * scale,
     silentMs: shell * scale,
     maxBoots: slots * tries + 2,
+    bySlotMs: (type.flasher?.budgetMs ?? 2 * shell) * scale,
   };
 }
 
-/** What tells of a boot on the console: the product's own signs, else the bootloader's signature alone. @throws RigError `powercut.no-signs` */
-export function signsOf({ type, profile }: Pick<BoardConfig, 'type' | 'profile'>): Signs {
-  const chosen = profile.update?.signs?.chosen ?? chosenBySignature(type);
+/**
+ * What tells of a boot on the console: the product's own signs, else the bootloader's signature alone.
+ *
+ * @param options `bySlot`: by the signature in any case, since what is in the board's slot is none of the product's slots
+ * @throws RigError `powercut.no-signs`
+ */
+export function signsOf(
+  { type, profile }: Pick<BoardConfig, 'type' | 'profile'>,
+  { bySlot = false }: { readonly bySlot?: boolean } = {},
+): Signs {
+  const chosen = (bySlot ? undefined : profile.update?.signs?.chosen) ?? chosenBySignature(type);
   if (chosen === undefined) {
     throw new RigError(`Nothing tells what the bootloader of a ${type.name} chooses`, {
       code: 'powercut.no-signs',

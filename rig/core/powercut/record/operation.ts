@@ -1,3 +1,4 @@
+import type { Image } from '../../../contracts/board.js';
 import { RigError } from '../../../contracts/errors.js';
 import type { Board } from '../../../contracts/suite.js';
 import type { Bundle } from '../../../contracts/update.js';
@@ -8,14 +9,19 @@ export interface Operation {
   readonly name: string;
   /** It begins on a board that has been up and healthy before; if not, with the first boot of an image. */
   readonly onSettled: boolean;
+  /**
+   * What is in the board's slot does it, from its own boot to its power-off, on an internal medium that is blank before. After a cut it is
+   * in the slot still, and does it again.
+   */
+  readonly bySlot?: true;
   /** Does it on a board that is up; `mark` begins a phase. */
   run(board: Board, options: { readonly mark: (phase: string) => Promise<void> }): Promise<void>;
   /** Whether a board that is up shows what it was before the operation, or what it is after it. */
   sideOf(board: Board): Promise<'old' | 'new'>;
   /** False where nobody said what is new behind it; `sideOf` is always `old` then. */
   readonly tellsSides?: boolean;
-  /** Does it again as far as the bootloader's next choice. @returns the slot that it is to choose */
-  again?(board: Board): Promise<{ readonly slot: string }>;
+  /** Does it again as far as the bootloader's next choice, which is to be another slot than the one that runs. */
+  again?(board: Board): Promise<void>;
 }
 
 /** `bundle` is installed, the board reboots into it and finds itself healthy. */
@@ -31,11 +37,7 @@ export function updateOperation(bundle: Bundle): Operation {
       await board.update.settle();
     },
     sideOf: (board) => sideByVersion(board, bundle.version),
-    again: async (board) => {
-      await board.update.install(bundle);
-      const { next } = await board.update.status();
-      return { slot: next ?? '' };
-    },
+    again: (board) => board.update.install(bundle),
   };
 }
 
@@ -45,6 +47,21 @@ export function firstBootOperation(): Operation {
     name: 'first-boot',
     onSettled: false,
     run: async () => {},
+    // There is nothing older to return to.
+    sideOf: async () => 'new',
+  };
+}
+
+/** The flasher `image` installs its system on the internal medium. */
+export function flashOperation(image: Image): Operation {
+  return {
+    name: 'flash',
+    onSettled: false,
+    bySlot: true,
+    run: async (board, { mark }) => {
+      await mark('flasher');
+      await board.provision(image);
+    },
     // There is nothing older to return to.
     sideOf: async () => 'new',
   };

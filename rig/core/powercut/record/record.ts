@@ -1,3 +1,4 @@
+import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Image } from '../../../contracts/board.js';
 import type { Cancellable, ImageFile, Storage } from '../../../contracts/capabilities.js';
@@ -5,6 +6,7 @@ import { RigError } from '../../../contracts/errors.js';
 import type { ExplorableMedium, LogFiles } from '../../../contracts/powercut.js';
 import type { BoardSession } from '../../../contracts/session.js';
 import type { Board } from '../../../contracts/suite.js';
+import { mediumBytesFor } from '../../board/medium-size.js';
 import type { Signs } from '../judge/boot-lines.js';
 import { BootWatch } from '../judge/boot-watch.js';
 import { type Keepsakes, leaveKeepsakes } from '../judge/keepsakes.js';
@@ -46,6 +48,7 @@ export interface RecordOptions extends Cancellable {
  */
 export async function recordOperation(options: RecordOptions): Promise<Recording> {
   const { board, image, operation, storage, folder, progress } = options;
+  if (operation.bySlot) return recordBySlot(options);
   await board.provision(image);
   let keepsakes: Keepsakes = [];
   if (operation.onSettled) {
@@ -68,6 +71,20 @@ export async function recordOperation(options: RecordOptions): Promise<Recording
   await log.mark('shutdown');
   await board.shutdown();
   return { base, log: await log.end(), keepsakes };
+}
+
+/** The internal medium of a board is recorded while what is in its slot installs a system on it. */
+async function recordBySlot(options: RecordOptions): Promise<Recording> {
+  const { board, image, operation, storage, folder, progress, signal } = options;
+  const path = join(folder, 'base.raw');
+  await writeFile(path, '');
+  await truncate(path, mediumBytesFor(board.type, image));
+  const base = await options.measure(path);
+  await storage.provision(base, { signal });
+  progress(`recording ${operation.name}`);
+  const log = await options.medium.logWrites(join(folder, 'log'), { signal });
+  await operation.run(board, { mark: (phase) => log.mark(phase) });
+  return { base, log: await log.end(), keepsakes: [] };
 }
 
 /** An operation without an effect leaves nothing that a cut could spoil: its certificate would be sound and say nothing. */
