@@ -192,6 +192,27 @@ t.test('console-serial: an adapter that is unplugged and comes back', async (t) 
   await other[Symbol.asyncDispose]();
 });
 
+t.test(
+  'console-serial: an adapter is lost when its name in /dev is gone, whatever the kernel says of its line',
+  async (t) => {
+    const far = await ptyFarEnd(t);
+    const path = `/dev/shm/consoles-test-${process.pid}`;
+    t.teardown(() => rmSync(path, { force: true }));
+    symlinkSync(far.path, path);
+    const device = await open(serialConsoleDriver, { path });
+    const sink = new Sink();
+    await openLine(device, sink);
+    // The far end stays: of a line that was hung up serialport may read nothing for ever, which no pseudo-terminal shows.
+    rmSync(path);
+    await until(() => sink.losses.length > 0, 'the loss');
+    t.match(sink.losses[0], { code: 'console.lost', message: /was lost: its adapter is unplugged/ });
+    symlinkSync(far.path, path);
+    const again = await openLine(await open(serialConsoleDriver, { path }), new Sink());
+    await again[Symbol.asyncDispose]();
+    await device[Symbol.asyncDispose]();
+  },
+);
+
 async function replugged(t: Test, path: string) {
   const far = await ptyFarEnd(t);
   symlinkSync(far.path, path);

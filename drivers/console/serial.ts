@@ -1,5 +1,5 @@
 import { realpathSync } from 'node:fs';
-import { readdir, realpath } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { SerialPort } from 'serialport';
 import { z } from 'zod';
 import type { ConsoleLine, ConsoleSink } from '../../rig/contracts/capabilities.js';
@@ -79,10 +79,10 @@ class SerialLine {
   }
 
   #follow(open: OpenPort): void {
-    let over = false;
+    const over = new AbortController();
     const lost = (cause: Error | null): void => {
-      if (over) return;
-      over = true;
+      if (over.signal.aborted) return;
+      over.abort(cause);
       const error = new RigError(
         `The serial port ${this.#options.path} was lost: ${cause?.message ?? 'it was closed'}`,
         {
@@ -92,14 +92,29 @@ class SerialLine {
           cause,
         },
       );
-      if (this.#options.replug === 0 || this.#ended.signal.aborted) this.#line.lose(error);
-      else this.#away = this.#waitForReplug(open, error);
+      if (this.#options.replug > 0 && !this.#ended.signal.aborted) {
+        this.#away = this.#waitForReplug(open, error);
+        return;
+      }
+      this.#line.lose(error);
+      this.#away = open[Symbol.asyncDispose]();
     };
     open.port.on('data', (chunk: Buffer) => this.#line.data(chunk));
     // A pulled adapter shows as `close`, as a read error (EIO) or as the end of the file, in any order and number.
     open.port.on('error', lost);
     open.port.on('close', lost);
     open.port.on('end', () => lost(null));
+    // Of a line that the kernel hung up serialport reads nothing over and over (bindings-cpp, unix-read.ts): its node in /dev tells.
+    const gone = pollUntil(async () => (await nodeAt(this.#options.path)) !== open.node, {
+      everyMs: lookEveryMs,
+      signal: AbortSignal.any([over.signal, this.#ended.signal]),
+      what: `${this.#options.path} to go`,
+    });
+    gone.then(
+      () => lost(new Error('its adapter is unplugged')),
+      // Lost or closed meanwhile: nobody has to look any more.
+      () => {},
+    );
   }
 
   /** What the board said meanwhile is missing, and the gap is told. */
@@ -131,6 +146,17 @@ interface LineParts {
 
 interface OpenPort extends AsyncDisposable {
   readonly port: SerialPort;
+  /** As `nodeAt` told it. */
+  readonly node: string;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const lookEveryMs = 250;
+
+/** What the path leads to now; an adapter that was plugged in again has another node. Empty: nothing. */
+async function nodeAt(path: string): Promise<string> {
+  const found = await stat(path).catch(() => undefined);
+  return found ? `${found.rdev}:${found.ino}` : '';
 }
 
 async function openPort(parsed: Parsed): Promise<OpenPort> {
@@ -143,6 +169,7 @@ async function openPort(parsed: Parsed): Promise<OpenPort> {
     });
   });
   const lock = await lockDevice(device);
+  const node = await nodeAt(parsed.path);
   const port = new SerialPort({
     path: parsed.path,
     baudRate: parsed.baud,
@@ -165,11 +192,17 @@ async function openPort(parsed: Parsed): Promise<OpenPort> {
     await lock[Symbol.asyncDispose]();
     throw openError(parsed.path, cause as Error);
   }
+  let closed: Promise<void> | undefined;
   return {
     port,
-    async [Symbol.asyncDispose]() {
-      await closePort(port);
-      await lock[Symbol.asyncDispose]();
+    node,
+    [Symbol.asyncDispose]() {
+      // Once: the lock may be somebody else's after it.
+      closed ??= (async () => {
+        await closePort(port);
+        await lock[Symbol.asyncDispose]();
+      })();
+      return closed;
     },
   };
 }

@@ -100,7 +100,8 @@ connection: &desk
   accepter: telnet(rfc2217),tcp,127.0.0.1,${port}
   connector: serialdev,${pty.path},9600n81,local
   options:
-    max-connections: 1
+    # One that ends is noticed a moment later: the next must not wait for that.
+    max-connections: 3
 `,
   );
   const server = spawn('/usr/sbin/ser2net', ['-n', '-c', config, '-P', join(folder(t), 'pid')], {
