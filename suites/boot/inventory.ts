@@ -1,6 +1,6 @@
 import type { AddTest, TestContext } from '../../rig/mod.js';
 import { readLayout } from '../board/layout.js';
-import { ask } from '../facts/sections.js';
+import { ask, quoted } from '../facts/sections.js';
 
 /** Firmware, a graphics processor and the kernel itself take their share of the memory before it is counted. */
 const leastShare = 0.7;
@@ -37,5 +37,30 @@ export function inventoryTests(test: AddTest): void {
       t.ok(names(answer.network).includes(name), `it has the interface ${name}`);
     for (const name of Object.keys(leds ?? {}))
       t.ok(names(answer.leds).includes(name), `it has the LED ${name}`);
+  });
+
+  test('a LED follows what the system tells it', {
+    tier: 'smoke',
+    needs: ['gpio'],
+  }, async (t: TestContext) => {
+    const shown = Object.entries(t.board.type.inventory.leds ?? {}).filter(
+      (entry): entry is [string, string] => entry[1] !== null,
+    );
+    if (shown.length === 0) t.skip('the board type names no LED whose line the rig sees');
+    for (const [led, line] of shown)
+      await t.step(`Switch ${led}`, async () => {
+        const folder = quoted(`/sys/class/leds/${led}`);
+        const trigger = await t.board.shell.text(`sed 's/.*\\[\\(.*\\)\\].*/\\1/' ${folder}/trigger`);
+        const levelAt = async (brightness: 0 | 1) => {
+          await t.board.shell.text(`echo none >${folder}/trigger; echo ${brightness} >${folder}/brightness`);
+          return t.board.gpio.read(line);
+        };
+        const [dark, lit, again] = [await levelAt(0), await levelAt(1), await levelAt(0)];
+        // Many light up when their line is low.
+        t.not(lit, dark, `line ${line} changes when ${led} is lit`);
+        t.equal(again, dark, 'and changes back when it is dark again');
+        // What drove it before drives it again.
+        await t.board.shell.text(`echo ${quoted(trigger)} >${folder}/trigger`);
+      });
   });
 }
