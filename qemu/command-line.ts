@@ -102,6 +102,7 @@ function processor(arch: Architecture, spec: MachineSpec, accelerator: Accelerat
     ...['-cpu', native ? 'host' : spec.cpu],
     ...(spec.timerHz === undefined ? [] : ['-global', `${spec.cpu}-arm-cpu.cntfrq=${spec.timerHz}`]),
     ...['-smp', String(spec.cpus)],
+    ...(spec.clock === 'instructions' && accelerator.name === 'tcg' ? ['-icount', 'shift=auto'] : []),
   ];
 }
 

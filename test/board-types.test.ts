@@ -4,8 +4,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { commandLine } from '../qemu/command-line.js';
 import { readFirmwareFiles } from '../qemu/firmware-files.js';
 import { lineRegister } from '../qemu/gpio-registers.js';
+import { identityOf } from '../qemu/identity.js';
 import { tinyBoardOf } from '../qemu/image/board.js';
 import { orangePiBoot } from '../qemu/image/boot-kinds.js';
 import { type DiskPart, writeDisk } from '../qemu/image/disk.js';
@@ -99,6 +101,23 @@ t.test('where a line of a machine can be read', async (t) => {
   t.same(lineRegister('sabrelite', 32), { address: 0x020a_0000, mask: 1 });
   t.equal(lineRegister('virt', 8), undefined);
   t.equal(lineRegister('q35', 0), undefined);
+});
+
+t.test('the time of the first Raspberry Pis goes by their instructions', async (t) => {
+  const parts = { identity: identityOf('one'), serialPath: 'serial' };
+  for (const [name, wanted] of [
+    ['raspi0', true],
+    ['raspi1ap', true],
+    ['raspi2b', false],
+  ] as const) {
+    const { arch, machine } = await read(name);
+    if (!machine) return void t.fail('QEMU plays it');
+    const words = commandLine(arch, machine, {
+      ...parts,
+      accelerator: { name: 'tcg', reason: 'the only one' },
+    });
+    t.equal(words.includes('-icount'), wanted, name);
+  }
 });
 
 function folder(t: Test): string {

@@ -45,6 +45,7 @@ const machine = z.strictObject({
   sdSlot: z.int().min(0).max(3).optional(),
   restartText: text.optional(),
   timerHz: wholeNumber.optional(),
+  clock: z.enum(['instructions']).optional(),
   serialLine: z.int().min(0).max(3).optional(),
   slot: z.enum(['virtio-mmio', 'virtio-pci']).optional(),
   card: memoryMiB.optional(),

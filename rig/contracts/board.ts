@@ -80,6 +80,11 @@ export interface MachineSpec {
   readonly cpus: number;
   /** How fast the Arm processor's generic timer counts, in hertz, where the firmware says another number than QEMU's 62.5 MHz. */
   readonly timerHz?: number;
+  /**
+   * `instructions`: its time goes by what it has executed, and keeps up with the host's on the whole. For a machine whose timer is lost for
+   * good when the host does something else between two instructions.
+   */
+  readonly clock?: 'instructions';
   readonly memoryMiB: number;
   readonly boot:
     | {
