@@ -91,7 +91,7 @@ for (const plant of [undefined, 'no-count'] as const) {
     const { judged } = JSON.parse(readFileSync(join(folder, 'certificate.json'), 'utf8')) as Certificate;
     const verdicts = new Map(judged.map(({ state, verdict }) => [state, verdict]));
     t.match(verdicts.get('e0:boundary'), { outcome: 'old', slot: 'A', tries: 1 }, 'before the switch');
-    t.match(verdicts.get('e2:boundary'), { outcome: 'old', slot: 'B', tries: 1 }, 'when all is written');
+    t.match(verdicts.get('e1:prefix:w2'), { outcome: 'old', slot: 'B', tries: 1 }, 'when all is written');
     const between = verdicts.get('e1:boundary');
     if (plant === undefined) t.match(between, { outcome: 'recovered', slot: 'A', tries: 4 });
     else t.match(between, { outcome: 'bricked', brick: 'reset-loop' });
