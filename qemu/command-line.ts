@@ -70,7 +70,7 @@ export function commandLine(arch: Architecture, spec: MachineSpec, parts: Machin
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-S'],
     ...['-name', `guest=${escapeOption(parts.identity.name)}`, '-uuid', parts.identity.uuid],
     ...['-action', 'reboot=shutdown,shutdown=pause,panic=none'],
-    ...processor(arch, spec, parts.accelerator),
+    ...processor(arch, spec, parts),
     ...['-m', `${spec.memoryMiB}M`],
     ...['-chardev', `socket,id=qmp,fd=${qmpDescriptor}`, '-mon', 'chardev=qmp,mode=control'],
     ...serial(spec, parts.serialPath),
@@ -93,7 +93,11 @@ export function escapeOption(value: string): string {
   return value.replaceAll(',', ',,');
 }
 
-function processor(arch: Architecture, spec: MachineSpec, accelerator: Accelerator): string[] {
+function processor(
+  arch: Architecture,
+  spec: MachineSpec,
+  { accelerator, identity }: Pick<MachineParts, 'accelerator' | 'identity'>,
+): string[] {
   // KVM on Arm runs the host's own processor and interrupt controller or nothing.
   const native = accelerator.name === 'kvm' && arch === 'arm64';
   return [
@@ -103,7 +107,17 @@ function processor(arch: Architecture, spec: MachineSpec, accelerator: Accelerat
     ...(spec.timerHz === undefined ? [] : ['-global', `${spec.cpu}-arm-cpu.cntfrq=${spec.timerHz}`]),
     ...['-smp', String(spec.cpus)],
     ...(spec.clock === 'instructions' && accelerator.name === 'tcg' ? ['-icount', 'shift=auto'] : []),
+    ...chip(spec, identity),
   ];
+}
+
+/**
+ * The number that is burnt into an Allwinner H3, whose first word is the kind of chip (qemu: docs/system/arm/orangepi.rst). U-Boot makes the network
+ * address of it, past the one of the network card, so that boards with one number would be one on the network.
+ */
+function chip({ model }: MachineSpec, { uuid }: Identity): string[] {
+  if (!/^orangepi-pc\b/.test(model)) return [];
+  return ['-global', `allwinner-sid.identifier=02c00081${uuid.slice(8)}`];
 }
 
 function boot({ boot }: MachineSpec, parts: MachineParts): string[] {

@@ -120,6 +120,28 @@ t.test('the time of the first Raspberry Pis goes by their instructions', async (
   }
 });
 
+t.test(
+  'an Orange Pi has a number of its own in its chip, of which U-Boot makes its network address',
+  async (t) => {
+    const { arch, machine } = await read('orangepi-pc');
+    if (!machine) return void t.fail('QEMU plays it');
+    const numberOf = (name: string): string | undefined => {
+      const words = commandLine(arch, machine, {
+        accelerator: { name: 'tcg', reason: 'it is another processor' },
+        identity: identityOf(name),
+        serialPath: 'serial',
+      });
+      return words.find((word) => word.startsWith('allwinner-sid.identifier='))?.split('=')[1];
+    };
+    t.match(
+      numberOf('one'),
+      /^02c00081-[0-9a-f]{4}-4[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/,
+      'of the kind of an H3',
+    );
+    t.not(numberOf('one'), numberOf('other'));
+  },
+);
+
 function folder(t: Test): string {
   const made = mkdtempSync(join(tmpdir(), 'board-types-'));
   t.teardown(() => rmSync(made, { recursive: true, force: true }));
