@@ -191,12 +191,42 @@ t.test('the first run boots once and saves; a later one restores, and only what 
   const boot = ['off', 'provision nothing', 'boot', 'save shell'];
   const later = ['restore shell', 'restore shell', 'off', 'provision nothing', 'boot', 'dispose'];
   t.same(cold.diary, ['off', ...boot.slice(1), ...later]);
-  const found = 'info: Boots cold, no saved state "shell" fits: none was saved of such a board yet';
+  const found = 'info: No saved state "shell" fits: none was saved of such a board yet';
   t.same(cold.logs, [found], 'why it is cold is said once');
   const warm = await runWarm(tests, { cache });
   t.same(warm.diary, ['restore shell', ...later]);
   t.same(warm.verdicts, cold.verdicts);
 });
+
+t.test(
+  'where nothing is saved, the board that a test has booted goes on, and is saved when a boot is needed',
+  async (t) => {
+    const cache = newCache();
+    const define = (test: AddTest): void => {
+      test('boots', { from: 'fresh' }, async (t) => void (await t.board.boot()));
+      test('clean', (t) => void t.ok(true));
+      test('dirties', { dirties: 'memory' }, (t) => void t.ok(true));
+      test('last', { dirties: 'memory' }, (t) => void t.ok(true));
+    };
+    const first = ['off', 'provision nothing', 'boot'];
+    const cold = await runWarm(define, { cache });
+    t.same(cold.diary, [...first, 'off', 'provision nothing', 'boot', 'save shell', 'dispose']);
+    const warm = await runWarm(define, { cache });
+    t.same(warm.diary, [...first, 'restore shell', 'restore shell', 'dispose'], 'a saved state is better');
+    const fails = await runWarm(
+      (test) => {
+        test('boots', { from: 'fresh' }, async (t) => void t.ok((await t.board.boot()) === undefined));
+        test('clean', (t) => void t.ok(true));
+      },
+      { cache: newCache() },
+    );
+    t.same(
+      fails.diary.filter((entry) => entry === 'boot'),
+      ['boot', 'boot'],
+      'but not the one of a test that failed',
+    );
+  },
+);
 
 t.test('any order gives the same verdicts', async (t) => {
   const cache = newCache();

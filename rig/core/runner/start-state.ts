@@ -8,8 +8,11 @@ export interface BoardState {
   /** The image that was provisioned last, and whether a board has run from it since. */
   image: Image | undefined;
   medium: 'unknown' | 'fresh' | 'used';
-  /** `doubtful`: a test failed or a call was cut short, so ask before trusting it. */
-  running: 'off' | 'shell' | 'doubtful';
+  /**
+   * `left`: by a test that passed and began with the board off, so that it may be at a shell. `doubtful`: a test failed or a call was cut short.
+   * Ask before trusting either.
+   */
+  running: 'off' | 'shell' | 'left' | 'doubtful';
   /** What tests left changed since the last boot or provisioning. */
   dirt: Set<Dirt>;
 }
@@ -29,8 +32,8 @@ export type SavedState = Extract<StartState, 'shell' | 'bootloader'>;
 
 /** Saved states of one board, with the image that a test wants. */
 export interface Warm {
-  /** @returns false when the board must boot, from a medium provisioned anew */
-  restore(state: SavedState): Promise<boolean>;
+  /** @returns `none`: there is no such state, and the board is as it was; `lost`: it must boot, from a medium provisioned anew */
+  restore(state: SavedState): Promise<'restored' | 'none' | 'lost'>;
   /**
    * The board has just come to `state` from a fresh medium. Never rejects.
    *
@@ -41,7 +44,8 @@ export interface Warm {
 
 /**
  * Brings a board to a start state the cheapest way, and keeps `state` true while it does. With `warm`, a board that is not known
- * to be clean is restored rather than asked or mended. Rejects with the error of the step that failed; the state is then doubtful.
+ * to be clean is restored rather than asked or mended; where nothing is saved yet, the one that a test has just booted goes on, and what a boot
+ * comes to is saved when one is needed. Rejects with the error of the step that failed; the state is then doubtful.
  */
 export async function reach(
   board: ManagedBoard,
@@ -52,7 +56,11 @@ export async function reach(
   const { from } = wanted;
   if (warm && (from === 'shell' || from === 'bootloader')) {
     if (from === 'shell' && holds(state, wanted.image) && isClean(state)) return;
-    if (await restored(state, { image: wanted.image, from, warm })) return;
+    const { medium, running } = state;
+    const outcome = await restored(state, { image: wanted.image, from, warm });
+    if (outcome === 'restored') return;
+    if (outcome === 'none') Object.assign(state, { medium, running });
+    if (from === 'shell' && (await goesOn(board, state, wanted.image))) return;
     await provision(board, state, wanted.image);
     await proceed(board, state, from);
     if (await warm.keep(from)) return;
@@ -99,7 +107,10 @@ export function leave(
   if (test.dirties !== 'nothing') state.dirt.add(test.dirties);
   // A test from power-off may end in any stage; one that failed may have ended anywhere.
   const passed = verdict === 'passed' || verdict === 'skipped';
-  state.running = passed && test.from === 'shell' ? 'shell' : 'doubtful';
+  const booted = started && (test.from === 'fresh' || test.from === 'off');
+  if (!passed) state.running = 'doubtful';
+  else if (test.from === 'shell') state.running = 'shell';
+  else state.running = booted ? 'left' : 'doubtful';
 }
 
 /** Whether the medium is known to hold `image`, whatever has run from it since. */
@@ -114,14 +125,23 @@ function isClean({ running, dirt }: BoardState): boolean {
 async function restored(
   state: BoardState,
   { image, from, warm }: { image: Image | undefined; from: SavedState; warm: Warm },
-): Promise<boolean> {
+): Promise<'restored' | 'none' | 'lost'> {
   state.medium = 'unknown';
   state.running = 'doubtful';
-  if (!(await warm.restore(from))) return false;
+  const outcome = await warm.restore(from);
+  if (outcome !== 'restored') return outcome;
   state.image = image;
   state.medium = 'used';
   state.running = from === 'shell' ? 'shell' : 'doubtful';
   state.dirt.clear();
+  return outcome;
+}
+
+/** Whether the board is at a shell of `image` that a test which passed has booted, and nothing has changed since. */
+async function goesOn(board: ManagedBoard, state: BoardState, image: Image | undefined): Promise<boolean> {
+  if (state.running !== 'left' || state.dirt.size > 0 || !holds(state, image)) return false;
+  if (!(await isOn(board)) || !(await board.answers())) return false;
+  state.running = 'shell';
   return true;
 }
 
@@ -148,7 +168,8 @@ async function toShell(board: ManagedBoard, state: BoardState): Promise<void> {
   }
   if (state.dirt.has('memory')) await powerOff(board, state);
   if (state.running === 'shell') return;
-  if (state.running === 'doubtful' && (await isOn(board)) && (await board.answers())) {
+  const isUnsure = state.running === 'doubtful' || state.running === 'left';
+  if (isUnsure && (await isOn(board)) && (await board.answers())) {
     state.running = 'shell';
     return;
   }

@@ -49,16 +49,17 @@ export class WarmStates {
           dir = await this.#cache.find(key, { state, twin });
           if (dir === undefined) {
             await this.#explain(board, { key, state, twin });
-            return false;
+            return 'none';
           }
           await snapshots.restore(dir, { state, image });
-          return true;
+          return 'restored';
         } catch (error) {
           signal.throwIfAborted();
           if (isGuestUntold(error)) throw error;
           this.#warn(board, `Boots cold, the saved state "${state}" is of no use`, error);
-          if (dir !== undefined) await this.#drop(board, dir);
-          return false;
+          if (dir === undefined) return 'none';
+          await this.#drop(board, dir);
+          return 'lost';
         }
       },
       keep: async (state) => {
@@ -94,7 +95,7 @@ export class WarmStates {
     if (this.#explained.has(what)) return;
     this.#explained.add(what);
     const reasons = await this.#cache.explain(key, slot);
-    const message = `Boots cold, no saved state "${state}" fits: ${reasons.join('; ')}`;
+    const message = `No saved state "${state}" fits: ${reasons.join('; ')}`;
     this.#emit({ type: 'log', level: 'info', board: board.name, message });
   }
 
