@@ -29,6 +29,7 @@ import { patternOf } from '../rig/core/board/line-pattern.js';
 import { pollUntil } from '../rig/lifetime/poll.js';
 import { readEvents, World } from './e2e/world.js';
 import { openFlasherBoard } from './flasher/board.js';
+import { netbootDesk } from './flasher/netboot-desk.js';
 
 t.setTimeout(480_000);
 
@@ -132,6 +133,38 @@ function noFlasher(folder: string): string {
   return path;
 }
 
+t.test('what came over the network is on the disk, by cmp', async (t) => {
+  await using opened = await openFlasherBoard(folderOf(t), { name: 'virt-arm64-netboot' });
+  const { board } = opened;
+  await board.provision(flasher);
+  const { partitions } = await inspectImage(flasher.path);
+  const inner = partitions.find(({ name }) => name === 'flash-image');
+  await board.medium.atRig(async ({ path }) => {
+    // Behind the boot partition, to which the flasher hands its configuration.
+    const root = (await inspectImage(path)).partitions.find(({ name }) => name === 'resin-rootA');
+    const [from, start] = [root?.startBytes ?? 0, inner?.startBytes ?? 0];
+    // In front of the copy of the partition table at the end, which is not where the disk ends.
+    const bytes = (inner?.sizeBytes ?? 0) - from;
+    t.ok(bytes > 150 * 1024 * 1024, `${bytes} bytes`);
+    execFileSync('cmp', ['-n', String(bytes), '-i', `${start + from}:${from}`, flasher.path, path]);
+  });
+});
+
+t.test('flash: netboot on a wired board, offered by commands of its lab', async (t) => {
+  using world = new World();
+  const at = (name: string): string => join(world.cwd, name);
+  world.write(netbootDesk(at));
+  const { code, stdout, stderr } = await world.rig(['up', 'desk', '--image', flasher.path]);
+  t.equal(code, 0, stdout + stderr);
+  t.match(stderr, 'desk: 5/5 offer nothing over the network');
+  t.notOk(existsSync(at('tftp')), 'nothing is offered any more');
+  const { partitions } = await inspectImage(flasher.path);
+  const { startBytes = 0, sizeBytes = 0 } = partitions.find(({ name }) => name === 'flash-image') ?? {};
+  t.ok(sizeBytes > 0, `${sizeBytes} bytes`);
+  execFileSync('cmp', ['-n', String(sizeBytes), '-i', `${startBytes}:0`, flasher.path, at('disk')]);
+  t.equal((await world.rig(['down', 'desk'])).code, 0);
+});
+
 t.test('flash: sd, the plan of a board whose card a mux takes to the rig', async (t) => {
   using world = new World();
   const direct = readFileSync(join(packageRoot, 'rig/boards/virt-arm64.yaml'), 'utf8');
@@ -176,7 +209,7 @@ async function failure(
   t: Test,
   { image, machine }: { image: Image; machine: (before: MachineSpec) => MachineSpec },
 ): Promise<{ said: string; groups: readonly number[]; log: string }> {
-  await using opened = await openFlasherBoard(folderOf(t), machine);
+  await using opened = await openFlasherBoard(folderOf(t), { change: machine });
   const { board } = opened;
   const failed = await board.provision(image).then(
     () => undefined,

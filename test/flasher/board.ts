@@ -6,6 +6,7 @@ import { loadBoardType } from '../../rig/config/board-type.js';
 import { Problems } from '../../rig/config/problems.js';
 import type { MachineSpec } from '../../rig/contracts/board.js';
 import type { EventBody } from '../../rig/contracts/events.js';
+import type { MediumWriter } from '../../rig/contracts/medium-writer.js';
 import { BoardControl } from '../../rig/core/board/board-control.js';
 import { LocalSession } from '../../rig/core/session/local.js';
 import { measureSpeedFactor } from '../../rig/lifetime/host-speed.js';
@@ -16,13 +17,23 @@ export interface FlasherBoard extends AsyncDisposable {
   readonly events: readonly EventBody[];
 }
 
-/** The built-in board with internal storage and a slot, with another machine where `machine` says so. */
+export interface FlasherBoardOptions {
+  /** Default: the built-in board with internal storage and a slot. */
+  readonly name?: string;
+  /** Another machine than that of its type. */
+  readonly change?: (machine: MachineSpec) => MachineSpec;
+  readonly writer?: MediumWriter;
+}
+
 export async function openFlasherBoard(
   folder: string,
-  change: (machine: MachineSpec) => MachineSpec,
+  {
+    name = 'virt-arm64-flasher',
+    change = (machine) => machine,
+    writer = mediumWriter,
+  }: FlasherBoardOptions = {},
 ): Promise<FlasherBoard> {
   const problems = new Problems();
-  const name = 'virt-arm64-flasher';
   const found = await loadBoardType(name, folder, { cwd: folder, env: {}, problems });
   if (!found?.type.machine) throw new Error(`the built-in board ${name} is not there`);
   const machine = change(found.type.machine);
@@ -56,7 +67,7 @@ export async function openFlasherBoard(
     consolePath: join(folder, 'console.raw'),
     secrets: new SecretMask([]),
     scale: measureSpeedFactor(),
-    writer: mediumWriter,
+    writer,
   });
   return { board, events, [Symbol.asyncDispose]: () => board[Symbol.asyncDispose]() };
 }
