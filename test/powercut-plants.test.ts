@@ -1,4 +1,4 @@
-// test: vm, full, 40 minutes
+// test: vm, full, 60 minutes
 /** Defects of bootloaders and updaters that are planted on purpose: the explorer must find each, name it and shrink it. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import type { PowercutSummary } from '../rig/core/powercut/judge/certificate.js'
 import { World } from './e2e/world.js';
 import { recordEarlySwitch } from './powercut-judge/recorded-writes.js';
 
-tap.setTimeout(40 * 60_000);
+tap.setTimeout(60 * 60_000);
 
 async function explored(
   t: Test,

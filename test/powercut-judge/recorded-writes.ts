@@ -83,7 +83,13 @@ export function recordEarlySwitch(folder: string, on: RecordedOn): void {
   record(folder, {
     ...on,
     medium,
-    steps: [{ at: environmentCopies[0], bytes: environment }, 'flush', { at: from, bytes: mended }, 'flush'],
+    steps: [
+      // The rest of it is zeros, as on the medium already.
+      { at: environmentCopies[0], bytes: environment.subarray(0, sector) },
+      'flush',
+      { at: from, bytes: mended },
+      'flush',
+    ],
   });
 }
 
