@@ -1,4 +1,5 @@
-// test: vm, 8 minutes
+// test: vm, 12 minutes
+// Long because its parts share the flasher image and what opens the boards.
 // The flasher image on a two-disk virtual board: end to end through the command, and each way in which it gives up, with
 // the LED pattern that says so and the log on its medium.
 import { execFileSync } from 'node:child_process';
@@ -25,13 +26,14 @@ import { cacheDir } from '../rig/config/folders.js';
 import { packageRoot } from '../rig/config/package.js';
 import type { Image, MachineSpec } from '../rig/contracts/board.js';
 import type { RigEvent } from '../rig/contracts/events.js';
+import type { MediumWriter } from '../rig/contracts/medium-writer.js';
 import { patternOf } from '../rig/core/board/line-pattern.js';
 import { pollUntil } from '../rig/lifetime/poll.js';
 import { readEvents, World } from './e2e/world.js';
 import { openFlasherBoard } from './flasher/board.js';
 import { netbootDesk } from './flasher/netboot-desk.js';
 
-t.setTimeout(480_000);
+t.setTimeout(720_000);
 
 const request = { flavour: 'tiny', arch: 'arm64', variant: 'dev', version: '1.0.0' } as const;
 const built = await buildFlasher(request, { cacheDir: cacheDir(process.env) });
@@ -148,6 +150,36 @@ t.test('what came over the network is on the disk, by cmp', async (t) => {
     t.ok(bytes > 150 * 1024 * 1024, `${bytes} bytes`);
     execFileSync('cmp', ['-n', String(bytes), '-i', `${start + from}:${from}`, flasher.path, path]);
   });
+});
+
+t.test('the rig stops serving half-way: the flasher gives up, and is offered no more', async (t) => {
+  const served: AsyncDisposable[] = [];
+  const writer: MediumWriter = {
+    ...mediumWriter,
+    async serve(image, options) {
+      const one = await mediumWriter.serve(image, options);
+      served.push(one);
+      return one;
+    },
+  };
+  await using opened = await openFlasherBoard(folderOf(t), { name: 'virt-arm64-netboot', writer });
+  const { board } = opened;
+  const says = (text: RegExp) =>
+    pollUntil(() => text.test(board.consoleTail(8_000)), {
+      what: `${text} on the console`,
+      timeoutMs: 240_000,
+    });
+  const failed = board.provision(flasher).then(
+    () => undefined,
+    (error: { code?: string; message?: string }) => error,
+  );
+  await says(/flasher progress/);
+  await served[0]?.[Symbol.asyncDispose]();
+  t.match(await failed, { code: 'provision.flasher-failed', message: /failed write-error: at block \d+/ });
+  // The end of its log, which it has no medium to leave on.
+  await says(/wget: .*refused/);
+  const steps = opened.events.filter(({ type }) => type === 'provision');
+  t.match(steps.at(-1), { step: 4, phase: 'end', error: { code: 'provision.flasher-failed' } });
 });
 
 t.test('flash: netboot on a wired board, offered by commands of its lab', async (t) => {
