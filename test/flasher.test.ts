@@ -177,7 +177,7 @@ t.test('the rig stops serving half-way: the flasher gives up, and is offered no 
   await served[0]?.[Symbol.asyncDispose]();
   t.match(await failed, { code: 'provision.flasher-failed', message: /failed write-error: at block \d+/ });
   // The end of its log, which it has no medium to leave on.
-  await says(/wget: .*refused/);
+  await says(/wget: /);
   const steps = opened.events.filter(({ type }) => type === 'provision');
   t.match(steps.at(-1), { step: 4, phase: 'end', error: { code: 'provision.flasher-failed' } });
 });
