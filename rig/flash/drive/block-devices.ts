@@ -48,7 +48,7 @@ export const readBlockDevices: ReadBlockDevices = async (path, { signal }) => {
   try {
     const { stdout } = await runProgram(
       'lsblk',
-      ['--json', '--bytes', '-o', columns, ...(path === undefined ? [] : ['--', path])],
+      ['--json', '--tree=PATH', '--bytes', '-o', columns, ...(path === undefined ? [] : ['--', path])],
       { signal, timeoutMs: listMs, captureBytes: 16 * 1024 * 1024 },
     );
     const { blockdevices } = JSON.parse(stdout) as { blockdevices: readonly BlockDevice[] };
