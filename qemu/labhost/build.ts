@@ -8,10 +8,10 @@ import type { Cancellable } from '../../rig/contracts/capabilities.js';
 import { runProgram } from '../../rig/lifetime/run-program.js';
 import { makeWorkDir } from '../image/build.js';
 import { writeCpio } from '../image/cpio.js';
+import { findKernel, type Kernel } from '../image/kernel.js';
 import { modulesInOrder } from '../image/kernel-modules.js';
 import {
   fetchPackages,
-  filesBelow,
   type PackageRequest,
   type ResolvedPackage,
   recordedPackages,
@@ -104,9 +104,8 @@ async function make(packages: readonly ResolvedPackage[], options: MakeOptions):
     packages.filter((one) => !isKernel(one)),
     { into: others, cacheDir, tools },
   );
-  const image =
-    (await readdir(join(kernelPackages, 'boot'))).find((name) => name.startsWith('vmlinuz-')) ?? '';
-  const release = image.slice('vmlinuz-'.length);
+  const kernel = await findKernel(kernelPackages);
+  const release = releaseOf(kernel);
   const made = join(workDir, 'made');
   await mkdir(made);
   const files = filesIn(made);
@@ -114,29 +113,25 @@ async function make(packages: readonly ResolvedPackage[], options: MakeOptions):
   const built = join(workDir, 'gpio-sim');
   await mkdir(built);
   const gpioSim = await buildGpioSim(kernelPackages, { folder: built, release, signal });
-  await unpackKernel(join(kernelPackages, 'boot', image), { path: files.kernel, signal });
-  const modules = (await filesBelow(join(kernelPackages, 'lib/modules', release))).filter((file) =>
-    file.endsWith('.ko'),
-  );
-  await writeFile(files.initrd, await initrd({ modules, busybox: join(others, 'bin/busybox') }));
+  await unpackKernel(kernel.image, { path: files.kernel, signal });
+  await writeFile(files.initrd, await initrd({ kernel, busybox: join(others, 'bin/busybox') }));
   await mergeUsr(others, files.layer);
-  await addModules(files.layer, { modules, kernelPackages, release, gpioSim, signal });
+  await addModules(files.layer, { kernel, kernelPackages, gpioSim, signal });
   return made;
 }
 
-async function initrd({
-  modules,
-  busybox,
-}: {
-  modules: readonly string[];
-  busybox: string;
-}): Promise<Buffer> {
+/** As `uname -r` says it. */
+function releaseOf({ image }: Kernel): string {
+  return basename(image).slice('vmlinuz-'.length);
+}
+
+async function initrd({ kernel, busybox }: { kernel: Kernel; busybox: string }): Promise<Buffer> {
   const tree = new FileTree();
   for (const path of ['dev', 'host', 'layer', 'memory', 'root']) tree.directory(path);
   tree.file('bin/busybox', { from: busybox }, { mode: 0o755 });
   tree.file('init', { from: guestScript('init.sh') }, { mode: 0o755 });
   tree.file('start.sh', { from: guestScript('start.sh') }, { mode: 0o755 });
-  const files = await modulesInOrder(initrdModules, { modules });
+  const files = await modulesInOrder(initrdModules, kernel);
   for (const file of files) tree.file(`modules/${basename(file)}`, { from: file });
   tree.file('modules/order', files.map((file) => `${basename(file)}\n`).join(''));
   return writeCpio(tree);
@@ -156,16 +151,16 @@ async function mergeUsr(from: string, layer: string): Promise<void> {
 async function addModules(
   layer: string,
   {
-    modules,
+    kernel,
     kernelPackages,
-    release,
     gpioSim,
     signal,
-  }: { modules: readonly string[]; kernelPackages: string; release: string; gpioSim: string } & Cancellable,
+  }: { kernel: Kernel; kernelPackages: string; gpioSim: string } & Cancellable,
 ): Promise<void> {
+  const release = releaseOf(kernel);
   const source = join(kernelPackages, 'lib/modules', release);
   const folder = join(layer, 'usr/lib/modules', release);
-  for (const file of await modulesInOrder(laterModules, { modules }))
+  for (const file of await modulesInOrder(laterModules, kernel))
     await copyTo(join(folder, file.slice(source.length)), file);
   await copyTo(join(folder, 'extra', basename(gpioSim)), gpioSim);
   for (const name of ['modules.builtin', 'modules.builtin.modinfo', 'modules.order'])
