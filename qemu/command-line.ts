@@ -26,8 +26,16 @@ export interface MachineParts {
   readonly firmwareFiles?: LoadedFiles | undefined;
   /** This board's own copy of the UEFI variables. */
   readonly uefiVariables?: string | undefined;
+  /** A cable to another machine; absent: QEMU's own network for users. */
+  readonly wire?: Wire | undefined;
   /** The machine waits for a saved state instead of the processor's reset. */
   readonly loadsState?: boolean | undefined;
+}
+
+/** A network cable between two QEMUs: datagrams between two unix sockets, of which each end has one and knows the other. */
+export interface Wire {
+  readonly here: string;
+  readonly there: string;
 }
 
 /** Files of this host, and words for the kernel. */
@@ -179,9 +187,11 @@ function panicDevice(arch: Architecture, spec: MachineSpec): string[] {
   return isPc ? ['-device', 'pvpanic'] : [];
 }
 
-function network(spec: MachineSpec, { identity, bootFiles }: MachineParts): string[] {
+function network(spec: MachineSpec, { identity, bootFiles, wire }: MachineParts): string[] {
   if (spec.nic === undefined) return [];
-  const netdev = ['-netdev', `user,id=${netdevId},ipv6=off${bootOptions(bootFiles)}`];
+  const netdev = wire
+    ? wireBackend(netdevId, wire)
+    : ['-netdev', `user,id=${netdevId},ipv6=off${bootOptions(bootFiles)}`];
   // It is on the board already, and takes what is not claimed by a device.
   if (spec.nic === 'on-board') return [...netdev, '-net', `nic,netdev=${netdevId},macaddr=${identity.mac}`];
   const device = {
@@ -199,6 +209,13 @@ function network(spec: MachineSpec, { identity, bootFiles }: MachineParts): stri
 function bootOptions(files: BootFiles | undefined): string {
   if (files === undefined) return '';
   return `,tftp=${escapeOption(files.folder)},bootfile=${escapeOption(files.bootFile)}`;
+}
+
+/** What is sent while nobody is at the other end is lost, as on a cable (net/dgram.c). */
+export function wireBackend(id: string, { here, there }: Wire): string[] {
+  const end = (side: 'local' | 'remote', path: string): string =>
+    `${side}.type=unix,${side}.path=${escapeOption(path)}`;
+  return ['-netdev', `dgram,id=${id},${end('local', here)},${end('remote', there)}`];
 }
 
 function random(spec: MachineSpec): string[] {

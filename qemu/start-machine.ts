@@ -4,7 +4,7 @@ import type { Cancellable } from '../rig/contracts/capabilities.js';
 import type { DriverContext } from '../rig/contracts/driver.js';
 import { findExecutable } from '../rig/lifetime/find-executable.js';
 import type { Accelerator } from './accelerator.js';
-import { commandLine, type LoadedFiles, qemuProgram } from './command-line.js';
+import { commandLine, type LoadedFiles, qemuProgram, type Wire } from './command-line.js';
 import { checkBootFiles, uefiVariables, writeEnvironmentFlash } from './firmware.js';
 import { missingQemu } from './host-errors.js';
 import { identityOf } from './identity.js';
@@ -18,6 +18,7 @@ export interface StartMachineOptions extends Cancellable {
   readonly context: DriverContext;
   readonly media: MediumParts;
   readonly firmwareFiles?: LoadedFiles | undefined;
+  readonly wire?: Wire | undefined;
   /** Fills the machine with a saved state instead of letting it boot. */
   readonly load?: ((machine: Machine) => Promise<void>) | undefined;
   readonly listener: MachineListener;
@@ -42,6 +43,7 @@ export async function startMachine(options: StartMachineOptions): Promise<Machin
     identity: identityOf(name),
     ...media,
     firmwareFiles: options.firmwareFiles,
+    wire: options.wire,
     environmentFlash: await environmentFlash(spec, context),
     uefiVariables:
       spec.boot.kind === 'uefi' ? await uefiVariables(context.stateDir, spec.boot.variables) : undefined,

@@ -5,6 +5,7 @@ import type { Device, DriverContext } from '../rig/contracts/driver.js';
 import type { RigError } from '../rig/contracts/errors.js';
 import { SerialQueue } from '../rig/lifetime/serial-queue.js';
 import type { Accelerator } from './accelerator.js';
+import type { MachineParts } from './command-line.js';
 import { pictureOf } from './display.js';
 import { VirtualGpio } from './gpio.js';
 import { identityOf } from './identity.js';
@@ -17,7 +18,7 @@ import { canBeSaved, VirtualSnapshots } from './snapshots.js';
 import { environmentFlashIn, startMachine } from './start-machine.js';
 import { VirtualConsole } from './virtual-console.js';
 
-export interface VirtualBoardOptions {
+export interface VirtualBoardOptions extends Pick<MachineParts, 'wire'> {
   readonly spec: MachineSpec;
   readonly accelerator: Accelerator;
   readonly context: DriverContext;
@@ -73,7 +74,7 @@ export class VirtualBoard implements Device {
   }
 
   #capabilities(): Capabilities {
-    const { spec } = this.#options;
+    const { spec, wire } = this.#options;
     return {
       power: {
         on: (options) => this.#exclusive((signal) => this.#powerOn({ signal }), options),
@@ -92,10 +93,10 @@ export class VirtualBoard implements Device {
       ...(this.#gpio ? { gpio: this.#gpio } : {}),
       ...(spec.display === undefined ? {} : { capture: { picture: (options) => this.#picture(options) } }),
       ...(spec.nic === undefined || spec.nic === 'usb' ? {} : { link: this.#linkCapability() }),
-      ...(spec.nic === undefined
+      ...(spec.nic === undefined || wire
         ? {}
         : { address: addressOf(this.#name, { mapped: spec.forward, forwards: () => this.#forwards }) }),
-      ...(canBeSaved(spec) ? { snapshots: this.#snapshots() } : {}),
+      ...(canBeSaved(spec) && !wire ? { snapshots: this.#snapshots() } : {}),
     };
   }
 
@@ -164,13 +165,13 @@ export class VirtualBoard implements Device {
 
   /** Starts a machine and sets it going; `begins` is called before its first instruction. */
   async #begin({ signal, load }: Start, begins: () => void): Promise<void> {
-    const { spec } = this.#options;
+    const { spec, wire } = this.#options;
     const machine = await this.#startMachine({ signal, load });
     this.#machine = machine;
     try {
       this.#forwards = await forwardPorts(
         (line, options) => machine.execute('human-monitor-command', { 'command-line': line }, options),
-        { guestPorts: spec.nic ? spec.forward : [], preferred: this.#forwards, signal },
+        { guestPorts: spec.nic && !wire ? spec.forward : [], preferred: this.#forwards, signal },
       );
       if (this.#link === 'down') await setLink(machine, { spec, state: 'down', signal });
       signal?.throwIfAborted();

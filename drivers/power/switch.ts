@@ -3,10 +3,10 @@ import type { Cancellable, Capabilities, Power, PowerState } from '../../rig/con
 import type { Device, DriverContext } from '../../rig/contracts/driver.js';
 import { type Json, RigError } from '../../rig/contracts/errors.js';
 import { pause } from '../../rig/lifetime/abortable.js';
+import { hostMoment, msSince } from '../../rig/lifetime/host-moment.js';
 import { LeftBehindFile } from '../../rig/lifetime/left-behind.js';
 import { pollUntil } from '../../rig/lifetime/poll.js';
 import { SerialQueue } from '../../rig/lifetime/serial-queue.js';
-import { hostMoment, msSince } from './off-clock.js';
 
 /** What differs from one kind of switch to the next. */
 export interface Actuator {

@@ -3,12 +3,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createReadStream, openSync, readdirSync, readFileSync, realpathSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { LineLevel } from '../../rig/contracts/capabilities.js';
+import { watchPort } from './port-watch.js';
 import { agentPort, type LabAnswer, type LabRequest } from './protocol.js';
 import { SimLines } from './sim-lines.js';
 
 const running = new Map<number, ChildProcess>();
 let file = -1;
-const lines = new SimLines((line, level) => tell({ kind: 'level', line, level }));
+const changed = (line: string, level: LineLevel): void => tell({ kind: 'level', line, level });
+const lines = new SimLines(changed);
 
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) main();
 
@@ -38,6 +41,9 @@ function obey(request: LabRequest): void {
         break;
       case 'pull':
         lines.pull(request.line, request.level);
+        break;
+      case 'watch-port':
+        watchPort(request.mac, (isUp) => changed(request.line, isUp ? 1 : 0));
         break;
       case 'end':
         process.exit(0);

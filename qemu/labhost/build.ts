@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { cp, mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { packageRoot } from '../../rig/config/package.js';
@@ -23,11 +23,37 @@ import { buildGpioSim } from './gpio-sim.js';
 import { unpackKernel } from './unpacked-kernel.js';
 
 /** What the lab host has that this host need not have; Node and all else are this host's own. */
-const layerPackages = ['udev', 'kmod', 'gpiod', 'libgpiod2', 'libudev1', 'libkmod2', 'libacl1', 'libblkid1'];
+const layerPackages = [
+  ...['udev', 'kmod', 'gpiod', 'libgpiod2', 'libudev1', 'libkmod2', 'libacl1', 'libblkid1'],
+  ...[
+    'iproute2',
+    'libbpf1',
+    'libmnl0',
+    'libcap2',
+    'libelf1',
+    'libbsd0',
+    'libmd0',
+    'libtirpc3',
+    'libxtables12',
+  ],
+  ...['dnsmasq-base', 'libdbus-1-3', 'libidn2-0', 'libunistring2', 'libnettle8', 'libhogweed6', 'libgmp10'],
+  ...['libnetfilter-conntrack3', 'libnfnetlink0', 'libnftables1', 'libnftnl11', 'libjansson4', 'libedit2'],
+  ...[
+    'hostapd',
+    'wpasupplicant',
+    'iw',
+    'wireless-regdb',
+    'libnl-3-200',
+    'libnl-genl-3-200',
+    'libnl-route-3-200',
+  ],
+  ...['libpcsclite1', 'libreadline8', 'libtinfo6'],
+];
 
 const initrdModules = ['virtio_pci', '9pnet_virtio', '9p', 'overlay'];
 const laterModules = [
   'virtio_console',
+  'virtio_net',
   'configfs',
   'xhci_pci',
   'ftdi_sio',
@@ -36,6 +62,8 @@ const laterModules = [
   'sd_mod',
   'sg',
   'loop',
+  'mac80211_hwsim',
+  ...['ccm', 'ctr', 'cmac', 'gcm'],
 ];
 
 /** What QEMU starts the lab host from. */
@@ -146,6 +174,9 @@ async function mergeUsr(from: string, layer: string): Promise<void> {
     if (existsSync(join(from, folder)))
       await copy(folder, folder === 'usr' || folder === 'etc' ? folder : `usr/${folder}`);
   await rm(join(layer, 'usr/share'), { recursive: true, force: true });
+  // Debian links the rules of the radios by update-alternatives, in a script of the package; the kernel believes Debian's signature.
+  for (const name of ['regulatory.db', 'regulatory.db.p7s'])
+    await symlink(`${name}-debian`, join(layer, 'usr/lib/firmware', name));
 }
 
 async function addModules(

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { packageRoot } from '../../rig/config/package.js';
 import { chooseAccelerator } from '../accelerator.js';
-import { escapeOption, qmpDescriptor } from '../command-line.js';
+import { escapeOption, qmpDescriptor, type Wire, wireBackend } from '../command-line.js';
 import type { LabHostFiles } from './build.js';
 import { agentPort } from './protocol.js';
 
@@ -10,7 +10,16 @@ const memoryMiB = 1024;
 /** Names of the sockets in its work folder: to the agent, and the far end of the serial line. */
 export const sockets = { agent: 'agent', wire: 'wire' } as const;
 
-/** QEMU's arguments; the machine starts stopped. No network: what it needs of this host is its file system. */
+/** Of its network port, to which the cable of a board leads. */
+export const portMac = '52:54:00:6c:61:62';
+
+/** The two ends of that cable. */
+export function cableIn(workDir: string): { readonly labHost: Wire; readonly board: Wire } {
+  const [here, there] = [join(workDir, 'port'), join(workDir, 'port.board')];
+  return { labHost: { here, there }, board: { here: there, there: here } };
+}
+
+/** QEMU's arguments; the machine starts stopped. No way out: what it needs of this host is its file system. */
 export function commandLine(
   files: LabHostFiles,
   { workDir, serialPath }: { readonly workDir: string; readonly serialPath: string },
@@ -41,6 +50,8 @@ export function commandLine(
     ...share('host', '/'),
     ...share('layer', files.layer),
     ...['-device', 'qemu-xhci,id=xhci', '-chardev', socket(sockets.wire)],
+    ...wireBackend('port', cableIn(workDir).labHost),
+    ...['-device', `virtio-net-pci,netdev=port,mac=${portMac},romfile=`],
     ...['-device', 'virtio-serial-pci', '-chardev', socket(sockets.agent)],
     ...['-device', `virtserialport,chardev=agent,name=${agentPort}`],
   ];

@@ -8,10 +8,11 @@ import { RigError } from '../../rig/contracts/errors.js';
 import type { JsonObject } from '../../rig/contracts/json.js';
 import { abortable } from '../../rig/lifetime/abortable.js';
 import { withTimeout } from '../../rig/lifetime/deadline.js';
+import type { Wire } from '../command-line.js';
 import { Machine } from '../machine.js';
 import { SerialPipe } from '../serial-pipe.js';
 import type { LabHostFiles } from './build.js';
-import { commandLine, sockets } from './command-line.js';
+import { cableIn, commandLine, portMac, sockets } from './command-line.js';
 import type { LabAnswer, LabRequest } from './protocol.js';
 
 /** For the lab host to boot, on a busy host without KVM. */
@@ -163,6 +164,16 @@ export class LabHost implements AsyncDisposable {
   /** Makes a chip of simulated lines, low all of them. */
   async chip(label: string, lines: readonly string[]): Promise<void> {
     await this.#ask({ do: 'chip', label, lines }).result;
+  }
+
+  /** From now on its network port is told as `line`: up is 1. */
+  async watchPort(line: string): Promise<void> {
+    await this.#ask({ do: 'watch-port', line, mac: portMac }).result;
+  }
+
+  /** The end of the cable from its network port that a board is plugged into. */
+  get cable(): Wire {
+    return cableIn(this.#options.workDir).board;
   }
 
   /** Pulls an input up or down. */

@@ -15,6 +15,8 @@ export type LabRequest = { readonly id: number } & (
   | { readonly do: 'chip'; readonly label: string; readonly lines: readonly string[] }
   /** Pulls a line up or down, as a wire from outside does. */
   | { readonly do: 'pull'; readonly line: string; readonly level: 0 | 1 }
+  /** Tells from then on whether the network port of that address is up, as the level of a line; down is what it is until told. */
+  | { readonly do: 'watch-port'; readonly line: string; readonly mac: string }
   | { readonly do: 'end' }
 );
 
@@ -29,5 +31,5 @@ export type LabAnswer =
       readonly code: number | null;
       readonly signal: string | null;
     }
-  /** A line has another level than when it was last told: an output of a driver, or what it was pulled to. */
+  /** A line has another level than when it was last told: an output of a driver, what it was pulled to, or a network port. */
   | { readonly kind: 'level'; readonly line: string; readonly level: 0 | 1 };

@@ -12,6 +12,7 @@ import { ClaimedDevice, takeClaims } from './claimed-device.js';
  */
 export const drivers: Readonly<Record<string, () => Promise<Driver>>> = {
   qemu: async () => (await import('../../qemu/driver.js')).qemuDriver,
+  'address-lease': async () => (await import('../../drivers/network/lease.js')).leaseAddressDriver,
   'boot-mode-lines': async () => (await import('../../drivers/boot-mode/lines.js')).bootModeLinesDriver(),
   'console-program': async () => (await import('../../drivers/console/program.js')).programConsoleDriver,
   'console-rfc2217': async () => (await import('../../drivers/console/rfc2217.js')).rfc2217ConsoleDriver,
@@ -22,6 +23,9 @@ export const drivers: Readonly<Record<string, () => Promise<Driver>>> = {
   'mux-sdwire': async () => (await import('../../drivers/storage/sdwire.js')).sdwireDriver(),
   'mux-usbsdmux': async () => (await import('../../drivers/storage/usbsdmux.js')).usbsdmuxDriver(),
   'netboot-command': async () => (await import('../../drivers/netboot/command.js')).commandNetbootDriver,
+  'network-access-point': async () =>
+    (await import('../../drivers/network/access-point.js')).accessPointDriver,
+  'network-port': async () => (await import('../../drivers/network/port.js')).networkPortDriver,
   'power-command': async () => (await import('../../drivers/power/command.js')).commandPowerDriver,
   'power-button': async () => (await import('../../drivers/power/button.js')).buttonPowerDriver(),
   'power-gpio': async () => (await import('../../drivers/power/gpio.js')).gpioPowerDriver(),

@@ -17,7 +17,7 @@ export const architectures = [
   'i386',
 ] as const satisfies readonly Architecture[];
 
-/** What a driver can be for a board: one capability, or `board` for all of them. */
-export const roles = ['board', ...deviceCapabilities] as const;
+/** What a driver can be for a board: one capability, `network` for link and address in one, or `board` for all of them. */
+export const roles = ['board', 'network', ...deviceCapabilities] as const;
 
 export type Role = (typeof roles)[number];

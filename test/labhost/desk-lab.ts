@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { portMac } from '../../qemu/labhost/command-line.js';
 import { packageRoot } from '../../rig/config/package.js';
 import { reader, serialPath } from './inside/places.js';
 
@@ -12,7 +13,7 @@ export function writeDeskLab(folder: string): void {
   const wired = type
     .replace(/^machine:\n(?: .*\n|\n)*/m, '')
     .replace(/^name: .*$/m, '')
-    .replace(/^capabilities: .*$/m, 'capabilities: [power, console, mux, shell]')
+    .replace(/^capabilities: .*$/m, 'capabilities: [power, console, mux, link, address, shell]')
     .replace(/^flash: .*$/m, 'flash: sd')
     .replace(
       /^budgets: .*$/m,
@@ -38,6 +39,9 @@ export function writeDeskLab(folder: string): void {
         line: { chip: wires, name: MUX }
         rig: high
         reader: ${reader}
+      network:
+        driver: network-port
+        interface: ${portMac}
 `,
   );
 }

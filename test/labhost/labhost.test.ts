@@ -1,8 +1,8 @@
-// test: vm, full, 20 minutes
+// test: vm, full, 25 minutes
 // The real drivers on the kernel's real interfaces: one boot of the lab host serves all. The programs in inside/ run in it.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { buildLabHost } from '../../qemu/labhost/build.js';
 import { LabHost } from '../../qemu/labhost/lab-host.js';
@@ -11,11 +11,11 @@ import { packageRoot } from '../../rig/config/package.js';
 import { SerialQueue } from '../../rig/lifetime/serial-queue.js';
 import { referenceImage } from '../snapshots/guest.js';
 import { writeDeskLab } from './desk-lab.js';
-import { Wires, wiredLines } from './outside-board.js';
+import { portLine, Wires, wiredLines } from './outside-board.js';
 import { playedBoard } from './played-board.js';
 import { virtualOutside } from './virtual-outside.js';
 
-t.setTimeout(20 * 60_000);
+t.setTimeout(25 * 60_000);
 
 /** `LABHOST_TRACE=1` shows what the programs inside print, as they do: a time-out then tells how far they came. */
 const show = (text: string): void => {
@@ -25,7 +25,10 @@ const show = (text: string): void => {
 const workDir = await mkdtemp(join(tmpdir(), 'labhost-'));
 const wires = new Wires();
 writeDeskLab(workDir);
-const files = await buildLabHost({ cacheDir: cacheDir(process.env), progress: (line) => t.comment(line) });
+const building = { cacheDir: cacheDir(process.env), progress: (line: string) => t.comment(line) };
+const files = await buildLabHost(building);
+// What changes on this host while the lab host runs may not be seen in it.
+const { path: image } = await referenceImage();
 const host = await LabHost.start({ files, workDir, onLine: wires.line });
 t.teardown(async () => {
   t.comment(`the lab host took ${host.cpuSeconds.toFixed(0)} CPU s`);
@@ -35,15 +38,25 @@ t.teardown(async () => {
 await host.chip('bench', ['SWITCH', 'ACTIVE_LOW', 'LAMP', 'TWIN']);
 await host.chip('wires', wiredLines);
 await host.plugSerial();
+await host.watchPort(portLine);
 
-/** Runs one of the programs in inside/. */
-async function inside(t: Test, name: string): Promise<void> {
+/** Runs one of the programs in inside/; `asked` is what it can have done out here. */
+async function inside(
+  t: Test,
+  name: string,
+  asked: Readonly<Record<string, () => Promise<void>>> = {},
+): Promise<void> {
+  const outside = new SerialQueue();
   const { code, stdout, stderr } = await host.run(
     process.execPath,
     [join(packageRoot, 'dist/test/labhost/inside', `${name}.js`)],
     {
       env: { TAP_RCFILE: '/nonexistent' },
-      onOutput: show,
+      onOutput: (text) => {
+        show(text);
+        for (const [, what = ''] of text.matchAll(/^# outside: (.*)$/gm))
+          void outside.run(async () => asked[what]?.()).catch((error) => wires.errors.push(error));
+      },
     },
   );
   t.same(wires.errors, [], 'the wires did as they were told');
@@ -54,8 +67,8 @@ async function inside(t: Test, name: string): Promise<void> {
 }
 
 await t.test('the rig in the lab host, with an ordinary lab file, on a board of QEMU', async (t) => {
-  const { path: image } = await referenceImage();
   await using board = await virtualOutside(workDir, {
+    wire: host.cable,
     say: (bytes) => void host.serial.write(bytes),
     lost: (error) => void wires.errors.push(error),
   });
@@ -64,7 +77,11 @@ await t.test('the rig in the lab host, with an ordinary lab file, on a board of 
     host.run(process.execPath, [join(packageRoot, 'dist/rig/cli/main.js'), ...args], {
       cwd: workDir,
       onOutput: show,
-      env: { XDG_RUNTIME_DIR: '/run', XDG_STATE_HOME: '/run/state', XDG_CACHE_HOME: '/run/cache' },
+      env: {
+        XDG_RUNTIME_DIR: '/run',
+        XDG_STATE_HOME: '/run/state',
+        XDG_CACHE_HOME: dirname(building.cacheDir),
+      },
     });
   await t.test('rig check desk', async (t) => {
     const { code, stdout, stderr } = await rig('check', 'desk');
@@ -73,27 +90,36 @@ await t.test('the rig in the lab host, with an ordinary lab file, on a board of 
     t.match(stdout, /power on/);
     t.match(stdout, /mux/);
   });
-  await t.test('rig run boot', async (t) => {
+  await t.test('rig run', async (t) => {
     const { code, stdout, stderr } = await rig(
-      'run',
-      'boot',
-      '--board',
-      'desk',
-      '--image',
-      image,
-      '--report',
-      '/run/report',
+      ...['run', 'boot', 'networking', '--board', 'desk', '--image', image, '--report', '/run/report'],
     );
     t.comment(stdout, stderr);
     t.equal(code, 0, 'all passed');
-    t.match(stdout, /desk\/boot\/boots through every stage in order/);
-    t.match(stdout, /desk\/boot\/a power cut gives a new boot id and keeps what was synced/);
+    for (const test of [
+      'boot/boots through every stage in order',
+      'boot/a power cut gives a new boot id and keeps what was synced',
+      'networking/has a default route through the network of its address',
+      'networking/takes its address by DHCP',
+      'networking/reaches an HTTP server of the rig',
+      'networking/notices that the link is down and recovers when it is up',
+    ])
+      t.ok(stdout.includes(`✓ desk/${test}`), test);
+  });
+  await t.test('the network of the lab host is as it was', async (t) => {
+    const { stdout } = await host.run('ip', ['-oneline', 'address', 'show', 'up']);
+    t.match(stdout, /^1: lo /);
+    t.notMatch(stdout, /^[2-9]/m, 'no other interface is up, and none has an address');
   });
   t.same(wires.errors, []);
   t.comment(`the board took ${board.cpuSeconds().toFixed(0)} CPU s`);
 });
 
 await t.test('GPIO drivers on gpio-sim, beside gpioset, gpioget and gpiomon', (t) => inside(t, 'gpio'));
+
+await t.test('a network port and two radios, beside ip, iw, wpa_supplicant and busybox', (t) =>
+  inside(t, 'network'),
+);
 
 await t.test('a board behind a relay, an FTDI adapter, a mux and a line', async (t) => {
   const card = join(workDir, 'card.raw');
@@ -108,5 +134,5 @@ await t.test('a board behind a relay, an FTDI adapter, a mux and a line', async 
         void pulls.run(() => host.pull('LED', level)).catch((error) => wires.errors.push(error)),
     }),
   );
-  await inside(t, 'wired');
+  await inside(t, 'wired', { unplug: () => host.unplugSerial(), plug: () => host.plugSerial() });
 });

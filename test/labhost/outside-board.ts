@@ -11,12 +11,16 @@ export interface OutsideBoard {
   /** Takes the card out and gives its file, which is in the reader until `cardIn`. */
   cardOut(): Promise<string>;
   cardIn(): Promise<void>;
+  /** The network cable between the two has a carrier, or none. */
+  cable(carrier: boolean): Promise<void>;
 }
 
 /** Lines of the lab host's chip, in order; drivers name them. */
 export const wiredLines = ['RELAY', 'MUX', 'LED', 'BOOT'] as const;
+/** What its network port is told as. */
+export const portLine = 'PORT';
 
-/** Connects the lab host's lines, serial adapter and card reader to a board. */
+/** Connects the lab host's lines, serial adapter, card reader and network port to a board. */
 export class Wires {
   readonly errors: unknown[] = [];
   #board: OutsideBoard | undefined;
@@ -51,6 +55,7 @@ export class Wires {
     level: LineLevel;
   }): Promise<void> {
     if (name === 'RELAY') await board.power(level === 1);
+    if (name === portLine) await board.cable(level === 1);
     if (name !== 'MUX') return;
     if (level === 1) await host.plugDrive(await board.cardOut());
     else {

@@ -2,9 +2,10 @@ import type { BoardConfig } from '../../contracts/board.js';
 import { type Capabilities, type CapabilityName, drivenCapabilities } from '../../contracts/capabilities.js';
 import type { Device } from '../../contracts/driver.js';
 import { RigError } from '../../contracts/errors.js';
+import { fixedAddress } from './fixed-address.js';
 
 /**
- * The union of what the devices give.
+ * The union of what the devices give. A board whose lab file tells its host has that address, unless a device finds it.
  *
  * @throws RigError `board.capability-twice`: two devices give the same, and the rig never guesses between two
  */
@@ -24,6 +25,8 @@ export function mergeCapabilities(board: BoardConfig, devices: readonly Device[]
     }
     if (first) merged[name] = first.capabilities[name];
   }
+  const host = board.ssh?.host;
+  if (host !== undefined) merged.address ??= fixedAddress(host);
   return merged as Capabilities;
 }
 
@@ -32,7 +35,7 @@ export function capabilitiesOf(board: BoardConfig, capabilities: Capabilities): 
   const names = new Set<CapabilityName>(
     drivenCapabilities.filter((name) => capabilities[name] !== undefined),
   );
-  if (capabilities.address || board.ssh?.host || (capabilities.console && board.type.signatures.prompt)) {
+  if (capabilities.address || (capabilities.console && board.type.signatures.prompt)) {
     names.add('shell');
   }
   return names;

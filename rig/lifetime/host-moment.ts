@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Json } from '../../rig/contracts/errors.js';
+import type { Json } from '../contracts/errors.js';
 
 /** A moment that another process of this host understands: the monotonic clock goes on until the next boot (clock_gettime(2)). */
 export interface HostMoment {
@@ -17,6 +17,7 @@ export function msSince(moment: HostMoment): number {
   return moment.boot === now.boot ? now.ms - moment.ms : Number.POSITIVE_INFINITY;
 }
 
-function bootId(): string {
+/** Of this boot of the host (Documentation/admin-guide/sysctl/kernel.rst, random). */
+export function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
