@@ -134,7 +134,7 @@ t.test(
     const [reason] = later.jobs.flatMap(({ suites }) =>
       suites.flatMap(({ tests }) => tests.map((one) => one.reason)),
     );
-    t.match(reason, /the check of desk-1 did not come to an end: .*desk-1/);
+    t.match(reason, /the check of desk-1 did not come to an end/);
     rmSync(join(lab.cwd, 'hold'));
     t.equal((await somebody.ended).code, 0);
     t.equal((await lab.rig(['nightly', '--resume'])).code, 0, 'once it is free the night can go on');

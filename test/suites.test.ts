@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { packageRoot } from '../rig/config/package.js';
+import type { SuiteDefinition } from '../rig/contracts/suite.js';
 import { TestHostServices } from '../rig/core/runner/host-services.js';
 import { RigError, type TestContext } from '../rig/mod.js';
 import { filesystemOf } from '../suites/board/marks.js';
@@ -488,19 +489,26 @@ t.test('a promise is kept unless the running system says that it is an edition w
   });
 });
 
+const ledTest = 'boot/a LED follows what the system tells it';
+
+function testsOf({ name, tests }: SuiteDefinition): string[] {
+  return tests.map((test) => `${name}/${test.name}`);
+}
+
 t.test(
   'every test of the suites is seen to fail by a mutation, and every prediction names a test',
   async (t) => {
     const predicted = new Set(batches.flatMap((batch) => Object.keys(predictionOf(batch).fails)));
-    const all = suites.flatMap((suite) => suite.tests.map((test) => `${suite.name}/${test.name}`));
+    const all = suites.flatMap(testsOf);
     t.ok(all.length > 20, `${all.length} tests`);
     t.same(
       all.filter((name) => !predicted.has(name)),
-      [],
+      // The boards of the mutations have no LED: it is seen to fail below.
+      [ledTest],
       'tests that no mutation makes fail',
     );
-    // Of flashing only those have mutations that the tests of `rig flash` itself do not cover.
-    const known = [...all, ...flashingSuite.tests.map((test) => `${flashingSuite.name}/${test.name}`)];
+    // Of these only some have mutations: the tests of `rig flash`, and updates of scripts, cover the others.
+    const known = [...all, ...[flashingSuite, rollbackSuite].flatMap(testsOf)];
     t.same(
       [...predicted].filter((name) => !known.includes(name)),
       [],
@@ -592,3 +600,30 @@ function randomFrom(seed: number): (below: number) => number {
     return state % Math.max(1, below);
   };
 }
+
+t.test('a LED that does not follow what the system tells it is found', async (t) => {
+  const levels = async (line: { lit: 0 | 1 }) => {
+    let brightness = 0;
+    const wrong: string[] = [];
+    const context = {
+      board: {
+        type: { inventory: { leds: { ACT: 'act', PWR: null } } },
+        shell: {
+          text: async (command: string) => {
+            brightness = Number(/echo ([01]) >/.exec(command)?.[1] ?? brightness);
+            return 'mmc0';
+          },
+        },
+        gpio: { read: async () => (brightness === 1 ? line.lit : 0) },
+      },
+      step: (_name: string, body: () => Promise<void>) => body(),
+      not: (found: unknown, unwanted: unknown, name: string) => found === unwanted && wrong.push(name),
+      equal: (found: unknown, wanted: unknown, name: string) => found !== wanted && wrong.push(name),
+    };
+    const [, name = ''] = ledTest.split('/');
+    await bootSuite.tests.find((test) => test.name === name)?.body(context as unknown as TestContext);
+    return wrong;
+  };
+  t.same(await levels({ lit: 1 }), []);
+  t.same(await levels({ lit: 0 }), ['line act changes when ACT is lit']);
+});

@@ -106,7 +106,11 @@ const options: readonly BadInput[] = [
   {
     name: 'an unknown board',
     args: ['run', 'good.ts', '--board', 'virt-arm'],
-    says: ['no board or label "virt-arm" (did you mean "virt-arm64"?); boards: virt-arm64', '`rig boards`'],
+    says: [
+      'no board or label "virt-arm" (did you mean "virt-arm64"?); boards: ',
+      ', virt-arm64, ',
+      '`rig boards`',
+    ],
   },
   {
     name: '--only that can explode',

@@ -121,11 +121,15 @@ function knownTests(names: readonly string[], suites: readonly SuiteDefinition[]
   throw read.bad(`--test "${unknown}" is no test of these suites${didYouMean(unknown, known)}`);
 }
 
-/** Without `--board`: the only board of the lab file, or the first virtual board where there is no lab file. */
+/** What `npm start` uses too. */
+const usualBoard = 'virt-arm64';
+
+/** Without `--board`: the only board of the lab file, or the usual virtual board where there is no lab file. */
 function chooseBoards(lab: Lab, selectors: readonly string[]): readonly BoardConfig[] {
   if (selectors.length > 0) return findBoards(lab, selectors);
-  const own =
-    lab.file === undefined ? lab.boards.slice(0, 1) : lab.boards.filter((board) => board.from === 'lab');
+  const own = lab.boards.filter((board) =>
+    lab.file === undefined ? board.name === usualBoard : board.from === 'lab',
+  );
   const [only] = own;
   if (only && own.length === 1) return [only];
   throw read.bad(`Say which board to run on: ${lab.boards.map((board) => board.name).join(', ')}`);
