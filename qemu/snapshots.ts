@@ -29,7 +29,10 @@ import { type KeyFacts, snapshotKey } from './snapshot-key.js';
 /** What a board lends to its snapshots. */
 export interface SnapshotBoard {
   readonly facts: Omit<KeyFacts, 'medium' | 'signal'>;
+  /** By its name. */
   readonly identity: Identity;
+  /** What it is since it was last powered on or restored. */
+  livesAs(): Identity;
   readonly stateDir: string;
   readonly disk: Disk;
   /** One change of the board at a time. */
@@ -38,8 +41,15 @@ export interface SnapshotBoard {
   running(toDoWhat: string): Machine;
   link(): LinkState;
   powerOff(options: Cancellable): Promise<void>;
-  /** Starts a stopped machine with the link as it was, has it filled by `load`, and lets it go on. */
-  wake(link: LinkState, options: Cancellable & { load(machine: Machine): Promise<void> }): Promise<void>;
+  /**
+   * Starts a stopped machine with the link and the identity as they were, has it filled by `load`, and lets it go on. QEMU's network
+   * knows the saved address of the card (MAC); a reset gives the card the one that its QEMU was started with, and another one gets
+   * another lease, which no forwarded port leads to.
+   */
+  wake(
+    link: LinkState,
+    options: Cancellable & { readonly identity: Identity; load(machine: Machine): Promise<void> },
+  ): Promise<void>;
 }
 
 /** A QEMU that does not obey in this time hangs. */
@@ -80,7 +90,7 @@ export class VirtualSnapshots implements Snapshots {
     machine: Machine,
     { key, folder, signal }: { key: SnapshotKey; folder: string; signal: AbortSignal },
   ): Promise<SnapshotManifest> {
-    const { disk, facts, stateDir, identity } = this.#board;
+    const { disk, facts, stateDir } = this.#board;
     const { boot } = facts.spec;
     const compression = bestCompression();
     const stateFile = compression === 'zstd' ? 'machine.zst' : 'machine.raw';
@@ -103,7 +113,7 @@ export class VirtualSnapshots implements Snapshots {
       version: snapshotVersion,
       savedAt,
       key,
-      identity,
+      identity: this.#board.livesAs(),
       link: this.#board.link(),
       state: { ...(await part(stateFile)), compression },
       ...(medium
@@ -159,7 +169,7 @@ export class VirtualSnapshots implements Snapshots {
       if (variables) await replaceUefiVariables(stateDir, join(dir, variables.file));
       const load = (machine: Machine): Promise<void> =>
         loadState(machine, join(dir, state.file), { compression: state.compression, signal });
-      await this.#board.wake(manifest.link, { load, signal });
+      await this.#board.wake(manifest.link, { load, identity: manifest.identity, signal });
     } catch (error) {
       await disk.remove();
       signal.throwIfAborted();

@@ -7,7 +7,7 @@ import type { Accelerator } from './accelerator.js';
 import { commandLine, type LoadedFiles, qemuProgram, type Wire } from './command-line.js';
 import { checkBootFiles, uefiVariables, writeEnvironmentFlash } from './firmware.js';
 import { missingQemu } from './host-errors.js';
-import { identityOf } from './identity.js';
+import type { Identity } from './identity.js';
 import { Machine, type MachineListener } from './machine.js';
 import type { MediumParts } from './media.js';
 import { SerialPipe } from './serial-pipe.js';
@@ -21,6 +21,8 @@ export interface StartMachineOptions extends Cancellable {
   readonly wire?: Wire | undefined;
   /** Fills the machine with a saved state instead of letting it boot. */
   readonly load?: ((machine: Machine) => Promise<void>) | undefined;
+  /** Of the saved state, where there is one. */
+  readonly identity: Identity;
   readonly listener: MachineListener;
 }
 
@@ -31,7 +33,7 @@ export function environmentFlashIn(workDir: string): string {
 
 /** Starts the QEMU process that plays a board; it stands still until `cont`. @throws RigError `qemu.missing`; what `Machine.start` throws */
 export async function startMachine(options: StartMachineOptions): Promise<Machine> {
-  const { spec, context, accelerator, media, load, signal, listener } = options;
+  const { spec, context, accelerator, media, load, identity, signal, listener } = options;
   const { name, type } = context.board;
   const { program, debianPackage } = qemuProgram(type.arch);
   if (!findExecutable(program)) throw missingQemu(program, debianPackage);
@@ -40,7 +42,7 @@ export async function startMachine(options: StartMachineOptions): Promise<Machin
   const args = commandLine(type.arch, spec, {
     serialPath: serial.path,
     accelerator,
-    identity: identityOf(name),
+    identity,
     ...media,
     firmwareFiles: options.firmwareFiles,
     wire: options.wire,

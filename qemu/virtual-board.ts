@@ -8,14 +8,14 @@ import type { Accelerator } from './accelerator.js';
 import type { MachineParts } from './command-line.js';
 import { pictureOf } from './display.js';
 import { VirtualGpio } from './gpio.js';
-import { identityOf } from './identity.js';
+import { type Identity, identityOf } from './identity.js';
 import { setLink } from './link.js';
 import type { Machine } from './machine.js';
 import { Media } from './media.js';
 import { addressOf, forwardPorts } from './ports.js';
 import { boardClosed, boardOff, boardOn } from './refusals.js';
 import { canBeSaved, VirtualSnapshots } from './snapshots.js';
-import { environmentFlashIn, startMachine } from './start-machine.js';
+import { environmentFlashIn, type StartMachineOptions, startMachine } from './start-machine.js';
 import { VirtualConsole } from './virtual-console.js';
 
 export interface VirtualBoardOptions extends Pick<MachineParts, 'wire'> {
@@ -25,10 +25,7 @@ export interface VirtualBoardOptions extends Pick<MachineParts, 'wire'> {
   readonly version: string;
 }
 
-interface Start extends Cancellable {
-  /** Fills the machine with a saved state instead of letting it boot. */
-  readonly load?: ((machine: Machine) => Promise<void>) | undefined;
-}
+type Start = Partial<Pick<StartMachineOptions, 'load' | 'identity' | 'signal'>>;
 
 /** A board that QEMU plays. What changes it runs one at a time; a QEMU process exists only while the board is on. */
 export class VirtualBoard implements Device {
@@ -44,6 +41,7 @@ export class VirtualBoard implements Device {
   readonly #console: VirtualConsole;
   #machine: Machine | undefined;
   #link: LinkState = 'up';
+  #identity: Identity | undefined;
   #forwards: ReadonlyMap<number, number> = new Map();
   /** Between two QEMUs of one board that is on. */
   #restarting = false;
@@ -105,16 +103,17 @@ export class VirtualBoard implements Device {
     return new VirtualSnapshots({
       facts: { type: context.board.type, spec, accelerator, qemuVersion: version },
       identity: identityOf(this.#name),
+      livesAs: () => this.#identity ?? identityOf(this.#name),
       stateDir: context.stateDir,
       disk: this.#media.disk,
       exclusive: (act, options) => this.#exclusive(act, options),
       running: (toDoWhat) => this.#running(toDoWhat),
       link: () => this.#link,
       powerOff: ({ signal }) => this.#powerOff({ cause: 'rig', signal }),
-      wake: async (link, { load, signal }) => {
+      wake: async (link, { identity, ...start }) => {
         if (this.#link !== link) context.emit({ kind: 'link', state: link });
         this.#link = link;
-        await this.#powerOn({ signal, load });
+        await this.#powerOn({ ...start, identity: { ...identity, name: this.#name } });
       },
     });
   }
@@ -160,6 +159,7 @@ export class VirtualBoard implements Device {
 
   async #powerOn(start: Start): Promise<void> {
     if (this.#machine) return;
+    this.#identity = start.identity;
     await this.#begin(start, () => this.#options.context.emit({ kind: 'power', state: 'on', cause: 'rig' }));
   }
 
@@ -185,9 +185,8 @@ export class VirtualBoard implements Device {
   }
 
   /**
-   * Resets a machine that stands still. An x86 kernel unpacks itself over memory that held code: QEMU's translator then takes
-   * the slow way for each write to a page of which it still keeps translated code (accel/tcg/translate-all.c), and a reboot
-   * costs four times a cold boot. A new process on the same medium has translated nothing yet.
+   * Resets a machine that stands still. An x86 kernel unpacks itself over memory that held code: QEMU's translator then takes the slow
+   * way for each write there (accel/tcg/translate-all.c), and a reboot costs four times a cold boot. A new process has translated nothing.
    */
   async #restart(machine: Machine, options: Cancellable = {}): Promise<void> {
     if (!this.#restartsAnew) return machine.restart(options);
@@ -216,6 +215,7 @@ export class VirtualBoard implements Device {
       firmwareFiles: await this.#media.firmwareFiles({ signal }),
       signal,
       load,
+      identity: this.#identity ?? identityOf(this.#name),
       listener: {
         console: (chunk) => this.#console.received(chunk),
         stopped: (reason) => this.#onStopped(machine, reason),

@@ -150,6 +150,15 @@ await t.test('forks live at once, and nothing of theirs reaches the snapshot or 
     await one.guest.run('echo 3 >/proc/sys/vm/drop_caches; cat /run/kept /mnt/data/kept /mnt/data/mine'),
     `kept\nkept\n${winner}`,
   );
+  await one.can.reset?.reset();
+  await one.guest.until('login: ');
+  await one.guest.type('root\n');
+  await one.guest.until(':~# ');
+  t.match(
+    await one.guest.run('until ip -4 -o addr show eth0 | grep inet; do usleep 100000; done'),
+    'inet 10.0.2.15/',
+    'forwarded ports lead to it after a reset too',
+  );
   await one.can.power.off();
   cpSync(moved, first, { recursive: true });
 });
