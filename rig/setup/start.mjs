@@ -20,20 +20,13 @@ try {
 const names = (flag) => extra.some((word) => word === flag || word.startsWith(`${flag}=`));
 const unless = (flag, value) => (names(flag) ? [] : [flag, value]);
 const job = full
-  ? [
-      ...unless('--board', 'virt-x86-64'),
-      ...unless('--image', 'full+engine'),
-      ...unless('--jobs', String(Math.min(2, availableParallelism()))),
-    ]
-  : // First flashing, since it needs a board that is off, and the next suite boots it anyway.
-    [
-      'flashing',
-      'boot',
-      'networking',
-      'variants',
-      'rollback',
+  ? [...unless('--board', 'virt-x86-64'), ...unless('--image', 'full+engine')]
+  : [
+      // First flashing, since it needs a board that is off, and the next suite boots it anyway.
+      ...['flashing', 'boot', 'networking', 'variants', 'rollback'],
       ...unless('--board', 'virt-arm64'),
       ...unless('--tier', 'smoke'),
     ];
-process.argv.splice(2, process.argv.length, 'run', ...job, ...extra);
+const jobs = unless('--jobs', String(Math.min(2, availableParallelism())));
+process.argv.splice(2, process.argv.length, 'run', ...job, ...jobs, ...extra);
 await import('../../dist/rig/cli/main.js');
