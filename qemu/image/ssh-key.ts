@@ -15,8 +15,7 @@ export async function imageKey(cacheDir: string): Promise<ImageKey> {
   const known = await publicLineOf(privateFile);
   if (known !== undefined) return { privateFile, publicLine: known };
   const draft = join(folder, `id_ed25519.${process.pid}`);
-  const { default: ssh2 } = await import('ssh2');
-  const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'boardrig image key' });
+  const pair = await generateKeyPair();
   await writeFile(draft, pair.private, { mode: 0o600 });
   try {
     // Of two processes the first wins, and the second takes what the first made.
@@ -29,6 +28,15 @@ export async function imageKey(cacheDir: string): Promise<ImageKey> {
   const publicLine = (await publicLineOf(privateFile)) ?? '';
   await writeFile(`${privateFile}.pub`, `${publicLine}\n`);
   return { privateFile, publicLine };
+}
+
+/** Another one where ssh2 (1.17) cannot read what it wrote: it leaves out a zero byte at the key's beginning, once in 256. */
+export async function generateKeyPair(): Promise<{ readonly private: string; readonly public: string }> {
+  const { default: ssh2 } = await import('ssh2');
+  for (;;) {
+    const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'boardrig image key' });
+    if (!(ssh2.utils.parseKey(pair.private) instanceof Error)) return pair;
+  }
 }
 
 async function publicLineOf(privateFile: string): Promise<string | undefined> {

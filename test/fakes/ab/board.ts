@@ -5,6 +5,7 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, w
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
+import { generateKeyPair } from '../../../qemu/image/ssh-key.js';
 import type { BoardConfig, DeviceProfile, Image } from '../../../rig/contracts/board.js';
 import type { LinkState, MediumState, PowerState } from '../../../rig/contracts/capabilities.js';
 import type { DeviceEvent } from '../../../rig/contracts/driver.js';
@@ -21,8 +22,8 @@ import {
   updateScript,
 } from './product.js';
 
-const hostKey = ssh2.utils.generateKeyPairSync('ed25519');
-export const userKey = ssh2.utils.generateKeyPairSync('ed25519');
+const hostKey = await generateKeyPair();
+export const userKey = await generateKeyPair();
 /** The board's own files: what a command names by these paths is below its home. */
 const ownPaths =
   /(?<![\w/])\/(?:etc\/os-release|proc\/self\/mountinfo|proc\/sys\/kernel\/random|sys\/block|sys\/class\/block|dev\/(?:vd|["$])|mnt\/|tmp\/boardrig)/g;
