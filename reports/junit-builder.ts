@@ -1,4 +1,5 @@
 import untyped, { type Builder, type TestCase } from 'junit-report-builder';
+import { type ErrorRecord, firstLine } from '../rig/contracts/errors.js';
 import { visible, visibleLine } from './visible.js';
 
 // Its types describe an ES module's default export, but it is CommonJS: the import is the builder itself.
@@ -45,4 +46,9 @@ export function junitText(builder: Builder): string {
 /** A name or property value, on one line. */
 export function attribute(text: string): string {
   return visibleLine(text);
+}
+
+/** The attribute `message` of an element: what went wrong, on one line. */
+export function messageAttribute({ message }: Pick<ErrorRecord, 'message'>): string {
+  return attribute(firstLine(message));
 }

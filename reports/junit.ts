@@ -1,4 +1,4 @@
-import { type ErrorRecord, firstLine } from '../rig/contracts/errors.js';
+import type { ErrorRecord } from '../rig/contracts/errors.js';
 import {
   type AttemptRecord,
   type BoardRecord,
@@ -11,7 +11,14 @@ import {
 } from '../rig/record/model.js';
 import { consoleTailOf } from './console-text.js';
 import { assertionLines, errorLines, failedAssertions } from './explain.js';
-import { addElements, attribute, type CaseElement, junitText, newJunit } from './junit-builder.js';
+import {
+  addElements,
+  attribute,
+  type CaseElement,
+  junitText,
+  messageAttribute,
+  newJunit,
+} from './junit-builder.js';
 import { byRepeatedTest, repetitionWords } from './repetitions.js';
 
 /** Of the console of one test; Jenkins keeps the text of every failed test for ever. */
@@ -113,7 +120,7 @@ function failureElement(test: TestRecord): CaseElement {
   const lines = [...errorLines(error), ...(last ? failedAssertions(last).flatMap(assertionLines) : [])];
   return {
     name: 'failure',
-    attributes: { message: attribute(firstLine(error.message)), type: error.code },
+    attributes: { message: messageAttribute(error), type: error.code },
     text: lines.join('\n'),
   };
 }
@@ -122,7 +129,7 @@ function errorElement(error: ErrorRecord, verdict: 'errored' | 'blocked'): CaseE
   return {
     name: 'error',
     attributes: {
-      message: attribute(firstLine(error.message)),
+      message: messageAttribute(error),
       type: `${verdict} ${error.blame} ${error.code}`,
     },
     text: errorLines(error).join('\n'),
@@ -133,7 +140,7 @@ function flakyElement(attempt: AttemptRecord): CaseElement {
   const error = attempt.error ?? nameless('The attempt failed');
   return {
     name: 'flakyFailure',
-    attributes: { message: attribute(firstLine(error.message)), type: error.code },
+    attributes: { message: messageAttribute(error), type: error.code },
     text: [...errorLines(error), ...failedAssertions(attempt).flatMap(assertionLines)].join('\n'),
   };
 }

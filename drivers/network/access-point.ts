@@ -1,16 +1,15 @@
 import { z } from 'zod';
-import { packageVersion } from '../../rig/config/package.js';
 import type { Cancellable, Link } from '../../rig/contracts/capabilities.js';
 import type { Driver, DriverContext } from '../../rig/contracts/driver.js';
-import { DisposalStack } from '../../rig/lifetime/disposal-stack.js';
 import { pollUntil } from '../../rig/lifetime/poll.js';
 import { SerialQueue } from '../../rig/lifetime/serial-queue.js';
 import { driverOptions } from '../options.js';
-import { boardNetworkShape, openBoardNetwork } from './board-network.js';
+import { boardNetworkShape } from './board-network.js';
 import { assertChannelAllowed } from './channels.js';
-import { HostChanges } from './host-changes.js';
+import type { HostChanges } from './host-changes.js';
 import { type AccessPoint, Hostapd } from './hostapd.js';
-import { claimOf, configure, findInterface, interfaceOption, isUp } from './interface.js';
+import { claimOf, configure, interfaceOption, isUp } from './interface.js';
+import { type OpeningNetwork, openNetworkDevice } from './network-device.js';
 
 const printable = (from: number, to: number, what: string) =>
   z.string({ error: what }).regex(new RegExp(`^[\\x20-\\x7e]{${from},${to}}$`), { error: what });
@@ -33,6 +32,8 @@ const options = driverOptions(
   }),
 );
 
+type Options = ReturnType<typeof options.parse>;
+
 const countryMs = 5_000;
 
 /** A wifi access point for one board, on a radio of this host, by hostapd. */
@@ -42,33 +43,23 @@ export const accessPointDriver: Driver = {
   validate: options.validate,
   optionsSchema: options.optionsSchema,
   claims: (config) => [claimOf(options.parse(config).interface)],
-  open: async (config, context, { signal } = {}) => {
-    const parsed = options.parse(config);
-    const stack = new DisposalStack();
-    try {
-      const changes = stack.use(await HostChanges.open(`access point ${parsed.interface}`, context));
-      const name = findInterface(parsed.interface);
-      await keepRulesOf(parsed.country, { changes, signal });
-      await assertChannelAllowed(name, { ...parsed, signal });
-      await changes.make({ change: 'mode', interface: name, wasUp: isUp(name) }, { signal });
-      const point = new Switched(name, { ...parsed, folder: context.workDir });
-      stack.defer(() => point.down());
-      await point.up({ signal });
-      const network = stack.use(
-        await openBoardNetwork({ interface: name, options: parsed, changes, context, signal }),
-      );
-      const ends = stack.move();
-      return {
-        driver: { name: 'network-access-point', version: packageVersion() },
-        capabilities: { address: network.address, link: radioLink(point, context.emit) },
-        [Symbol.asyncDispose]: () => ends[Symbol.asyncDispose](),
-      };
-    } catch (error) {
-      await stack[Symbol.asyncDispose]();
-      throw error;
-    }
-  },
+  open: (config, context, { signal } = {}) =>
+    openNetworkDevice(
+      { driver: 'network-access-point', noun: 'access point', linkOf: openRadio },
+      { options: options.parse(config), context, signal },
+    ),
 };
+
+async function openRadio(network: OpeningNetwork, options: Options): Promise<Link> {
+  const { interface: name, changes, context, stack, signal } = network;
+  await keepRulesOf(options.country, { changes, signal });
+  await assertChannelAllowed(name, { ...options, signal });
+  await changes.make({ change: 'mode', interface: name, wasUp: isUp(name) }, { signal });
+  const point = new Switched(name, { ...options, folder: context.workDir });
+  stack.defer(() => point.down());
+  await point.up({ signal });
+  return radioLink(point, context.emit);
+}
 
 async function keepRulesOf(
   to: string,

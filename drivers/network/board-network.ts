@@ -19,10 +19,11 @@ export const boardNetworkShape = {
 };
 
 const shape = z.object(boardNetworkShape);
+export type BoardNetworkOptions = z.output<typeof shape>;
 
 export interface BoardNetworkParts extends Cancellable {
   readonly interface: string;
-  readonly options: z.output<typeof shape>;
+  readonly options: BoardNetworkOptions;
   readonly changes: HostChanges;
   readonly context: Pick<DriverContext, 'workDir'>;
 }

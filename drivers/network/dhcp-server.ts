@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Cancellable } from '../../rig/contracts/capabilities.js';
 import { RigError } from '../../rig/contracts/errors.js';
+import { administratorEnv } from '../../rig/lifetime/administrator-env.js';
 import { type Child, startChild } from '../../rig/lifetime/child-process.js';
 import { pollUntil } from '../../rig/lifetime/poll.js';
 import type { HostNetwork } from './ipv4.js';
@@ -30,7 +31,7 @@ export class DhcpServer implements AsyncDisposable {
     const { network, signal } = options;
     const leaseFile = join(options.folder, 'leases');
     const child = await startChild('dnsmasq', {
-      env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin`, LC_ALL: 'C' },
+      env: administratorEnv(),
       args: [
         ...['--keep-in-foreground', '--log-facility=-', '--log-dhcp', '--conf-file=/dev/null', '--pid-file='],
         // The kernel forgets whose death to follow when a process changes its user or group (kernel/cred.c, commit_creds).

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cancellable } from '../../rig/contracts/capabilities.js';
 import { RigError } from '../../rig/contracts/errors.js';
+import { administratorEnv } from '../../rig/lifetime/administrator-env.js';
 import { type Child, startChild } from '../../rig/lifetime/child-process.js';
 import { withTimeout } from '../../rig/lifetime/deadline.js';
 import { pollUntil } from '../../rig/lifetime/poll.js';
@@ -32,7 +33,7 @@ export class Hostapd implements AsyncDisposable {
     const file = join(options.folder, 'hostapd.conf');
     await writeFile(file, configuration(name, options), { mode: 0o600 });
     const child = await startChild('hostapd', {
-      env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` },
+      env: administratorEnv(),
       args: [file],
     });
     const point = new Hostapd(child);

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { Cancellable } from '../../rig/contracts/capabilities.js';
 import { RigError } from '../../rig/contracts/errors.js';
+import { administratorEnv } from '../../rig/lifetime/administrator-env.js';
 import { runProgram } from '../../rig/lifetime/run-program.js';
 import { overlap } from './ipv4.js';
 
@@ -102,9 +103,8 @@ export async function configure(
   { signal }: Cancellable = {},
 ): Promise<string> {
   try {
-    // Both lie in /usr/sbin, which is not on everybody's path.
-    const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin`, LC_ALL: 'C' };
-    return (await runProgram(program, args, { signal, env, timeoutMs: 10_000 })).stdout;
+    const limits = { signal, timeoutMs: 10_000 };
+    return (await runProgram(program, args, { ...limits, env: administratorEnv() })).stdout;
   } catch (cause) {
     signal?.throwIfAborted();
     throw new RigError(

@@ -1,12 +1,10 @@
 import { z } from 'zod';
-import { packageVersion } from '../../rig/config/package.js';
 import type { Link, LinkState } from '../../rig/contracts/capabilities.js';
-import type { Driver, DriverContext } from '../../rig/contracts/driver.js';
-import { DisposalStack } from '../../rig/lifetime/disposal-stack.js';
+import type { Driver } from '../../rig/contracts/driver.js';
 import { driverOptions } from '../options.js';
-import { boardNetworkShape, openBoardNetwork } from './board-network.js';
-import { HostChanges } from './host-changes.js';
-import { claimOf, findInterface, interfaceOption, isUp } from './interface.js';
+import { boardNetworkShape } from './board-network.js';
+import { claimOf, interfaceOption, isUp } from './interface.js';
+import { type OpeningNetwork, openNetworkDevice } from './network-device.js';
 
 const options = driverOptions(z.strictObject({ interface: interfaceOption, ...boardNetworkShape }));
 
@@ -17,33 +15,15 @@ export const networkPortDriver: Driver = {
   validate: options.validate,
   optionsSchema: options.optionsSchema,
   claims: (config) => [claimOf(options.parse(config).interface)],
-  open: async (config, context, { signal } = {}) => {
-    const parsed = options.parse(config);
-    const stack = new DisposalStack();
-    try {
-      const changes = stack.use(await HostChanges.open(`network port ${parsed.interface}`, context));
-      const name = findInterface(parsed.interface);
-      const network = stack.use(
-        await openBoardNetwork({ interface: name, options: parsed, changes, context, signal }),
-      );
-      const ends = stack.move();
-      return {
-        driver: { name: 'network-port', version: packageVersion() },
-        capabilities: { address: network.address, link: portLink(name, { changes, emit: context.emit }) },
-        [Symbol.asyncDispose]: () => ends[Symbol.asyncDispose](),
-      };
-    } catch (error) {
-      await stack[Symbol.asyncDispose]();
-      throw error;
-    }
-  },
+  open: (config, context, { signal } = {}) =>
+    openNetworkDevice(
+      { driver: 'network-port', noun: 'network port', linkOf: portLink },
+      { options: options.parse(config), context, signal },
+    ),
 };
 
 /** A port that is down gives no carrier: the board at the other end sees its cable pulled. */
-function portLink(
-  name: string,
-  { changes, emit }: { changes: HostChanges } & Pick<DriverContext, 'emit'>,
-): Link {
+function portLink({ interface: name, changes, context: { emit } }: OpeningNetwork): Link {
   const state = (): LinkState => (isUp(name) ? 'up' : 'down');
   return {
     state: async () => state(),

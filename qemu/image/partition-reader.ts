@@ -6,9 +6,9 @@ import type { Json } from '../../rig/contracts/errors.js';
 import { RigError } from '../../rig/contracts/errors.js';
 import { maskKeyfile } from '../../rig/image/keyfile.js';
 import { connectionsFolder } from '../../rig/image/settings.js';
+import { administratorPath } from '../../rig/lifetime/administrator-env.js';
 import { runProgram } from '../../rig/lifetime/run-program.js';
 import { parseOsRelease } from './os-release.js';
-import { toolPath } from './toolbox.js';
 
 export interface FilesystemKind {
   readonly filesystem: 'vfat' | 'ext4';
@@ -136,7 +136,7 @@ export class PartitionReader {
       const { signal } = this.#options;
       const env = {
         ...process.env,
-        PATH: toolPath(),
+        PATH: administratorPath(),
         LC_ALL: 'C.UTF-8',
         MTOOLSRC: '/dev/null',
         MTOOLS_SKIP_CHECK: '1',

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cancellable } from '../../rig/contracts/capabilities.js';
 import { RigError } from '../../rig/contracts/errors.js';
+import { administratorPath } from '../../rig/lifetime/administrator-env.js';
 import { findExecutable } from '../../rig/lifetime/find-executable.js';
 import { type ProgramResult, type RunProgramOptions, runProgram } from '../../rig/lifetime/run-program.js';
 import { sourceDateEpoch } from './board.js';
@@ -32,11 +33,6 @@ export const baseTools = (Object.keys(tools) as Tool[]).filter(
   (name) => !['depmod', 'openssl', 'mksquashfs'].includes(name),
 );
 
-/** Debian keeps file system tools where the PATH of a person who is not root does not look. */
-export function toolPath(env: NodeJS.ProcessEnv = process.env): string {
-  return `${env.PATH ?? '/usr/local/bin:/usr/bin:/bin'}:/usr/sbin:/sbin`;
-}
-
 /** Runs the tools with nothing of this host's language, time zone, clock and configuration. */
 export class Toolbox {
   readonly #env: NodeJS.ProcessEnv;
@@ -46,7 +42,7 @@ export class Toolbox {
     this.#signal = signal;
     this.#env = {
       ...process.env,
-      PATH: toolPath(),
+      PATH: administratorPath(),
       LC_ALL: 'C.UTF-8',
       TZ: 'UTC0',
       TMPDIR: workDir,
@@ -77,7 +73,7 @@ export class Toolbox {
  */
 export function toolIdentity(needed: readonly Tool[]): string[] {
   return needed.map((name) => {
-    const file = findExecutable(name, { path: toolPath() });
+    const file = findExecutable(name, { path: administratorPath() });
     if (file === undefined) return `${name} absent`;
     const { size, mtimeMs } = statSync(file);
     return `${name} ${size} ${Math.trunc(mtimeMs)}`;
@@ -86,7 +82,7 @@ export function toolIdentity(needed: readonly Tool[]): string[] {
 
 /** @throws RigError `image.tool-missing` that names all that are missing and how to install them */
 export function requireTools(needed: readonly Tool[]): void {
-  const missing = needed.filter((name) => findExecutable(name, { path: toolPath() }) === undefined);
+  const missing = needed.filter((name) => findExecutable(name, { path: administratorPath() }) === undefined);
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((name) => tools[name]))].sort();
   throw new RigError(`Cannot build an image without ${missing.join(', ')}`, {

@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { packageRoot } from '../../rig/config/package.js';
 import type { Cancellable } from '../../rig/contracts/capabilities.js';
+import { administratorPath } from '../../rig/lifetime/administrator-env.js';
 import { runProgram } from '../../rig/lifetime/run-program.js';
 import { makeWorkDir } from '../image/build.js';
 import { writeCpio } from '../image/cpio.js';
@@ -17,7 +18,7 @@ import {
   recordedPackages,
   unpackPackages,
 } from '../image/packages.js';
-import { Toolbox, toolPath } from '../image/toolbox.js';
+import { Toolbox } from '../image/toolbox.js';
 import { FileTree } from '../image/tree.js';
 import { buildGpioSim } from './gpio-sim.js';
 import { unpackKernel } from './unpacked-kernel.js';
@@ -199,7 +200,7 @@ async function addModules(
   // depmod looks for lib/modules below its base.
   await runProgram('depmod', ['-b', join(layer, 'usr'), release], {
     signal,
-    env: { ...process.env, PATH: toolPath() },
+    env: { ...process.env, PATH: administratorPath() },
   });
 }
 

@@ -1,8 +1,15 @@
-import { type ErrorRecord, firstLine } from '../../rig/contracts/errors.js';
+import type { ErrorRecord } from '../../rig/contracts/errors.js';
 import { isExpired } from '../../rig/contracts/matrix.js';
 import type { JobResult, NightReport, NightResult } from '../../rig/contracts/night.js';
 import { errorLines } from '../explain.js';
-import { addElements, attribute, type CaseElement, junitText, newJunit } from '../junit-builder.js';
+import {
+  addElements,
+  attribute,
+  type CaseElement,
+  junitText,
+  messageAttribute,
+  newJunit,
+} from '../junit-builder.js';
 
 /**
  * The night as JUnit XML: each test once, whatever number of attempts and interruptions it took. A failure in quarantine is skipped with its
@@ -76,8 +83,7 @@ function elementsOf(test: NightResult, report: NightReport): CaseElement[] {
 }
 
 function element(name: CaseElement['name'], error: ErrorRecord, type: string): CaseElement {
-  const message = attribute(firstLine(error.message));
-  return { name, attributes: { message, type }, text: errorLines(error).join('\n') };
+  return { name, attributes: { message: messageAttribute(error), type }, text: errorLines(error).join('\n') };
 }
 
 function nameless(message: string): ErrorRecord {

@@ -2,6 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cancellable } from '../contracts/capabilities.js';
 import { RigError } from '../contracts/errors.js';
+import { administratorEnv } from '../lifetime/administrator-env.js';
 import { runProgram } from '../lifetime/run-program.js';
 
 /** For one call of a tool on a volume of some hundred megabytes, on a host of any speed. */
@@ -122,9 +123,7 @@ export class FatVolume {
         hint: 'rig image inspect tells what the image is; fsck.vfat tells more of a FAT partition.',
         // Nothing of this host's configuration; disks of a size that no drive has are fine (mtools(1), skip_check).
         env: {
-          ...process.env,
-          PATH: `${process.env.PATH ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`,
-          LC_ALL: 'C.UTF-8',
+          ...administratorEnv(),
           MTOOLSRC: '/dev/null',
           MTOOLS_SKIP_CHECK: '1',
         },

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Test } from 'tap';
 import type { Driver } from '../../rig/contracts/driver.js';
-import { RigError } from '../../rig/contracts/errors.js';
 import { open, openLine, Sink, until } from '../wired/support.js';
+import { isRigsFault } from './rigs-fault.js';
 
 /**
  * What is wrong with what carries a console: nobody is there; it takes us and never says a word; it speaks nonsense (where it and we
@@ -24,6 +24,8 @@ export interface FaultyConsole {
   heard(): Buffer;
 }
 
+const words = 'it is told whose fault it is';
+
 /** So much nonsense comes. */
 export const garbageBytes = 64 * 1024;
 
@@ -40,7 +42,7 @@ export async function consoleFaultConformance(
       const sink = new Sink();
       const opening = openLine(device, sink).catch((error: unknown) => error);
       if (fault === 'gone') await isLost(t, opening, sink);
-      else if (fault === 'silent' && far.agrees) isRigsFault(t, await opening);
+      else if (fault === 'silent' && far.agrees) isRigsFault(t, await opening, words);
       else if (fault === 'silent') t.notOk((await opening) instanceof Error, 'a silent board is no fault');
       else await opening;
       if (fault === 'garbage' && !far.agrees) {
@@ -77,12 +79,5 @@ async function works(t: Test, far: FaultyConsole): Promise<void> {
 async function isLost(t: Test, opening: Promise<unknown>, sink: Sink): Promise<void> {
   const failed = await opening;
   if (!(failed instanceof Error)) await until(() => sink.losses.length > 0, 'the loss');
-  isRigsFault(t, failed instanceof Error ? failed : sink.losses[0]);
-}
-
-function isRigsFault(t: Test, error: unknown): void {
-  t.ok(
-    error instanceof RigError && error.blame === 'rig' && error.message !== '',
-    `it is told whose fault it is: ${String(error).slice(0, 120)}`,
-  );
+  isRigsFault(t, failed instanceof Error ? failed : sink.losses[0], words);
 }

@@ -1,7 +1,7 @@
 import type { Test } from 'tap';
 import type { Mux } from '../../rig/contracts/capabilities.js';
 import type { Device } from '../../rig/contracts/driver.js';
-import { RigError } from '../../rig/contracts/errors.js';
+import { failsByTheRig } from './rigs-fault.js';
 
 /**
  * What is wrong with a mux: it takes an order and the medium stays where it is; it moves late; it says what means nothing; it
@@ -36,13 +36,13 @@ export async function muxFaultConformance(
         await mux.toBoard();
         t.notOk(faulty.isAtRig, 'and at the board');
       } else {
-        await isRigsFault(t, () => mux.toRig(), 'no drive is made up');
+        await failsByTheRig(t, () => mux.toRig(), 'no drive is made up');
         faulty.fault(undefined);
         await mux.toRig();
         t.ok(faulty.isAtRig, 'it recovers');
         faulty.fault(fault);
-        await isRigsFault(t, () => mux.toBoard(), 'nobody says that the board has its medium');
-        await isRigsFault(t, () => mux.toBoard(), 'nor when asked again');
+        await failsByTheRig(t, () => mux.toBoard(), 'nobody says that the board has its medium');
+        await failsByTheRig(t, () => mux.toBoard(), 'nor when asked again');
         faulty.fault(undefined);
         await mux.toBoard();
         t.notOk(faulty.isAtRig);
@@ -56,15 +56,4 @@ function muxOf(device: Device): Mux {
   const { mux } = device.capabilities;
   if (!mux) throw new Error('the device gives no mux');
   return mux;
-}
-
-async function isRigsFault(t: Test, act: () => Promise<unknown>, what: string): Promise<void> {
-  const error = await act().then(
-    () => undefined,
-    (cause: unknown) => cause,
-  );
-  t.ok(
-    error instanceof RigError && error.blame === 'rig' && error.message !== '',
-    `${what}: ${String(error).slice(0, 120)}`,
-  );
 }

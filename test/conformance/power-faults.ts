@@ -1,7 +1,7 @@
 import type { Test } from 'tap';
 import type { Power } from '../../rig/contracts/capabilities.js';
 import type { Device } from '../../rig/contracts/driver.js';
-import { RigError } from '../../rig/contracts/errors.js';
+import { failsByTheRig } from './rigs-fault.js';
 
 /**
  * What is wrong with a switch: it never answers; it answers what means nothing; it answers well and does nothing; it answers
@@ -28,9 +28,9 @@ export async function powerFaultConformance(
       const device = await faulty.open();
       const power = powerOf(device);
       faulty.fault = fault;
-      await isRigsFault(t, () => power.on(), 'on is not believed');
+      await failsByTheRig(t, () => power.on(), 'on is not believed');
       if (fault === 'deaf') t.equal(await power.state(), 'off', 'what it says is told');
-      else await isRigsFault(t, () => power.state(), 'nobody makes a state up');
+      else await failsByTheRig(t, () => power.state(), 'nobody makes a state up');
       faulty.fault = undefined;
       await power.on();
       t.equal(await power.state(), 'on', 'it recovers');
@@ -56,7 +56,7 @@ export async function powerFaultConformance(
     const device = await faulty.open();
     await powerOf(device).on();
     faulty.fault = 'silent';
-    await isRigsFault(t, async () => device[Symbol.asyncDispose](), 'nobody says that the board is off');
+    await failsByTheRig(t, async () => device[Symbol.asyncDispose](), 'nobody says that the board is off');
     faulty.fault = undefined;
     t.ok(faulty.isOn, 'it is on still');
     const next = await faulty.open();
@@ -69,15 +69,4 @@ function powerOf(device: Device): Power {
   const { power } = device.capabilities;
   if (!power) throw new Error('the device gives no power');
   return power;
-}
-
-async function isRigsFault(t: Test, act: () => Promise<unknown>, what: string): Promise<void> {
-  const error = await act().then(
-    () => undefined,
-    (cause: unknown) => cause,
-  );
-  t.ok(
-    error instanceof RigError && error.blame === 'rig' && error.message !== '',
-    `${what}: ${String(error).slice(0, 120)}`,
-  );
 }

@@ -6,11 +6,11 @@ import { promisify } from 'node:util';
 import { blockRanges, hashImage, writeBmap } from '../../qemu/image/bmap.js';
 import { bmapPathOf, readManifest } from '../../qemu/image/manifest.js';
 import { readSidecars } from '../../qemu/image/sidecars.js';
-import { toolPath } from '../../qemu/image/toolbox.js';
 import { writeUbootScript } from '../../qemu/image/uboot-script.js';
 import { parseBmap } from '../../rig/flash/bmap/parse.js';
 import { gapsBetween, intersectRanges } from '../../rig/flash/byte-range.js';
 import { type GptPartition, readGpt } from '../../rig/image/gpt.js';
+import { administratorPath } from '../../rig/lifetime/administrator-env.js';
 
 const execute = promisify(execFile);
 const headBytes = 64 * 1024;
@@ -20,7 +20,7 @@ const scriptHeadBytes = 64 + 8;
 /** Runs a tool of this host. What debugfs says goes to standard error even when all is well; its exit code says nothing. */
 async function tool(program: string, ...args: string[]): Promise<string> {
   const { stdout } = await execute(program, args, {
-    env: { ...process.env, PATH: toolPath(), MTOOLSRC: '/dev/null' },
+    env: { ...process.env, PATH: administratorPath(), MTOOLSRC: '/dev/null' },
   });
   return stdout;
 }

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { packageRoot } from '../../config/package.js';
 import { firstLine, messageOf } from '../../contracts/errors.js';
+import { administratorPath } from '../../lifetime/administrator-env.js';
 import { findExecutable } from '../../lifetime/find-executable.js';
 import type { Check } from './check.js';
 
@@ -14,8 +15,6 @@ type PackageList = Readonly<
 
 /** Programs whose version matters enough to be shown. */
 const versioned = new Set(['qemu-system-aarch64', 'qemu-system-x86_64', 'qemu-img', 'chromium']);
-// Debian leaves these out of a normal user's PATH; mkfs.vfat and sfdisk live there.
-const administratorFolders = ['/usr/sbin', '/sbin'];
 const purposes = {
   run: 'virtual boards',
   full: 'rig image build full',
@@ -51,7 +50,7 @@ export async function checkPrograms(path: string): Promise<Check[]> {
 
 function locate(program: string, path: string): string | undefined {
   if (program.startsWith('/')) return existsSync(program) ? program : undefined;
-  return findExecutable(program, { path: [path, ...administratorFolders].join(delimiter) });
+  return findExecutable(program, { path: administratorPath(path) });
 }
 
 async function describe({ program, at }: { program: string; at: string | undefined }): Promise<string> {

@@ -39,6 +39,8 @@ export async function runNight(night: NightRun): Promise<NightRan> {
 }
 
 type JobTask = Task<{ readonly usualMs: number }>;
+/** Where and when a job may run. */
+type Placing = Pick<JobTask, 'boards' | 'lastResort' | 'usualMs'>;
 
 class RunningNight implements NightRan {
   readonly offline = new Map<string, string>();
@@ -79,7 +81,7 @@ class RunningNight implements NightRan {
     return this.#trouble.get(job.id) ?? this.#taken.get(job.board) ?? 'the time of the night was over';
   };
 
-  #task(job: NightJob, how: Pick<JobTask, 'boards' | 'lastResort' | 'usualMs'>): JobTask {
+  #task(job: NightJob, how: Placing): JobTask {
     return {
       cost: job.cost,
       ...how,
@@ -94,7 +96,7 @@ class RunningNight implements NightRan {
 
   async #attempt(
     job: NightJob,
-    { board, how }: { board: string; how: Pick<JobTask, 'boards' | 'lastResort' | 'usualMs'> },
+    { board, how }: { board: string; how: Placing },
   ): Promise<readonly JobTask[]> {
     const { dir, io, plan } = this.#night;
     // A retry may have another board to go to.

@@ -1,15 +1,7 @@
 import type { Cancellable } from '../../contracts/capabilities.js';
 import { RigError } from '../../contracts/errors.js';
+import { administratorEnv } from '../../lifetime/administrator-env.js';
 import { runProgram } from '../../lifetime/run-program.js';
-
-/** Debian leaves these folders out of a normal user's PATH, and that user may still write a card. */
-export function administratorEnv(): NodeJS.ProcessEnv {
-  return {
-    ...process.env,
-    PATH: `${process.env.PATH ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`,
-    LC_ALL: 'C.UTF-8',
-  };
-}
 
 const listMs = 30_000;
 const columns =

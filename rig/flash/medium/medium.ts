@@ -2,9 +2,9 @@ import { constants, readFileSync } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import type { Cancellable } from '../../contracts/capabilities.js';
 import { RigError } from '../../contracts/errors.js';
+import { administratorEnv } from '../../lifetime/administrator-env.js';
 import { runProgram } from '../../lifetime/run-program.js';
 import { roundDown } from '../byte-range.js';
-import { administratorEnv } from '../drive/block-devices.js';
 import { fileIdentity, type MediumAct, type MediumName, mediumFault } from './faults.js';
 
 const { O_RDWR, O_DIRECT, O_EXCL, O_CREAT } = constants;
