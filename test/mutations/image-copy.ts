@@ -64,12 +64,21 @@ export class ImageCopy implements AsyncDisposable {
   /** Gives a file of the first root another content; it keeps its mode. */
   async replaceInRoot(file: string, content: string): Promise<void> {
     const place = this.#inside('resin-rootA');
-    const local = join(this.#folder, 'edited');
     const mode = /Mode:\s+(\d+)/.exec(await tool('debugfs', '-R', `stat ${file}`, place))?.[1];
     if (mode === undefined) throw new Error(`${file} is not there`);
-    await writeFile(local, content);
-    await chmod(local, Number.parseInt(mode, 8));
     await tool('debugfs', '-w', '-R', `rm ${file}`, place);
+    await this.addToRoot(file, { content, mode: Number.parseInt(mode, 8) });
+  }
+
+  /** Puts a new file into the first root. */
+  async addToRoot(
+    file: string,
+    { content, mode }: { readonly content: string; readonly mode: number },
+  ): Promise<void> {
+    const place = this.#inside('resin-rootA');
+    const local = join(this.#folder, 'edited');
+    await writeFile(local, content);
+    await chmod(local, mode);
     await tool('debugfs', '-w', '-R', `write ${local} ${file}`, place);
     await rm(local);
     if ((await tool('debugfs', '-R', `cat ${file}`, place)) !== content)
