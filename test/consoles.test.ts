@@ -2,12 +2,13 @@
 // Console drivers beyond those of drivers.test.ts: RFC 2217 against Debian's ser2net, programs, adapters that come back.
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { programConsoleDriver } from '../drivers/console/program.js';
 import { rfc2217ConsoleDriver } from '../drivers/console/rfc2217.js';
+import { refuseSharedName } from '../drivers/console/same-name.js';
 import { serialConsoleDriver } from '../drivers/console/serial.js';
 import { encodeData, TelnetDecoder } from '../drivers/console/telnet.js';
 import type { DeviceEvent } from '../rig/contracts/driver.js';
@@ -258,3 +259,52 @@ exec /usr/bin/socat - ${far.path},raw,echo=0`;
     fault: (wanted) => writeFileSync(file, wanted ?? ''),
   };
 }
+
+t.test('console-serial: a name that two adapters have', (t) => {
+  const root = folder(t);
+  const folders = { sys: join(root, 'sys'), dev: join(root, 'dev') };
+  const put = (path: string, text: string): void => {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, `${text}\n`);
+  };
+  const link = (path: string, to: string): void => {
+    mkdirSync(dirname(path), { recursive: true });
+    rmSync(path, { force: true });
+    symlinkSync(to, path);
+  };
+  const adapter = (tty: string, at: { usb: string; serial?: string; interface?: string }): void => {
+    const device = join(folders.sys, 'devices/usb1', at.usb);
+    const channel = join(device, `${at.usb}:1.${at.interface ?? '0'}`);
+    const names = { manufacturer: 'FTDI', product: 'UART', ...(at.serial ? { serial: at.serial } : {}) };
+    for (const [name, text] of Object.entries(names)) put(join(device, name), text);
+    put(join(channel, 'bInterfaceNumber'), `0${at.interface ?? '0'}`);
+    put(join(channel, tty, 'port_number'), '0');
+    link(join(folders.sys, 'class/tty', tty, 'device'), join(channel, tty));
+    put(join(folders.dev, tty), '');
+    const socket = `pci-usb-${at.usb}:1.${at.interface ?? '0'}-port0`;
+    link(join(folders.dev, 'serial/by-path', socket), join(folders.dev, tty));
+  };
+  const byId = join(folders.dev, 'serial/by-id/usb-FTDI_UART-if00-port0');
+  const check = (path: string) => () => refuseSharedName(path, folders);
+  adapter('ttyUSB0', { usb: '1-1' });
+  link(byId, join(folders.dev, 'ttyUSB0'));
+  t.doesNotThrow(check(byId), 'one alone');
+  adapter('ttyUSB1', { usb: '1-2', serial: 'A1' });
+  adapter('ttyUSB2', { usb: '1-1', interface: '1' });
+  t.doesNotThrow(check(byId), 'beside one with a serial number, and another port of its own');
+  adapter('ttyUSB3', { usb: '1-4.2' });
+  t.throws(check(byId), {
+    code: 'console.several-devices',
+    blame: 'config',
+    message:
+      /^2 adapters have the name .*no serial number: USB 1-1 \(.*-1-1:1\.0-port0\), USB 1-4\.2 \(.*-1-4\.2:1\.0-port0\)$/,
+  });
+  t.doesNotThrow(
+    check(join(folders.dev, 'serial/by-path/pci-usb-1-1:1.0-port0')),
+    'the name of a socket is one',
+  );
+  link(byId, join(folders.dev, 'ttyUSB1'));
+  adapter('ttyUSB4', { usb: '1-5', serial: 'A1' });
+  t.throws(check(byId), { message: /all have the serial number A1: USB 1-2 .*, USB 1-5 / });
+  t.end();
+});

@@ -9,6 +9,7 @@ import { pollUntil } from '../../rig/lifetime/poll.js';
 import { duration } from '../../rig/schema/unit-schemas.js';
 import { driverOptions } from '../options.js';
 import { ConsoleDevice, OpenLine } from './open-line.js';
+import { refuseSharedName } from './same-name.js';
 import { serialShape } from './serial-options.js';
 import { lockDevice } from './uucp-lock.js';
 
@@ -168,6 +169,7 @@ async function openPort(parsed: Parsed): Promise<OpenPort> {
       cause,
     });
   });
+  refuseSharedName(parsed.path);
   const lock = await lockDevice(device);
   const node = await nodeAt(parsed.path);
   const port = new SerialPort({
