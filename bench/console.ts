@@ -204,6 +204,7 @@ function makeEngine(log: ConsoleLog, write: (bytes: Uint8Array) => Promise<void>
     boardName: 'bench',
     signatures,
     write,
+    sendBreak: async () => undefined,
     log,
     secrets: new SecretMask(['a-secret-of-the-lab']),
     clock: () => performance.now(),

@@ -58,6 +58,7 @@ async function bench(
     boardName: 'bench-board',
     signatures,
     write: async () => undefined,
+    sendBreak: async () => undefined,
     log,
     secrets,
     clock: () => performance.now(),
@@ -726,6 +727,18 @@ t.test('a hung command ends in a time-out, and the next one works', async (t) =>
   setTimeout(() => abort.abort(new Error('enough')), 100);
   await t.rejects(hung, { message: 'enough' });
   t.equal(await shell.text('echo again'), 'again');
+});
+
+t.test('a BREAK is told where it stands among what was typed', async (t) => {
+  const order: string[] = [];
+  const { engine, inputs } = await bench(t, {
+    write: async (bytes) => void order.push(Buffer.from(bytes).toString()),
+    sendBreak: async () => void order.push('a break'),
+  });
+  await engine.sendBreak();
+  await engine.send('h');
+  t.same(order, ['a break', 'h']);
+  t.same(inputs, ['<BREAK>', 'h']);
 });
 
 t.test('logging in: password kept out of the record, early input lost, refusal, no prompt', async (t) => {

@@ -1,4 +1,5 @@
 // test: light
+// Long because a process for each file costs more than a long file of independent tests.
 // Console drivers beyond those of drivers.test.ts: RFC 2217 against Debian's ser2net, programs, adapters that come back.
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';

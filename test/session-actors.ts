@@ -120,6 +120,9 @@ export async function openFake(board: BoardConfig, context: DriverContext): Prom
           async write(bytes) {
             child?.stdin?.write(Buffer.from(bytes));
           },
+          ...(quirks.break === 'none'
+            ? {}
+            : { sendBreak: async () => void child?.stdin?.write('a break\n') }),
           async [Symbol.asyncDispose]() {
             sink = undefined;
             note('line-closed', 'yes');

@@ -185,7 +185,10 @@ test('nobody else can reach into the session folder', async (t) => {
 
 test('a session in this process', async (t) => {
   const places = boardPlaces('local', roots);
-  const session = await LocalSession.open(fakeBoard('local'), { holder: thisHolder('test'), ...openOptions });
+  const session = await LocalSession.open(fakeBoard('local', { break: 'none' }), {
+    holder: thisHolder('test'),
+    ...openOptions,
+  });
   t.equal(statSync(places.socket).mode & 0o777, 0o600);
   t.ok(existsSync(places.work));
   t.ok(session.has.has('shell'), 'a console with a prompt carries a shell');
@@ -206,6 +209,11 @@ test('a session in this process', async (t) => {
       throwing.lost = error;
     },
   });
+  t.equal(
+    await code(Promise.resolve(session.console?.sendBreak())),
+    'console.no-break',
+    'its driver has none',
+  );
   await session.console?.write(Buffer.from('again\n'));
   await early.sees('got again\n');
   t.equal(
@@ -273,6 +281,8 @@ test('several clients use one session', async (t) => {
   await first.sees('booted\n');
   await two.console?.write(Buffer.from('from two\n'));
   await Promise.all([first.sees('got from two\n'), second.sees('got from two\n')]);
+  await two.console?.sendBreak();
+  await first.sees('got a break\n');
   await two.capabilities.link?.down();
   t.equal(await one.capabilities.link?.state(), 'down');
   t.match(events.at(-1), { kind: 'link', state: 'down' }, 'an event reaches the other client');
@@ -289,6 +299,7 @@ test('several clients use one session', async (t) => {
   await two.takeLease();
   t.equal(await code(Promise.resolve(one.capabilities.power?.off())), 'session.busy');
   t.equal(await code(Promise.resolve(one.console?.write(Buffer.from('x')))), 'session.busy');
+  t.equal(await code(Promise.resolve(one.console?.sendBreak())), 'session.busy');
   const refusal = await one.stop().catch((error: RigError) => error);
   t.match(refusal, { code: 'session.busy', message: /rig run boot \(pid \d+, .*\) since \d{4}/ });
   t.equal(await one.capabilities.power?.state(), 'on', 'looking on stays allowed');

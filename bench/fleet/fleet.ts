@@ -100,6 +100,7 @@ async function follow(
     boardName: name,
     signatures: {},
     write: async () => undefined,
+    sendBreak: async () => undefined,
     log,
     secrets: mask,
     clock: () => performance.now(),

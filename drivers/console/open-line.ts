@@ -6,11 +6,14 @@ import { RigError } from '../../rig/contracts/errors.js';
 /** How bytes leave a line, and how it is closed. `close` must be safe to call on a line that is gone. */
 export interface LineEnds {
   write(bytes: Uint8Array, done: (error?: Error | null) => void): unknown;
+  /** Of a line that has it; safe to call on one that is gone. */
+  sendBreak?(options: Cancellable): Promise<void>;
   close(): Promise<void>;
 }
 
 /** What every console line does the same: reports a loss once, fails writes after it, closes once. */
 export class OpenLine implements ConsoleLine {
+  readonly sendBreak?: NonNullable<ConsoleLine['sendBreak']>;
   readonly #sink: ConsoleSink;
   readonly #ends: LineEnds;
   #closed: Promise<void> | undefined;
@@ -20,6 +23,8 @@ export class OpenLine implements ConsoleLine {
   constructor(sink: ConsoleSink, ends: LineEnds) {
     this.#sink = sink;
     this.#ends = ends;
+    const held = ends.sendBreak?.bind(ends);
+    if (held) this.sendBreak = (options) => this.#hold(held, options);
   }
 
   data(chunk: Uint8Array): void {
@@ -53,6 +58,18 @@ export class OpenLine implements ConsoleLine {
         settle(() => (error ? reject(writeError(error)) : resolve())),
       );
     });
+  }
+
+  async #hold(hold: NonNullable<LineEnds['sendBreak']>, options: Cancellable = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    if (this.#loss) throw this.#loss;
+    if (this.#closed) throw closedError();
+    try {
+      await hold(options);
+    } catch (cause) {
+      options.signal?.throwIfAborted();
+      throw writeError(cause as Error);
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -2,9 +2,10 @@ import { realpathSync } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { SerialPort } from 'serialport';
 import { z } from 'zod';
-import type { ConsoleLine, ConsoleSink } from '../../rig/contracts/capabilities.js';
+import type { Cancellable, ConsoleLine, ConsoleSink } from '../../rig/contracts/capabilities.js';
 import type { Driver, DriverContext } from '../../rig/contracts/driver.js';
 import { RigError } from '../../rig/contracts/errors.js';
+import { pause } from '../../rig/lifetime/abortable.js';
 import { pollUntil } from '../../rig/lifetime/poll.js';
 import { duration } from '../../rig/schema/unit-schemas.js';
 import { driverOptions } from '../options.js';
@@ -66,6 +67,7 @@ class SerialLine {
         if (port.isOpen) port.write(Buffer.from(bytes), done);
         else done(new Error('its adapter is unplugged at the moment'));
       },
+      sendBreak: (options) => sendBreak(this.#port.port, { ...parsed, ...options }),
       close: async () => {
         this.#ended.abort(new Error('The console was closed'));
         await this.#away;
@@ -211,10 +213,30 @@ async function openPort(parsed: Parsed): Promise<OpenPort> {
 
 async function setModemLines(port: SerialPort, { dtr, rts }: Parsed): Promise<void> {
   if (dtr === undefined && rts === undefined) return;
-  // What is not named, serialport would set: DTR and RTS are both on after open(2).
-  const wanted = { dtr: dtr ?? true, rts: rts ?? true };
+  await setLines(port, { dtr, rts, brk: false });
+}
+
+/** As long as tcsendbreak(3) holds it: longer than a character at 50 baud. */
+const breakMs = 300;
+
+async function sendBreak(port: SerialPort, { dtr, rts, signal }: Lines & Cancellable): Promise<void> {
+  await setLines(port, { dtr, rts, brk: true });
+  try {
+    await pause(breakMs, { signal });
+  } finally {
+    await setLines(port, { dtr, rts, brk: false });
+  }
+}
+
+type Lines = Pick<Parsed, 'dtr' | 'rts'>;
+
+/** What is not named, serialport would set: DTR and RTS are both on after open(2). */
+async function setLines(
+  port: SerialPort,
+  { dtr = true, rts = true, brk }: Lines & { brk: boolean },
+): Promise<void> {
   await new Promise<void>((resolve, reject) =>
-    port.set(wanted, (error) => (error ? reject(error) : resolve())),
+    port.set({ dtr, rts, brk }, (error) => (error ? reject(error) : resolve())),
   );
 }
 

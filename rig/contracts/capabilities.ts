@@ -85,6 +85,8 @@ export interface ConsoleSink {
 
 export interface ConsoleLine extends AsyncDisposable {
   write(bytes: Uint8Array, options?: Cancellable): Promise<void>;
+  /** Holds the line for longer than any character lasts; a line that cannot lacks it. */
+  sendBreak?(options?: Cancellable): Promise<void>;
 }
 
 export type LinkState = 'up' | 'down';

@@ -5,6 +5,9 @@ import type { StartState } from './suite.js';
 import type { SlotBoot } from './update.js';
 import type { Verdict, VerdictCounts } from './verdict.js';
 
+/** How `console.input` tells of a BREAK, which is no byte. */
+export const breakShown = '<BREAK>';
+
 /** Version of the event format. A reader refuses a higher one. */
 export const eventVersion = 1;
 
@@ -138,7 +141,7 @@ export type EventBody =
   | ({ readonly type: 'slot.boot' } & SlotBoot & BoardPlace)
   /** Bytes `offset` to `offset + length` of `console/<board>.raw` had arrived by `t`; consecutive, without a gap. */
   | ({ readonly type: 'console'; readonly offset: number; readonly length: number } & BoardPlace)
-  /** What the rig typed; secrets masked. `by` is absent where the rig itself typed: a login, a framed command. */
+  /** What the rig typed, a BREAK as `breakShown`; secrets masked. `by` is absent where the rig itself typed: a login, a framed command. */
   | ({ readonly type: 'console.input'; readonly text: string; readonly by?: 'suite' } & BoardPlace)
   /**
    * A wait of the suite on the console ended: at bytes `start` to `end` of the log, or with the code of an error; with neither, the panic or

@@ -23,6 +23,8 @@ export interface BoardSession extends AsyncDisposable {
 
 export interface SessionConsole {
   write(bytes: Uint8Array, options?: Cancellable): Promise<void>;
+  /** @throws RigError `console.no-break` for a line that cannot */
+  sendBreak(options?: Cancellable): Promise<void>;
   /** Every byte from now on, in order; `from: 'tail'` begins with the last 64 KiB that were seen. */
   subscribe(reader: ConsoleReader, options?: { readonly from?: 'now' | 'tail' }): Disposable;
 }

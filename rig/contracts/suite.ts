@@ -131,11 +131,7 @@ export interface HostServices {
    * @returns undefined where the rig cannot make one: another version of an image that it did not build
    */
   image(wanted: DerivedImage): Promise<Image | undefined>;
-  /**
-   * An update for the board's product, for this test alone.
-   *
-   * @returns undefined where the rig cannot make one
-   */
+  /** An update for the board's product, for this test alone; undefined where the rig cannot make one. */
   bundle(wanted: WantedBundle): Promise<Bundle | undefined>;
 }
 
@@ -291,6 +287,8 @@ export interface Console {
     options?: WaitOptions & { readonly since?: ConsoleMark },
   ): Promise<ConsoleMatch>;
   send(text: string): Promise<void>;
+  /** A BREAK: before a letter it is the kernel's SysRq. Rejects with `console.no-break` where the console's driver has none. */
+  sendBreak(): Promise<void>;
   /** Text of the present epoch since `mark`, ANSI stripped, at most the last 64 KiB. */
   text(since?: ConsoleMark): string;
   /** Within `body` a kernel panic is awaited, not an error. Rejects when none came. */

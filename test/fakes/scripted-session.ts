@@ -91,6 +91,7 @@ export class ScriptedSession implements BoardSession {
     };
     this.console = {
       write: async (bytes) => this.#typed(Buffer.from(bytes).toString()),
+      sendBreak: async () => this.#typed('<BREAK>'),
       subscribe: (reader) => {
         this.#readers.add(reader);
         return { [Symbol.dispose]: () => void this.#readers.delete(reader) };

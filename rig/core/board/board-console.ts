@@ -46,6 +46,7 @@ export async function openBoardConsole(
       boardName: name,
       signatures: type.signatures,
       write: (bytes, write) => line.write(bytes, write),
+      sendBreak: (options) => line.sendBreak(options),
       log,
       secrets: options.secrets,
       clock: () => performance.now(),

@@ -51,6 +51,10 @@ export class RecordedConsole implements Console {
     return this.#console.send(text);
   }
 
+  sendBreak(): Promise<void> {
+    return this.#console.sendBreak();
+  }
+
   text(since?: ConsoleMark): string {
     this.#record.report();
     return this.#console.text(since);

@@ -1,7 +1,7 @@
 // Long because matching, epochs, panics and resets share one position in the text: apart, each would hand it to the others.
 import type { Cancellable } from '../../contracts/capabilities.js';
 import type { RigError } from '../../contracts/errors.js';
-import type { EpochReason } from '../../contracts/events.js';
+import { breakShown, type EpochReason } from '../../contracts/events.js';
 import type { Console, ConsoleMark, ConsoleMatch, WaitOptions } from '../../contracts/suite.js';
 import { gather, timeoutError } from './evidence.js';
 import { Intake } from './intake.js';
@@ -230,6 +230,12 @@ export class ConsoleEngine implements Console, Disposable {
     this.report();
     this.#options.onInput({ epoch: this.#epoch, text: shown, ...(by === undefined ? {} : { by }) });
     await this.#options.write(Buffer.from(text), { signal: this.#signal(options) });
+  }
+
+  async sendBreak(): Promise<void> {
+    this.report();
+    this.#options.onInput({ epoch: this.#epoch, text: breakShown, by: 'suite' });
+    await this.#options.sendBreak({ signal: this.#signal({}) });
   }
 
   text(since?: ConsoleMark): string {

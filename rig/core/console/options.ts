@@ -12,6 +12,7 @@ export interface ConsoleEngineOptions {
   readonly boardName: string;
   readonly signatures: BoardType['signatures'];
   readonly write: (bytes: Uint8Array, options: Cancellable) => Promise<void>;
+  readonly sendBreak: (options: Cancellable) => Promise<void>;
   readonly log: Pick<ConsoleLog, 'append' | 'offset'>;
   readonly secrets: SecretMask;
   /** Monotonic milliseconds. */

@@ -9,6 +9,7 @@ import type {
 } from '../../contracts/capabilities.js';
 import type { DeviceEvent } from '../../contracts/driver.js';
 import { RigError } from '../../contracts/errors.js';
+import { breakShown } from '../../contracts/events.js';
 import type { BoardSession, ConsoleReader, SessionConsole } from '../../contracts/session.js';
 import type { HostRequest } from '../runner/host-services.js';
 import { Playback } from './playback.js';
@@ -212,6 +213,9 @@ export class ReplayedSession implements BoardSession {
     return {
       write: async (bytes) => {
         await this.ask(askKey.type(this.#options.mask(Buffer.from(bytes).toString())));
+      },
+      sendBreak: async () => {
+        await this.ask(askKey.type(breakShown));
       },
       subscribe: (reader) => {
         this.#readers.add(reader);

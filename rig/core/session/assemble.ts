@@ -1,7 +1,7 @@
 import type { BoardConfig } from '../../contracts/board.js';
 import type { Cancellable, Capabilities, ConsoleLine } from '../../contracts/capabilities.js';
 import type { Device, DeviceEvent, DriverContext } from '../../contracts/driver.js';
-import type { RigError } from '../../contracts/errors.js';
+import { RigError } from '../../contracts/errors.js';
 import type { SessionConsole } from '../../contracts/session.js';
 import type { DisposalStack } from '../../lifetime/disposal-stack.js';
 import { SecretMask } from '../../record/secrets.js';
@@ -23,6 +23,7 @@ export type OpenDevices = (
 export interface HubLine {
   readonly hub: ConsoleHub;
   readonly write: SessionConsole['write'];
+  readonly sendBreak: SessionConsole['sendBreak'];
 }
 
 /** What a session in this process is made of. */
@@ -116,5 +117,18 @@ async function openConsole(
       if (ended) throw sessionEnded(board, 'its console is closed');
       await line.write(bytes, options);
     },
+    sendBreak: async (options) => {
+      if (ended) throw sessionEnded(board, 'its console is closed');
+      if (!line.sendBreak) throw noBreak(board);
+      await line.sendBreak(options);
+    },
   };
+}
+
+function noBreak(board: string): RigError {
+  return new RigError(`Cannot send a BREAK to "${board}": the driver of its console has none`, {
+    code: 'console.no-break',
+    blame: 'config',
+    hint: 'A serial adapter of this host has it: the driver console-serial.',
+  });
 }

@@ -43,6 +43,9 @@ export class AttachedSession implements BoardSession {
     if (gives.includes('console')) {
       this.console = {
         write: (bytes, options) => typeAll(client, { bytes, signal: options?.signal }),
+        async sendBreak(options) {
+          await client.request('console.break', {}, options);
+        },
         subscribe: (reader: ConsoleReader, options) => client.subscribe(reader, options?.from ?? 'now'),
       };
     }

@@ -64,6 +64,7 @@ export class LocalSession implements ServedSession {
       this.hub = line.hub;
       this.console = {
         write: line.write,
+        sendBreak: line.sendBreak,
         subscribe: (reader, options) => line.hub.subscribe(reader, options),
       };
     }

@@ -19,6 +19,10 @@ export const operations: Readonly<Record<string, Operation>> = {
   'power.state': look((session, _, signal) => need(session, 'power').state({ signal })),
   reset: change((session, signal) => need(session, 'reset').reset({ signal })),
   'powerButton.press': change((session, signal) => need(session, 'powerButton').press({ signal })),
+  'console.break': change(async (session, signal) => {
+    if (!session.console) throw badRequest('the board has no console');
+    await session.console.sendBreak({ signal });
+  }),
   'bootMode.modes': look(async (session) => need(session, 'bootMode').modes()),
   'bootMode.mode': look(async (session) => (await need(session, 'bootMode').mode()) ?? null),
   'bootMode.set': {

@@ -186,6 +186,7 @@ export class AbSession implements BoardSession {
     };
     this.console = {
       write: async () => {},
+      sendBreak: async () => {},
       subscribe: (reader) => {
         this.#readers.add(reader);
         return { [Symbol.dispose]: () => void this.#readers.delete(reader) };
