@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
+import { buildBundle } from '../../qemu/image/bundle/build-bundle.js';
 import { buildLabHost } from '../../qemu/labhost/build.js';
 import { LabHost } from '../../qemu/labhost/lab-host.js';
 import { cacheDir } from '../../rig/config/folders.js';
@@ -29,6 +30,8 @@ const building = { cacheDir: cacheDir(process.env), progress: (line: string) => 
 const files = await buildLabHost(building);
 // What changes on this host while the lab host runs may not be seen in it.
 const { path: image } = await referenceImage();
+const update = { flavour: 'tiny', arch: 'arm64', variant: 'dev', version: '1.0.1' } as const;
+for (const wanted of [update, { ...update, fault: 'no-init' as const }]) await buildBundle(wanted, building);
 const host = await LabHost.start({ files, workDir, onLine: wires.line });
 t.teardown(async () => {
   t.comment(`the lab host took ${host.cpuSeconds.toFixed(0)} CPU s`);
@@ -39,6 +42,10 @@ await host.chip('bench', ['SWITCH', 'ACTIVE_LOW', 'LAMP', 'TWIN']);
 await host.chip('wires', wiredLines);
 await host.plugSerial();
 await host.watchPort(portLine);
+
+/** Whole suites, and one flash, and one update with its rollback. */
+const suitesOfTheDesk =
+  '^(boot|networking)/|^flashing/the medium reads back|^rollback/an update comes up and keeps state';
 
 /** Runs one of the programs in inside/; `asked` is what it can have done out here. */
 async function inside(
@@ -92,7 +99,8 @@ await t.test('the rig in the lab host, with an ordinary lab file, on a board of 
   });
   await t.test('rig run', async (t) => {
     const { code, stdout, stderr } = await rig(
-      ...['run', 'boot', 'networking', '--board', 'desk', '--image', image, '--report', '/run/report'],
+      ...['run', 'boot', 'networking', 'flashing', 'rollback', '--only', suitesOfTheDesk],
+      ...['--board', 'desk', '--image', image, '--report', '/run/report'],
     );
     t.comment(stdout, stderr);
     t.equal(code, 0, 'all passed');
@@ -103,6 +111,8 @@ await t.test('the rig in the lab host, with an ordinary lab file, on a board of 
       'networking/takes its address by DHCP',
       'networking/reaches an HTTP server of the rig',
       'networking/notices that the link is down and recovers when it is up',
+      'flashing/the medium reads back as the image; a changed block is caught and alone written anew',
+      'rollback/an update comes up and keeps state and data; the next one cannot, and the board returns',
     ])
       t.ok(stdout.includes(`✓ desk/${test}`), test);
   });

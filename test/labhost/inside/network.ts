@@ -9,7 +9,7 @@ import t, { type Test } from 'tap';
 import { accessPointDriver } from '../../../drivers/network/access-point.js';
 import { networkPortDriver } from '../../../drivers/network/port.js';
 import { portMac } from '../../../qemu/labhost/command-line.js';
-import type { DeviceEvent } from '../../../rig/contracts/driver.js';
+import type { Device, DeviceEvent } from '../../../rig/contracts/driver.js';
 import { pollUntil } from '../../../rig/lifetime/poll.js';
 import { codeOf, open } from '../../wired/support.js';
 import { nameOf, run, WifiClient } from './wifi-client.js';
@@ -132,12 +132,46 @@ await t.test('an access point opens only where the rules of the country allow it
   t.equal(await network(), before, 'the rules are those of before');
 });
 
-await t.test('a client joins by WPA2', async (t) => {
-  const device = await open(accessPointDriver, point);
-  {
-    await using client = await WifiClient.start(folder, { mac: clientMac, ...point, security: 'wpa2' });
+for (const security of ['wpa2', 'wpa3'] as const)
+  await t.test(`a client joins by ${security}, takes an address, and loses the access point`, async (t) => {
+    const before = await network();
+    const device = await open(accessPointDriver, { ...point, security });
+    const { link, address } = device.capabilities;
+    await using client = await WifiClient.start(folder, { mac: clientMac, ...point, security });
     await client.joined(true);
-    t.pass('the access point has authorized it');
-  }
+    const leased = await client.lease();
+    t.same(
+      await address?.endpoint(22),
+      { host: leased, port: 22 },
+      'the board is found where it says that it is',
+    );
+    t.equal(await address?.hostAddress(), '192.168.66.1');
+    await client.exec('busybox', 'ping', '-c', '1', '-W', '10', '192.168.66.1');
+    t.match(
+      client.said,
+      security === 'wpa3' ? /SAE|WPA: Key negotiation completed/ : /WPA: Key negotiation completed/,
+    );
+    await link?.down();
+    await client.joined(false);
+    await link?.up();
+    await client.joined(true);
+    t.pass('it is there again');
+    await client[Symbol.asyncDispose]();
+    await device[Symbol.asyncDispose]();
+    t.equal(await network(), before, 'nothing is left');
+  });
+
+await t.test('a client with another password stays outside', async (t) => {
+  const device: Device = await open(accessPointDriver, point);
+  await using client = await WifiClient.start(folder, {
+    mac: clientMac,
+    ...point,
+    security: 'wpa2',
+    password: 'another password',
+  });
+  await pollUntil(() => client.said.includes('WRONG_KEY'), { what: 'the refusal', timeoutMs: patienceMs });
+  t.notMatch(await client.exec('iw', 'dev', client.name, 'link'), /authorized:\s*yes/);
   await device[Symbol.asyncDispose]();
 });
+
+await t.test('an access point whose session was killed', (t) => killed(t, 'network-access-point', point));

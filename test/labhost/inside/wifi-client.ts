@@ -30,11 +30,13 @@ export interface Station {
 /** A station in a network namespace of its own, so that all that it says goes through the air. */
 export class WifiClient implements AsyncDisposable {
   readonly name: string;
+  readonly #folder: string;
   readonly #supplicant: ChildProcess;
   said = '';
 
-  private constructor(name: string, supplicant: ChildProcess) {
+  private constructor(name: string, { folder, supplicant }: { folder: string; supplicant: ChildProcess }) {
     this.name = name;
+    this.#folder = folder;
     this.#supplicant = supplicant;
     supplicant.stdout?.on('data', (text: Buffer) => {
       this.said += text.toString();
@@ -55,7 +57,7 @@ export class WifiClient implements AsyncDisposable {
     const supplicant = spawn('ip', ['netns', 'exec', 'client', 'wpa_supplicant', '-i', name, '-c', file], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    return new WifiClient(name, supplicant);
+    return new WifiClient(name, { folder, supplicant });
   }
 
   exec(...command: string[]): Promise<string> {
@@ -72,6 +74,18 @@ export class WifiClient implements AsyncDisposable {
         what: `the client to ${wanted ? 'join' : 'leave'}; it said ${this.said.slice(-500)}`,
         timeoutMs: patienceMs,
       },
+    );
+  }
+
+  /** By busybox's DHCP client. @returns the address */
+  async lease(): Promise<string> {
+    const script = join(this.#folder, 'leased.sh');
+    writeFileSync(script, '#!/bin/sh\n[ "$1" != bound ] || ip address add "$ip/$mask" dev "$interface"\n', {
+      mode: 0o755,
+    });
+    await this.exec('busybox', 'udhcpc', '-f', '-q', '-n', '-t', '10', '-i', this.name, '-s', script);
+    return (
+      /inet ([\d.]+)/.exec(await this.exec('ip', '-4', 'address', 'show', 'dev', this.name))?.[1] ?? 'none'
     );
   }
 
