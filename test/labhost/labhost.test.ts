@@ -79,7 +79,7 @@ await t.test('the rig in the lab host, with an ordinary lab file, on a board of 
     say: (bytes) => void host.serial.write(bytes),
     lost: (error) => void wires.errors.push(error),
   });
-  wires.connect(host, board);
+  await using _wired = wires.connect(host, board);
   const rig = (...args: string[]) =>
     host.run(process.execPath, [join(packageRoot, 'dist/rig/cli/main.js'), ...args], {
       cwd: workDir,
@@ -135,7 +135,7 @@ await t.test('a board behind a relay, an FTDI adapter, a mux and a line', async 
   const card = join(workDir, 'card.raw');
   await writeFile(card, Buffer.alloc(4 * 1024 * 1024));
   const pulls = new SerialQueue();
-  wires.connect(
+  await using _wired = wires.connect(
     host,
     playedBoard({
       card,

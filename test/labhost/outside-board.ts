@@ -28,18 +28,26 @@ export class Wires {
   /** Wires act one after the other, as fast as a relay would. */
   readonly #queue = new SerialQueue();
 
-  connect(host: LabHost, board: OutsideBoard): void {
+  /** Until that is disposed of; then the lines lead nowhere. */
+  connect(host: LabHost, board: OutsideBoard): AsyncDisposable {
     this.#board = board;
     if (this.#host !== host) host.serial.on('data', (bytes: Buffer) => this.#board?.typed(bytes));
     this.#host = host;
+    return {
+      [Symbol.asyncDispose]: () =>
+        this.#queue.run(async () => {
+          this.#board = undefined;
+        }),
+    };
   }
 
   /** For `onLine` of the lab host. */
   readonly line = (name: string, level: LineLevel): void => {
-    const [host, board] = [this.#host, this.#board];
-    if (!host || !board) return;
     void this.#queue
-      .run(() => this.#act({ host, board, name, level }))
+      .run(async () => {
+        const [host, board] = [this.#host, this.#board];
+        if (host && board) await this.#act({ host, board, name, level });
+      })
       .catch((error: unknown) => this.errors.push(error));
   };
 
