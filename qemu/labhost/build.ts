@@ -49,6 +49,8 @@ const layerPackages = [
     'libnl-route-3-200',
   ],
   ...['libpcsclite1', 'libreadline8', 'libtinfo6'],
+  ...['usbsdmux', 'python3-minimal', 'python3.11-minimal', 'libpython3.11-minimal', 'libpython3.11-stdlib'],
+  ...['libexpat1', 'libffi8', 'zlib1g'],
 ];
 
 const initrdModules = ['virtio_pci', '9pnet_virtio', '9p', 'overlay'];

@@ -5,7 +5,6 @@ import { createInterface } from 'node:readline';
 import { packageRoot } from '../../rig/config/package.js';
 import type { Cancellable, LineLevel } from '../../rig/contracts/capabilities.js';
 import { RigError } from '../../rig/contracts/errors.js';
-import type { JsonObject } from '../../rig/contracts/json.js';
 import { abortable } from '../../rig/lifetime/abortable.js';
 import { withTimeout } from '../../rig/lifetime/deadline.js';
 import type { Wire } from '../command-line.js';
@@ -14,11 +13,10 @@ import { SerialPipe } from '../serial-pipe.js';
 import type { LabHostFiles } from './build.js';
 import { cableIn, commandLine, portMac, sockets } from './command-line.js';
 import type { LabAnswer, LabRequest } from './protocol.js';
+import { UsbPorts } from './usb-ports.js';
 
 /** For the lab host to boot, on a busy host without KVM. */
 const bootMs = 180_000;
-/** Of its FTDI adapter; part of its name in /dev/serial/by-id. */
-const serialNumber = 'LAB00001';
 
 export interface LabHostOptions extends Cancellable {
   readonly files: LabHostFiles;
@@ -60,16 +58,16 @@ interface Pending {
 /**
  * The lab host: a machine with the kernel's real GPIO, serial and storage interfaces, whose file system is this host's own, read
  * only, under a layer of memory (as virtme-ng does it). What is behind its devices is driven from outside: lines by `pull` and
- * `onLine`, the bytes of its serial adapter by `serial`, USB devices by `plug` and `unplug`.
+ * `onLine`, the bytes of its serial adapter by `serial`, USB devices by `usb`.
  */
 export class LabHost implements AsyncDisposable {
   /** The other end of the wires of its FTDI adapter. */
   readonly serial: Socket;
+  readonly usb: UsbPorts;
   readonly #machine: Machine;
   readonly #agent: Socket;
   readonly #options: LabHostOptions;
   readonly #pending = new Map<number, Pending>();
-  readonly #unplugged = new Map<string, () => void>();
   #nextId = 1;
   #ready: () => void = () => {};
   readonly #booted: Promise<void>;
@@ -80,6 +78,10 @@ export class LabHost implements AsyncDisposable {
     this.#agent = parts.agent;
     this.serial = parts.serial;
     this.#options = parts.options;
+    this.usb = new UsbPorts(machine, {
+      workDir: parts.options.workDir,
+      failed: (error) => this.#end(error.message),
+    });
     this.#booted = new Promise((resolve) => {
       this.#ready = resolve;
     });
@@ -120,7 +122,7 @@ export class LabHost implements AsyncDisposable {
       ]);
       const host = new LabHost(machine, { agent, serial: wire, options });
       told.end = (why) => host.#end(why);
-      told.unplugged = (id) => host.#unplugged.get(id)?.();
+      told.unplugged = (id) => host.usb.deleted(id);
       await machine.cont({ signal });
       await withTimeout((within) => abortable(host.#booted, { signal: within }), {
         timeoutMs: bootMs,
@@ -181,55 +183,12 @@ export class LabHost implements AsyncDisposable {
     await this.#ask({ do: 'pull', line, level }).result;
   }
 
-  /** Plugs the FTDI adapter in, on `port` of the root hub. */
-  async plugSerial({ port = 1 } = {}): Promise<void> {
-    await this.#plug({
-      driver: 'usb-serial',
-      id: 'serial',
-      chardev: sockets.wire,
-      serial: serialNumber,
-      'always-plugged': true,
-      port,
-    });
-  }
-
-  async unplugSerial(): Promise<void> {
-    await this.#unplug('serial');
-  }
-
-  /** Plugs a card reader with `file` as its card in, on `port` of the root hub. The file is locked while it is there. */
-  async plugDrive(file: string, { port = 2 } = {}): Promise<void> {
-    await this.#machine.execute('blockdev-add', {
-      driver: 'raw',
-      'node-name': 'card',
-      file: { driver: 'file', filename: file },
-    });
-    await this.#plug({ driver: 'usb-storage', id: 'reader', drive: 'card', removable: true, port });
-  }
-
-  async unplugDrive(): Promise<void> {
-    await this.#unplug('reader');
-    await this.#machine.execute('blockdev-del', { 'node-name': 'card' });
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     this.#end('it was closed');
     await this.#machine.quit();
+    await this.usb[Symbol.asyncDispose]();
     this.#agent.destroy();
     this.serial.destroy();
-  }
-
-  async #plug(device: JsonObject & { port: number }): Promise<void> {
-    await this.#machine.execute('device_add', { ...device, bus: 'xhci.0', port: String(device.port) });
-  }
-
-  async #unplug(id: string): Promise<void> {
-    const gone = new Promise<void>((resolve) => this.#unplugged.set(id, resolve));
-    await this.#machine.execute('device_del', { id });
-    await withTimeout((signal) => abortable(gone, { signal }), {
-      timeoutMs: 30_000,
-      what: `${id} to be unplugged`,
-    });
   }
 
   #ask(request: Wanted, options: RunInside = {}): { id: number; result: Promise<RanInside> } {

@@ -14,6 +14,7 @@ import { referenceImage } from '../snapshots/guest.js';
 import { writeDeskLab } from './desk-lab.js';
 import { portLine, Wires, wiredLines } from './outside-board.js';
 import { playedBoard } from './played-board.js';
+import { plugDevices } from './usb-devices.js';
 import { virtualOutside } from './virtual-outside.js';
 
 t.setTimeout(25 * 60_000);
@@ -40,7 +41,7 @@ t.teardown(async () => {
 });
 await host.chip('bench', ['SWITCH', 'ACTIVE_LOW', 'LAMP', 'TWIN']);
 await host.chip('wires', wiredLines);
-await host.plugSerial();
+await host.usb.plugSerial();
 await host.watchPort(portLine);
 
 /** Whole suites, and one flash, and one update with its rollback. */
@@ -144,5 +145,11 @@ await t.test('a board behind a relay, an FTDI adapter, a mux and a line', async 
         void pulls.run(() => host.pull('LED', level)).catch((error) => wires.errors.push(error)),
     }),
   );
-  await inside(t, 'wired', { unplug: () => host.unplugSerial(), plug: () => host.plugSerial() });
+  await inside(t, 'wired', { unplug: () => host.usb.unplugSerial(), plug: () => host.usb.plugSerial() });
+});
+
+await t.test('USB devices that are emulated down to their wires', async (t) => {
+  await plugDevices(host, { wires, workDir });
+  await t.test('FTDI adapters, beside stty and termios', (t) => inside(t, 'usb-serial'));
+  await t.test('USB-SD-Mux and SDWire, beside usbsdmux and gpioset', (t) => inside(t, 'usb-muxes'));
 });

@@ -65,9 +65,9 @@ export class Wires {
     if (name === 'RELAY') await board.power(level === 1);
     if (name === portLine) await board.cable(level === 1);
     if (name !== 'MUX') return;
-    if (level === 1) await host.plugDrive(await board.cardOut());
+    if (level === 1) await host.usb.plugDrive(await board.cardOut());
     else {
-      await host.unplugDrive();
+      await host.usb.unplugDrive();
       await board.cardIn();
     }
   }

@@ -17,6 +17,8 @@ for module in virtio_console configfs gpio-sim-boardrig xhci_pci ftdi_sio usb_st
   modprobe "$module" || echo "boardrig: lab host: cannot load $module"
 done
 mount -t configfs config /sys/kernel/config
+# As Debian's systemd-udev-trigger: the rules of subsystems make the kernel look for cards in readers.
+udevadm trigger --type=subsystems --action=add
 udevadm trigger --action=add
 udevadm settle
 read -r line </proc/cmdline
