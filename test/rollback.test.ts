@@ -130,6 +130,13 @@ t.test('a sound product passes', async (t) => {
   t.ok(boots.every(({ why, tries: left }) => why !== undefined && left !== undefined));
 });
 
+for (const quirks of [{ slowHealth: true }, { silent: true }] as const)
+  t.test(`a sound product passes that has ${Object.keys(quirks).join()}`, async (t) => {
+    const { verdicts, errors } = await runSuite(quirks, { only: /keeps state and data/ });
+    t.same(errors, []);
+    t.same(verdicts, { [smoke]: 'passed' });
+  });
+
 t.test('a replay comes to the same ends without the product', async (t) => {
   const only = /keeps state and data|network goes half-way|never marked good/;
   const { dir, verdicts, errors } = await runSuite({}, { only });

@@ -1,5 +1,6 @@
 // `npm start -- [options of rig run]`: set-up, then the main job in this same process. `--full` (npm run start:full) makes
-// it every suite on the full image.
+// it every suite on the full image but the one of updates, whose installations and boots would double its time.
+import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { SetupProblem } from './problem.mjs';
 import { setUp } from './steps.mjs';
@@ -19,8 +20,16 @@ try {
 
 const names = (flag) => extra.some((word) => word === flag || word.startsWith(`${flag}=`));
 const unless = (flag, value) => (names(flag) ? [] : [flag, value]);
+const suites = readdirSync(new URL('../../suites/', import.meta.url), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name)
+  .filter((name) => existsSync(new URL(`../../suites/${name}/suite.ts`, import.meta.url)));
 const job = full
-  ? [...unless('--board', 'virt-x86-64'), ...unless('--image', 'full+engine')]
+  ? [
+      ...(extra.some((word) => suites.includes(word)) ? [] : suites.filter((name) => name !== 'rollback')),
+      ...unless('--board', 'virt-x86-64'),
+      ...unless('--image', 'full+engine'),
+    ]
   : [
       // First flashing, since it needs a board that is off, and the next suite boots it anyway.
       ...['flashing', 'boot', 'networking', 'variants', 'rollback'],

@@ -11,9 +11,19 @@ interface BoardRun {
   readonly name: string;
   readonly suites: readonly string[];
   readonly boards: readonly string[];
+  /** Absent: each board's reference image. */
+  readonly image?: string;
 }
 
 const both = ['virt-arm64', 'virt-x86-64'];
+
+/** The only ones with a watchdog and an engine; `npm run start:full` leaves them out. */
+const fullUpdates: BoardRun = {
+  name: 'full-updates',
+  suites: ['rollback'],
+  boards: ['virt-x86-64'],
+  image: 'full+engine',
+};
 
 /** Through the command that a person uses. Updates take longest: on a pull request one board's forks share them. */
 const runsOf = (tier: 'pr' | 'nightly'): readonly BoardRun[] => [
@@ -33,6 +43,7 @@ const runsOf = (tier: 'pr' | 'nightly'): readonly BoardRun[] => [
     boards: both,
   },
   { name: 'updates', suites: ['rollback'], boards: tier === 'pr' ? ['virt-arm64'] : both },
+  ...(tier === 'pr' ? [] : [fullUpdates]),
 ];
 
 /** Runs them, showing what the command shows, and counts the verdicts that it left in its run folders. */
@@ -47,7 +58,7 @@ export async function runBoardSuites(
 }
 
 async function runOne(
-  { name, suites, boards }: BoardRun,
+  { name, suites, boards, image }: BoardRun,
   { tier, resultsDir, signal }: { tier: string; resultsDir: string; signal: AbortSignal },
 ): Promise<Totals> {
   const runDir = join(resultsDir, name);
@@ -57,6 +68,7 @@ async function runOne(
     [
       join(packageRoot, 'dist/rig/cli/main.js'),
       ...['run', ...suites, ...boards.flatMap((board) => ['--board', board])],
+      ...(image === undefined ? [] : ['--image', image]),
       ...['--jobs', '2', '--tier', tier],
       ...['--report', runDir, '--junit', join(resultsDir, `${name}.xml`)],
     ],

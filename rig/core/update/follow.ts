@@ -48,7 +48,8 @@ async function begin(board: Bootable): Promise<void> {
 async function cameGood(board: Bootable, options: FollowOptions): Promise<boolean> {
   const { promise, history, bootMs, heldGood } = options;
   const { epoch } = history;
-  const due = performance.now() + bootMs;
+  // The health check comes behind the Shell, and may wait as long for what is not there.
+  const due = performance.now() + 2 * bootMs;
   const isOver = (): boolean => history.epoch !== epoch;
   const isGood = (): boolean => history.current?.verdict === 'good';
   const answered = untilShell(board, bootMs).then(
@@ -63,10 +64,19 @@ async function cameGood(board: Bootable, options: FollowOptions): Promise<boolea
   while (!isGood() && !isOver()) {
     const found = await change(board, { ...options, until: () => isGood() || isOver(), softMs: askEveryMs });
     if (found) break;
-    if (heldGood && (await heldGood())) return !isOver();
-    if (performance.now() > due) throw neverGood(board, history.boots.slice(-1));
+    const late = performance.now() > due;
+    if (heldGood && (late || !talks(options)) && (await heldGood()) && !isOver()) history.seen('good', {});
+    else if (late) throw neverGood(board, history.boots.slice(-1));
   }
   return !isOver();
+}
+
+/**
+ * Whether the console tells what becomes of the boot under way, and so has the first word: what the product holds of a slot
+ * that was good before says nothing of this boot. A production system's console is silent behind the bootloader.
+ */
+function talks({ promise, history }: FollowOptions): boolean {
+  return promise.signs?.good !== undefined && history.current?.version !== undefined;
 }
 
 /** Looks for the end of a boot until it has `answered`. */

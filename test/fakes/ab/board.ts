@@ -352,7 +352,7 @@ export class AbSession implements BoardSession {
       this.#later([
         ...begin,
         [10, () => this.#comeUp({ slot, version, reachable: fault !== 'network' })],
-        [30, () => this.#judge({ slot, fault })],
+        [this.#quirks.slowHealth ? 3_000 : 30, () => this.#judge({ slot, fault })],
       ]);
   }
 
@@ -382,7 +382,7 @@ export class AbSession implements BoardSession {
       'proc/self/mountinfo': `1 0 254:${slot === 'A' ? 1 : 2} / / ro - ext4 /dev/vd${slot} ro`,
     };
     for (const [name, text] of Object.entries(files)) writeFileSync(join(this.#home, name), `${text}\n`);
-    this.#say(`system ${version}\r\n`);
+    if (!this.#quirks.silent) this.#say(`system ${version}\r\n`);
     this.#answers = reachable;
   }
 
@@ -396,7 +396,7 @@ export class AbSession implements BoardSession {
     const env = this.#env();
     env.left[slot] = goodLeft;
     this.#saveEnv(env);
-    this.#say('health good\r\n');
+    if (!this.#quirks.silent) this.#say('health good\r\n');
   }
 
   #systemIn(slot: string): { version: string; fault: string } {

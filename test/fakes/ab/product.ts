@@ -42,6 +42,10 @@ export interface Quirks {
   readonly insists?: true;
   /** Its health check holds everything good. */
   readonly blindHealth?: true;
+  /** No defect: its health check takes longer than the rig's patience with a silent console. */
+  readonly slowHealth?: true;
+  /** No defect: its console says nothing behind the bootloader. */
+  readonly silent?: true;
 }
 
 /** The bytes of a slot: a line that tells what it is, and filling that differs from version to version. */
