@@ -149,7 +149,7 @@ await t.test('a board behind a relay, an FTDI adapter, a mux and a line', async 
 });
 
 await t.test('USB devices that are emulated down to their wires', async (t) => {
-  await plugDevices(host, { wires, workDir });
+  await using _wired = await plugDevices(host, { wires, workDir });
   await t.test('FTDI adapters, beside stty and termios', (t) => inside(t, 'usb-serial'));
   await t.test('USB-SD-Mux and SDWire, beside usbsdmux and gpioset', (t) => inside(t, 'usb-muxes'));
 });

@@ -12,9 +12,13 @@ const cardBytes = 1024 * 1024;
 
 /**
  * Plugs in what the programs inside find: an adapter with a board of a few words behind it, which also tells what the muxes did; two
- * adapters that cannot be told apart; and two muxes with one card, so that the board scribbles on whichever is tried.
+ * adapters that cannot be told apart; and two muxes with one card, so that the board scribbles on whichever is tried. Its wires lead
+ * nowhere once that is disposed of.
  */
-export async function plugDevices(host: LabHost, parts: { wires: Wires; workDir: string }): Promise<void> {
+export async function plugDevices(
+  host: LabHost,
+  parts: { wires: Wires; workDir: string },
+): Promise<AsyncDisposable> {
   const card = join(parts.workDir, 'muxed.raw');
   const content = Buffer.alloc(cardBytes);
   content.write(cardMark);
@@ -27,7 +31,7 @@ export async function plugDevices(host: LabHost, parts: { wires: Wires; workDir:
   });
   const say = (text: string): void => adapter.chip.send(Buffer.from(text));
   const board = playedBoard({ card, say, led: () => {} });
-  parts.wires.connect(host, board);
+  const wired = parts.wires.connect(host, board);
   const sdwire = new SdWire(card, {
     serial: sdwireSerial,
     switched: (side) => adapter.note(`sdwire ${side}`),
@@ -43,4 +47,5 @@ export async function plugDevices(host: LabHost, parts: { wires: Wires; workDir:
   await host.usb.plug(twin('right').chip, right);
   await host.usb.plug(adapter.chip, usbPorts.adapter);
   await host.usb.plug(mux.device, usbPorts.mux);
+  return wired;
 }
