@@ -167,12 +167,14 @@ function firmwareFiles(files: LoadedFiles | undefined): string[] {
   ];
 }
 
+export const consoleChardev = ({ serialLine = 0 }: MachineSpec): string => `serial${serialLine}`;
+
 /** Lines before the console's are there, and nobody listens. QEMU names each by its number, so that the console's is free. */
-function serial({ serialLine = 0 }: MachineSpec, path: string): string[] {
-  const id = `serial${serialLine}`;
+function serial(spec: MachineSpec, path: string): string[] {
+  const id = consoleChardev(spec);
   return [
     ...['-chardev', `pipe,id=${id},path=${escapeOption(path)}`],
-    ...Array.from({ length: serialLine }, () => ['-serial', 'null']).flat(),
+    ...Array.from({ length: spec.serialLine ?? 0 }, () => ['-serial', 'null']).flat(),
     ...['-serial', `chardev:${id}`],
   ];
 }

@@ -57,7 +57,7 @@ export class VirtualBoard implements Device {
     this.#media = new Media(spec, context);
     const lookAt = { machine: () => this.#machine, emit: context.emit.bind(context) };
     this.#gpio = spec.lines && new VirtualGpio({ lines: spec.lines, model: spec.model }, lookAt);
-    this.#console = new VirtualConsole(this.#name, () => this.#machine);
+    this.#console = new VirtualConsole(this.#name, { machine: lookAt.machine, spec });
     this.capabilities = this.#capabilities();
     this.explorable = this.#media.explorable((act, options) => this.#whileOff(act, options));
   }

@@ -1,16 +1,20 @@
+import type { MachineSpec } from '../rig/contracts/board.js';
 import type { Cancellable, ConsoleLine, ConsolePort, ConsoleSink } from '../rig/contracts/capabilities.js';
 import { RigError } from '../rig/contracts/errors.js';
+import { consoleChardev } from './command-line.js';
 import type { Machine } from './machine.js';
 
 /** One serial line over all the QEMUs of a board: silent while it is off, and never closed by a power cycle. */
 export class VirtualConsole implements ConsolePort {
   readonly #board: string;
   readonly #machine: () => Machine | undefined;
+  readonly #spec: MachineSpec;
   #sink: ConsoleSink | undefined;
 
-  constructor(board: string, machine: () => Machine | undefined) {
+  constructor(board: string, parts: { machine(): Machine | undefined; spec: MachineSpec }) {
     this.#board = board;
-    this.#machine = machine;
+    this.#machine = parts.machine;
+    this.#spec = parts.spec;
   }
 
   /** What QEMU sent; without a listener it is dropped, as on a wire that nobody holds. */
@@ -30,21 +34,30 @@ export class VirtualConsole implements ConsolePort {
     }
     this.#sink = sink;
     return {
-      write: (bytes, options = {}) => this.#write(sink, bytes, options),
+      write: (bytes, options = {}) =>
+        this.#send(sink, { act: (machine) => machine.write(bytes, options), ...options }),
+      sendBreak: (options = {}) => {
+        const id = consoleChardev(this.#spec);
+        const act = (machine: Machine) => machine.execute('chardev-send-break', { id }, options);
+        return this.#send(sink, { act, ...options });
+      },
       [Symbol.asyncDispose]: async () => {
         if (this.#sink === sink) this.#sink = undefined;
       },
     };
   }
 
-  async #write(sink: ConsoleSink, bytes: Uint8Array, options: Cancellable): Promise<void> {
-    options.signal?.throwIfAborted();
+  async #send(
+    sink: ConsoleSink,
+    { act, signal }: Cancellable & { act(machine: Machine): Promise<unknown> },
+  ): Promise<void> {
+    signal?.throwIfAborted();
     const machine = this.#machine();
     if (this.#sink !== sink || !machine) throw this.#off();
     try {
-      await machine.write(bytes, options);
+      await act(machine);
     } catch (cause) {
-      options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       throw this.#off(cause);
     }
   }

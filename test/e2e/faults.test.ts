@@ -71,6 +71,7 @@ tap.test('each fault of a board has its verdict, and the next test a clean board
       'hangs longer than its caller waits: failed ssh.timeout board',
       'floods the console: passed',
       'prints what is no text: passed',
+      'hears a BREAK: passed',
       'goes silent: failed console.timeout board',
       'panics: failed console.panic board',
       'after the panic: passed',

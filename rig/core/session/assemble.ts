@@ -129,6 +129,6 @@ function noBreak(board: string): RigError {
   return new RigError(`Cannot send a BREAK to "${board}": the driver of its console has none`, {
     code: 'console.no-break',
     blame: 'config',
-    hint: 'A serial adapter of this host has it: the driver console-serial.',
+    hint: 'The driver console-serial and virtual boards have it.',
   });
 }
