@@ -32,6 +32,10 @@ t.test('a night of every virtual board', async (t) => {
   t.equal(code, 0, `${stdout}${stderr}`.slice(-8_000));
   const [dir = ''] = world.runs;
   const night = JSON.parse(readFileSync(join(dir, 'night.json'), 'utf8')) as NightReport;
+  const boardsCpu = night.jobs.flatMap((job) => job.attempts.map((one) => one.boardCpuSeconds));
+  t.comment(
+    `${(night.durationMs / 60_000).toFixed(1)} minutes; the rig took ${night.rigCpuSeconds?.toFixed(0)} CPU s, the boards ${boardsCpu.reduce((all, one) => all + one, 0).toFixed(0)}`,
+  );
   t.same(
     night.jobs.map(({ board }) => board).sort(),
     (await virtualBoards()).sort(),
