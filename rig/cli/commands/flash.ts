@@ -1,22 +1,15 @@
 import { exitCodes } from '../../contracts/verdict.js';
 import { findBmap, readBmap } from '../../flash/bmap/find.js';
-import { type FlashOptions, type FlashReport, flash } from '../../flash/flash.js';
-import type { Medium } from '../../flash/medium/medium.js';
+import { type FlashOptions, flash } from '../../flash/flash.js';
 import { openSource } from '../../flash/source/open-source.js';
 import type { PackedSource } from '../../flash/source/packed-source.js';
 import type { CommandInput, CommandIo } from '../command.js';
 import { OptionReader } from '../read-options.js';
 import { chooseDrive } from './flash/choose-drive.js';
 import { FlashDisplay } from './flash/display.js';
+import type { Flashed, FlashMedium } from './flash/flashed.js';
 
 const read = new OptionReader('rig flash');
-
-/** Flashes one medium; whoever opened it decides what becomes of it after an error. */
-export type FlashMedium = (
-  medium: Medium,
-  source: PackedSource,
-  extra?: Pick<FlashOptions, 'hashWhole'>,
-) => Promise<FlashReport>;
 
 /** `rig flash IMAGE`: progress while it works, one line at the end. */
 export async function run(input: CommandInput, io: CommandIo): Promise<number> {
@@ -50,13 +43,6 @@ export async function run(input: CommandInput, io: CommandIo): Promise<number> {
     display.failed(error);
     throw error;
   }
-}
-
-export interface Flashed {
-  readonly report: FlashReport;
-  readonly image: string;
-  /** The drive, file or board. */
-  readonly place: string;
 }
 
 async function flashDrive(

@@ -10,7 +10,7 @@ import type { PackedSource } from '../../../flash/source/packed-source.js';
 import { type BoardRequest, backgroundSession, capability, imageFor } from '../../board-command.js';
 import type { CommandInput, CommandIo } from '../../command.js';
 import { openLab } from '../../open-lab.js';
-import type { Flashed, FlashMedium } from '../flash.js';
+import type { Flashed, FlashMedium } from './flashed.js';
 
 /** What will be on the medium; the sha256 of one that comes packed or as a stream is known only afterwards. */
 interface BoardImage extends AsyncDisposable {

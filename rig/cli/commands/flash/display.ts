@@ -4,7 +4,7 @@ import { toErrorRecord } from '../../../contracts/errors.js';
 import { type FlashPhase, FlashProgress, type ProgressState } from '../../../flash/progress.js';
 import { sizeWords } from '../../../schema/units.js';
 import type { CommandIo } from '../../command.js';
-import type { Flashed } from '../flash.js';
+import type { Flashed } from './flashed.js';
 
 const jsonEveryMs = 1_000;
 const linesEveryMs = 10_000;
