@@ -113,7 +113,7 @@ await t.test('two adapters without a serial number', async (t) => {
   });
   const nameAt = async (port: string): Promise<string> => {
     await using asking = await Asking.at(pathOf(port));
-    return asking.ask('who');
+    return await asking.ask('who');
   };
   t.equal(await nameAt(left), 'left', 'the name of its socket leads to the one');
   t.equal(await nameAt(right), 'right', 'and to the other');
