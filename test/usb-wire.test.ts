@@ -234,6 +234,16 @@ t.test('the I²C of a USB-SD-Mux', (t) => {
   t.equal(read(0), 0xf0);
   write(0x82, [1, 8]);
   t.equal(mux.device.hasCard, false, 'the pin that says whether a card is in');
+  t.same(sides, ['host'], 'switches nothing');
+  write(0x82, [1, 4]);
+  write(0x82, [1, 1]);
+  write(0x82, [1, 0]);
+  write(0x82, [1, 2]);
+  t.same(
+    sides,
+    ['host', 'board', 'neither', 'host', 'neither'],
+    'each other pin does what usbsdmux takes it for',
+  );
   t.end();
 });
 
