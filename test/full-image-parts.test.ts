@@ -123,18 +123,20 @@ t.test(
   },
 );
 
-t.test('prod masks every door that dev opens', async (t) => {
+t.test('prod masks every door that dev opens; nothing is asked for again and again', async (t) => {
   const units = `ModemManager NetworkManager boardrig-health boardrig-ready chrony dbus dnsmasq resin-clock resin-filesystem-expand
     systemd-logind systemd-user-sessions kmod-static-nodes systemd-journald systemd-journal-flush systemd-modules-load
     systemd-random-seed systemd-sysctl systemd-tmpfiles-setup-dev systemd-tmpfiles-setup systemd-udev-trigger systemd-udevd
     zram-swap boardrig-splash avahi-daemon boardrig-http getty@ serial-getty@ NetworkManager-dispatcher wpa_supplicant`;
   const others = `getty.target multi-user.target dbus.socket dropbear.socket systemd-journald.socket avahi-daemon.socket
     systemd-journald-dev-log.socket systemd-udevd-control.socket systemd-udevd-kernel.socket systemd-tmpfiles-clean.timer`;
-  const enabled = (variant: 'dev' | 'prod'): Map<string, string> => {
+  const engine = ['docker.service', 'docker.socket', 'resin-engine-image.service'];
+  const enabled = (variant: 'dev' | 'prod', withEngine = false): Map<string, string> => {
     const tree = new FileTree();
-    for (const unit of [...units.split(/\s+/).map((name) => `${name}.service`), ...others.split(/\s+/)])
+    const names = units.split(/\s+/).map((name) => `${name}.service`);
+    for (const unit of [...names, ...others.split(/\s+/), ...engine])
       tree.file(`usr/lib/systemd/system/${unit}`, '');
-    enableUnits(tree, { variant, withEngine: false });
+    enableUnits(tree, { variant, withEngine });
     return new Map(
       tree.entries().flatMap(([path, node]) => (node.kind === 'link' ? [[path, node.target]] : [])),
     );
@@ -146,6 +148,8 @@ t.test('prod masks every door that dev opens', async (t) => {
     const unit = path.replace(/^.*\//, '');
     t.equal(prod.get(`etc/systemd/system/${unit}`), '/dev/null', `${unit} is masked in prod`);
   }
+  const wishes = [...enabled('dev', true).keys()].filter((path) => path.includes('.service.wants/'));
+  t.same(wishes, [], 'no service has its wishes asked for at each of its tries, before what waits for them');
   t.throws(() => enableUnits(new FileTree(), { variant: 'dev', withEngine: false }), /no unit/);
 });
 

@@ -53,9 +53,7 @@ const dev: Readonly<Record<string, readonly string[]>> = {
 const prod: Readonly<Record<string, readonly string[]>> = { 'sysinit.target': ['boardrig-splash.service'] };
 
 const engine: Readonly<Record<string, readonly string[]>> = {
-  // Also when the engine comes up at the second try, which systemd makes of itself.
-  'docker.service': ['resin-engine-image.service'],
-  'multi-user.target': ['docker.service'],
+  'multi-user.target': ['docker.service', 'resin-engine-image.service'],
   'sockets.target': ['docker.socket'],
 };
 

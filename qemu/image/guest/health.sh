@@ -27,13 +27,16 @@ tell_good() {
   mark "health good slot=$slot"
 }
 
-# By the clock: a check of an engine that is not there takes seconds.
-wait_for_good() {
+# By the clock: a check of an engine that is not there takes many seconds.
+read -r began _ </proc/uptime
+is_over() { # SECONDS since this began
   read -r now _ </proc/uptime
-  end=$((${now%%.*} + HEALTH_GRACE))
+  [ "${now%%.*}" -ge $((${began%%.*} + $1)) ]
+}
+
+wait_for_good() {
   until check_all; do
-    read -r now _ </proc/uptime
-    if [ "${now%%.*}" -ge "$end" ]; then
+    if is_over "$HEALTH_GRACE"; then
       report "health bad: $bad"
       is_on_trial && reboot
       return 1
@@ -44,10 +47,8 @@ wait_for_good() {
 }
 
 # Mostly all is well within moments: then the verdict comes before anybody can log in and have it between his words.
-round=0
 until check_all; do
-  round=$((round + 1))
-  [ "$round" -lt 15 ] && usleep 200000 && continue
+  is_over 3 || { usleep 200000 && continue; }
   wait_for_good </dev/null >/dev/null 2>&1 &
   exit
 done
