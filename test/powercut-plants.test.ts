@@ -59,7 +59,9 @@ function switcher({ order }: { order: 'copy first, without a flush' | 'switch fi
   // There is no /dev/disk/by-partlabel before RAUC was called.
   const copy =
     '(. /usr/lib/boardrig/common.sh && dd if=$(part_of_label resin-rootA) of=$(part_of_label resin-rootB) bs=1M)';
-  const change = 'fw_setenv BOOT_ORDER B && fw_setenv BOOT_A_LEFT 0 && fw_setenv BOOT_B_LEFT 9';
+  // In one write: a second one would come behind the first one's flush, which makes the copy durable too.
+  const change =
+    "printf 'BOOT_ORDER=B\\nBOOT_A_LEFT=0\\nBOOT_B_LEFT=9\\n' >/tmp/switch && fw_setenv -s /tmp/switch";
   return order === 'switch first' ? `${change} && sync && ${copy}` : `${copy} && ${change}`;
 }
 
