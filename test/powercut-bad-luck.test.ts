@@ -5,13 +5,16 @@ import { join } from 'node:path';
 import t from 'tap';
 import { assertSameBase, assertSameRequest, type RecordedOperation } from '../rig/cli/powercut/folder.js';
 import { readRequest } from '../rig/cli/powercut/request.js';
+import { type ShrinkParts, shrinkBricks } from '../rig/cli/powercut/shrink.js';
 import type { DeviceProfile } from '../rig/contracts/board.js';
 import { RigError } from '../rig/contracts/errors.js';
-import type { CrashState } from '../rig/contracts/powercut.js';
+import type { CrashState, LogEntry } from '../rig/contracts/powercut.js';
+import type { Verdict } from '../rig/contracts/powercut-verdict.js';
 import type { Board } from '../rig/contracts/suite.js';
 import { judgeFully } from '../rig/core/powercut/judge/full-judge.js';
 import { leaveKeepsakes } from '../rig/core/powercut/judge/keepsakes.js';
 import { type RecordOptions, recordOperation } from '../rig/core/powercut/record/record.js';
+import { stateByName } from '../rig/core/powercut/states.js';
 import { fileFacts } from '../rig/core/update/file-facts.js';
 
 const profile = {
@@ -196,4 +199,40 @@ t.test('what is resumed is what was recorded, or an error that says what differs
     [{ from: 'x.img', update: 'x.raucb' }, /--from x.img, --update x.raucb/],
   ] as const)
     t.throws(() => resume(other), { code: 'powercut.other-request', blame: 'config', message: told });
+});
+
+t.test('of many bricks the first is shrunk, and others while there is time', async (t) => {
+  const write = (number: number) => ({
+    ...{ number, kind: 'write', sector: number, sectors: 1, flush: false, fua: false, file: 0, offset: 0 },
+  });
+  const entries = [write(0), write(1)] as readonly LogEntry[];
+  const verdict: Verdict = { outcome: 'bricked', brick: 'hang', why: 'it stood still', by: 'full' };
+  const bad = ['e0:prefix:w0', 'e0:lost:w0'].map((name) => [name, verdict] as const);
+  const shrunkAt = async (times: number) => {
+    const left: number[] = [];
+    const found = await shrinkBricks(bad, {
+      space: {
+        log: { entries, phases: [] },
+        enumeration: { model: 'write-back' },
+        stateOf: (name: string) => stateByName(entries, name),
+        regionsAt: () => [],
+        filesChangedBy: async () => [],
+        piecesOf: async () => [],
+      },
+      workers: {
+        fully: async ({ kept }: CrashState) => ({
+          sight: { outcome: kept.length > 0 ? 'bricked' : 'old' },
+          read: new Float64Array(),
+        }),
+      },
+      explored: { verdicts: new Map(bad), trials: new Map() },
+      recorded: { operation: 'update', board: { name: 'b' }, base: { sha256: '', sizeBytes: 512 } },
+      context: { folder: t.testdir(), io: { signal: new AbortController().signal } },
+      over: () => times-- <= 0,
+      onLeft: (count: number) => left.push(count),
+    } as unknown as ShrinkParts);
+    return { writes: found.map(({ writes }) => writes.map(({ entry }) => entry)), left };
+  };
+  t.same(await shrunkAt(1), { writes: [[0], [1]], left: [] });
+  t.same(await shrunkAt(0), { writes: [[0]], left: [1] });
 });

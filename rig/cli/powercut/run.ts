@@ -151,5 +151,11 @@ async function shrunk(
   if (bad.length === 0) return [];
   const all = bad.length > maxShrunk ? `, the first ${maxShrunk} of ${bad.length}` : '';
   progress.line(`shrinking what went wrong${all}`);
-  return shrinkBricks(bad, { ...options, ...rest });
+  const { budgetMs = Number.POSITIVE_INFINITY } = options.request;
+  const end = performance.now() + budgetMs;
+  return shrinkBricks(bad, {
+    ...{ ...options, ...rest },
+    over: () => performance.now() >= end,
+    onLeft: (left) => progress.line(`${left} of them are left as they were found: the budget is over twice`),
+  });
 }

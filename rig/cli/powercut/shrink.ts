@@ -15,10 +15,14 @@ export interface ShrinkParts extends ExplorationOptions {
   readonly space: CrashSpace;
   readonly workers: Workers;
   readonly explored: Explored;
+  /** Asked before each but the first. */
+  readonly over: () => boolean;
+  /** So many were not begun with when it was over. */
+  readonly onLeft: (left: number) => void;
 }
 
 const bricksFolder = 'bricks';
-/** Each takes boots of its own, past any budget. */
+/** Each takes boots of its own: a reset loop of a full judgement many minutes of them. */
 export const maxShrunk = 8;
 const maxTries = 40;
 
@@ -28,7 +32,11 @@ export async function shrinkBricks(
   parts: ShrinkParts,
 ): Promise<Counterexample[]> {
   const found = new Map<string, Counterexample>();
-  for (const [name, verdict] of bad.slice(0, maxShrunk)) {
+  for (const [index, [name, verdict]] of bad.slice(0, maxShrunk).entries()) {
+    if (index > 0 && parts.over()) {
+      parts.onLeft(bad.length - index);
+      break;
+    }
     const state = parts.space.stateOf(name);
     const oracle = new Oracle(verdict, parts);
     const { log, enumeration } = parts.space;
