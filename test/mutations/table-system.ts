@@ -47,7 +47,7 @@ export const systemMutations: readonly Mutation[] = [
     apply: async (image) => {
       await image.copyPartition('resin-rootA', 'resin-rootB');
       await image.relabelFilesystem('resin-rootB', 'resin-rootB');
-      await image.editBootScript('setenv first A\nsetenv second B', 'setenv first B\nsetenv second A');
+      await image.editBootScript(/(?=echo "boardrig: bootloader slot=)/, 'setenv slot B; ');
     },
     fails: { 'boot/boots from the expected partition': /the root is on the first root partition/ },
   },
